@@ -1,0 +1,1 @@
+//! The comparisons are in `benches/` (Criterion) and `src/bin/` (side by side with peers).

@@ -1,0 +1,1 @@
+//! The programs are beside this folder, one file each; this library is empty.
