@@ -1,0 +1,413 @@
+//! The hash table that everything is stored in: databases, and large sets and hashes.
+//!
+//! - It grows and shrinks by one bucket at a time, so no insertion ever waits for a rehash (`shape.rs`).
+//! - A bucket is four cache lines: tags and flags, then entries of 16 bytes (`bucket.rs`). A lookup reads the
+//!   directory, one or two lines of a bucket, and the entry whose tag matches. Growth decides by the tags where entries
+//!   go and reads no entry.
+//! - Entries are in the order of their hashes with the bits reversed, which SCAN follows (`scan.rs`).
+//! - Buckets and chunks of buckets know a lower bound of when their entries expire (`expiry.rs`).
+//!
+//! A chunk is a fixed number of buckets. It is allocated as a whole when its first bucket is needed and filled bucket
+//! by bucket, so that even page faults come one at a time.
+
+mod bucket;
+mod expiry;
+mod hash;
+mod heap;
+mod scan;
+mod shape;
+#[cfg(test)]
+mod tests;
+
+use std::mem;
+
+use self::bucket::{Bucket, Moving};
+pub(crate) use self::expiry::{ExpiryCursor, Sweep};
+pub(crate) use self::hash::Seed;
+pub(crate) use self::heap::Heap;
+use self::shape::{Shape, Step};
+
+/// What a table can hold. The default value stands for "nothing here" and must not allocate.
+pub(crate) trait Entry: Default {
+    /// What the entry is found by. Not called for vacant entries. It must not change while the entry is in a table.
+    fn key(&self) -> &[u8];
+
+    /// Whether this is the default value.
+    fn is_vacant(&self) -> bool;
+
+    /// When the entry expires, in milliseconds since the Unix epoch.
+    fn expire_at(&self) -> Option<i64> {
+        None
+    }
+}
+
+/// Where an entry is. Good until the next call that adds or removes an entry; after that it may name another entry or
+/// none, and using it may panic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Position {
+    bucket: usize,
+    slot: usize,
+}
+
+/// A hash table of entries that contain their keys.
+#[derive(Debug)]
+pub(crate) struct Table<E> {
+    seed: Seed,
+    shape: Shape,
+    /// Holds `shape.buckets()` buckets, all chunks but the last being full; or none before the first insertion.
+    chunks: Vec<Chunk<E>>,
+    len: usize,
+    /// No entry expires before this.
+    next_expiry: i64,
+    overflow_bytes: usize,
+    /// Empty except during a step of growth or shrinkage; kept to be used again.
+    moving: Vec<Moving<E>>,
+}
+
+/// A run of buckets.
+#[derive(Debug)]
+struct Chunk<E> {
+    buckets: Vec<Bucket<E>>,
+    /// No entry in here expires before this.
+    next_expiry: i64,
+}
+
+/// Buckets in a chunk; a power of two. 16 KiB with entries of 16 bytes.
+const CHUNK: usize = 64;
+
+/// The table grows above this many entries per bucket, in halves.
+const MAX_LOAD_HALVES: usize = 17;
+
+/// The table shrinks below this many entries per bucket. Far enough from the load after growth that a table whose
+/// length goes up and down does not follow.
+const MIN_LOAD: usize = 5;
+
+impl<E: Entry> Default for Table<E> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<E: Entry> Table<E> {
+    /// An empty table with the seed of the process. Does not allocate.
+    pub(crate) fn new() -> Self {
+        Self::with_seed(Seed::of_process())
+    }
+
+    /// An empty table with a given seed, for reproducible order.
+    pub(crate) fn with_seed(seed: Seed) -> Self {
+        Self {
+            seed,
+            shape: Shape::new(),
+            chunks: Vec::new(),
+            len: 0,
+            next_expiry: i64::MAX,
+            overflow_bytes: 0,
+            moving: Vec::new(),
+        }
+    }
+
+    /// The number of entries.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The hash of a key, for the functions that take one. The same in all tables of the same seed.
+    #[inline]
+    pub(crate) fn hash(&self, key: &[u8]) -> u64 {
+        self.seed.hash(key)
+    }
+
+    pub(crate) fn get(&self, key: &[u8]) -> Option<&E> {
+        self.find(key).map(|position| self.at(position))
+    }
+
+    /// Whoever sets an expiry through this calls [`note_expiry`](Self::note_expiry), which needs a position: then use
+    /// [`find`](Self::find) and [`at_mut`](Self::at_mut).
+    pub(crate) fn get_mut(&mut self, key: &[u8]) -> Option<&mut E> {
+        self.find(key).map(|position| self.at_mut(position))
+    }
+
+    /// Where the entry with this key is.
+    #[inline]
+    pub(crate) fn find(&self, key: &[u8]) -> Option<Position> {
+        self.find_hashed(self.hash(key), key)
+    }
+
+    /// As [`find`](Self::find), with `hash` being the hash of `key`.
+    #[inline]
+    pub(crate) fn find_hashed(&self, hash: u64, key: &[u8]) -> Option<Position> {
+        let (bucket, tag) = self.shape.locate(hash);
+        let slot = self.chunks.get(bucket / CHUNK)?.buckets[bucket % CHUNK].find(tag, key)?;
+        Some(Position { bucket, slot })
+    }
+
+    /// The entry at a position.
+    ///
+    /// # Panics
+    ///
+    /// May panic if entries were added or removed since the position was made.
+    #[inline]
+    pub(crate) fn at(&self, position: Position) -> &E {
+        let entry = self.bucket(position.bucket).get(position.slot);
+        debug_assert!(!entry.is_vacant(), "position is out of date");
+        entry
+    }
+
+    /// As [`at`](Self::at). The entry's key must stay the same. If its expiry is changed, `note_expiry` must be told.
+    #[inline]
+    pub(crate) fn at_mut(&mut self, position: Position) -> &mut E {
+        let entry = self.bucket_mut(position.bucket).get_mut(position.slot);
+        debug_assert!(!entry.is_vacant(), "position is out of date");
+        entry
+    }
+
+    /// Puts an entry in the place of the one with the same key, if there is one, and returns that. The clock of the
+    /// place stays.
+    pub(crate) fn insert(&mut self, entry: E) -> Option<E> {
+        let hash = self.hash(entry.key());
+        if let Some(position) = self.find_hashed(hash, entry.key()) {
+            return Some(self.replace_at(position, entry));
+        }
+        self.insert_unique(hash, entry);
+        None
+    }
+
+    /// Adds an entry whose key is known not to be in the table, with a clock of 0.
+    ///
+    /// `hash` is the hash of its key. There is no second search: the bucket is the one that `find_hashed` just read.
+    pub(crate) fn insert_unique(&mut self, hash: u64, entry: E) -> Position {
+        debug_assert!(
+            !entry.is_vacant() && hash == self.hash(entry.key()),
+            "another key's hash"
+        );
+        if self.chunks.is_empty() {
+            self.push_bucket();
+        }
+        self.len += 1;
+        if self.len * 2 > self.shape.buckets() * MAX_LOAD_HALVES {
+            self.grow();
+        }
+        let (bucket, tag) = self.shape.locate(hash);
+        let next_expiry = entry.expire_at().unwrap_or(i64::MAX);
+        let slot = self.put(bucket, Moving::new(entry, tag, next_expiry));
+        Position { bucket, slot }
+    }
+
+    /// Puts an entry in the place of another one with the same key, whose clock it gets.
+    pub(crate) fn replace_at(&mut self, position: Position, entry: E) -> E {
+        debug_assert!(
+            entry.key() == self.at(position).key(),
+            "another key's position"
+        );
+        if let Some(at) = entry.expire_at() {
+            self.note_expiry(position, at);
+        }
+        mem::replace(self.at_mut(position), entry)
+    }
+
+    pub(crate) fn remove(&mut self, key: &[u8]) -> Option<E> {
+        self.find(key).map(|position| self.remove_at(position))
+    }
+
+    /// Takes an entry out.
+    pub(crate) fn remove_at(&mut self, position: Position) -> E {
+        let bucket = self.chunks[position.bucket / CHUNK].bucket_mut(position.bucket);
+        let before = bucket.overflow_bytes();
+        let entry = bucket.remove(position.slot);
+        self.overflow_bytes = self.overflow_bytes - before + bucket.overflow_bytes();
+        debug_assert!(!entry.is_vacant(), "position is out of date");
+        self.removed(1);
+        entry
+    }
+
+    /// 24 bits that belong to the entry, for the eviction policy to keep its age or frequency in.
+    pub(crate) fn clock(&self, position: Position) -> u32 {
+        self.bucket(position.bucket).clock(position.slot)
+    }
+
+    /// Sets the entry's clock; the upper 8 bits of `clock` are dropped.
+    pub(crate) fn set_clock(&mut self, position: Position, clock: u32) {
+        self.bucket_mut(position.bucket)
+            .set_clock(position.slot, clock);
+    }
+
+    /// All entries, in no particular order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &E> {
+        let buckets = self.chunks.iter().flat_map(|chunk| &chunk.buckets);
+        buckets.flat_map(|bucket| bucket.slots().map(|slot| bucket.get(slot)))
+    }
+
+    /// Empties the table and returns what was in it, to be dropped elsewhere or piece by piece.
+    pub(crate) fn clear(&mut self) -> Heap<E> {
+        let table = mem::replace(self, Self::with_seed(self.seed));
+        Heap::new(table)
+    }
+
+    /// Bytes allocated for the structure: directory, buckets and overflow. Neither the table's own fields nor what the
+    /// entries own.
+    pub(crate) fn memory(&self) -> usize {
+        let buckets = match &*self.chunks {
+            [chunk] => chunk.buckets.capacity(),
+            chunks => chunks.len() * CHUNK,
+        };
+        self.chunks.capacity() * size_of::<Chunk<E>>()
+            + buckets * size_of::<Bucket<E>>()
+            + self.overflow_bytes
+            + self.moving.capacity() * size_of::<Moving<E>>()
+    }
+
+    /// The number of buckets, for DEBUG HTSTATS and its like.
+    pub(crate) fn buckets(&self) -> usize {
+        if self.chunks.is_empty() {
+            0
+        } else {
+            self.shape.buckets()
+        }
+    }
+
+    /// The number of entries outside their bucket. Looks at every bucket.
+    pub(crate) fn overflowed(&self) -> usize {
+        self.chunks
+            .iter()
+            .flat_map(|chunk| &chunk.buckets)
+            .map(Bucket::overflowed)
+            .sum()
+    }
+
+    /// The entry count fell; lets the table follow, by no more buckets than entries went.
+    fn removed(&mut self, count: usize) {
+        self.len -= count;
+        for _ in 0..count {
+            let buckets = self.shape.buckets();
+            if buckets == 1 || self.len >= buckets * MIN_LOAD {
+                break;
+            }
+            self.shrink();
+        }
+    }
+
+    #[inline(never)]
+    fn grow(&mut self) {
+        let step = self.shape.grow();
+        let mut moving = mem::take(&mut self.moving);
+        self.lift(&step, step.from.buckets, &mut moving);
+        self.push_bucket();
+        self.settle(&step, moving);
+    }
+
+    #[inline(never)]
+    fn shrink(&mut self) {
+        let step = self.shape.shrink();
+        let mut moving = mem::take(&mut self.moving);
+        self.lift(&step, step.to.buckets, &mut moving);
+        if let Some(mut bucket) = self.pop_bucket() {
+            self.overflow_bytes -= bucket.overflow_bytes();
+            bucket.lift(|_| true, &mut moving);
+        }
+        self.settle(&step, moving);
+    }
+
+    /// Takes out of the first `buckets` of a group what does not stay where it is, overflow included.
+    fn lift(&mut self, step: &Step, buckets: usize, moving: &mut Vec<Moving<E>>) {
+        let retag = step.from.shift != step.to.shift;
+        for place in 0..buckets {
+            let address = step.address(place);
+            let bucket = self.chunks[address / CHUNK].bucket_mut(address);
+            self.overflow_bytes -= bucket.overflow_bytes();
+            bucket.lift(
+                |tag| retag || step.to.place(tag, &step.from, step.level) != place,
+                moving,
+            );
+        }
+    }
+
+    /// Puts what was taken out of a group into its new places.
+    fn settle(&mut self, step: &Step, mut moving: Vec<Moving<E>>) {
+        for mut entry in moving.drain(..) {
+            let place = step.to.place(entry.loose.tag, &step.from, step.level);
+            entry.loose.tag = match step.from.shift {
+                from if from == step.to.shift => entry.loose.tag,
+                from if from < step.to.shift => step.to.tag(self.hash(entry.loose.entry.key())),
+                // The bits that the new tag starts with are those that brought the entry to this group.
+                _ => entry.loose.tag << 8 | step.to.tag(step.group as u64) & 0xff,
+            };
+            self.put(step.address(place), entry);
+        }
+        self.moving = moving;
+    }
+
+    /// Adds an entry to a bucket, with all that hangs on it.
+    #[inline]
+    fn put(&mut self, address: usize, moving: Moving<E>) -> usize {
+        let chunk = &mut self.chunks[address / CHUNK];
+        chunk.next_expiry = chunk.next_expiry.min(moving.next_expiry);
+        self.next_expiry = self.next_expiry.min(moving.next_expiry);
+        let bucket = chunk.bucket_mut(address);
+        let before = bucket.overflow_bytes();
+        let slot = bucket.insert(moving);
+        self.overflow_bytes = self.overflow_bytes - before + bucket.overflow_bytes();
+        slot
+    }
+
+    fn push_bucket(&mut self) {
+        match &mut *self.chunks {
+            // The first chunk grows as a vector does; a small table has few buckets.
+            [chunk] if chunk.buckets.len() < CHUNK => {
+                if chunk.buckets.len() == chunk.buckets.capacity() {
+                    chunk.buckets.reserve_exact(chunk.buckets.len());
+                }
+                chunk.buckets.push(Bucket::default());
+            }
+            [.., chunk] if chunk.buckets.len() < CHUNK => chunk.buckets.push(Bucket::default()),
+            chunks => {
+                let mut buckets = Vec::with_capacity(if chunks.is_empty() { 1 } else { CHUNK });
+                buckets.push(Bucket::default());
+                if chunks.is_empty() {
+                    self.chunks.reserve_exact(1);
+                }
+                self.chunks.push(Chunk {
+                    buckets,
+                    next_expiry: i64::MAX,
+                });
+            }
+        }
+    }
+
+    fn pop_bucket(&mut self) -> Option<Bucket<E>> {
+        let count = self.chunks.len();
+        let chunk = self.chunks.last_mut()?;
+        let bucket = chunk.buckets.pop();
+        if chunk.buckets.is_empty() {
+            self.chunks.pop();
+            if self.chunks.len() < self.chunks.capacity() / 4 {
+                self.chunks.shrink_to(self.chunks.len() * 2);
+            }
+        } else if count == 1 && chunk.buckets.len() <= chunk.buckets.capacity() / 4 {
+            chunk.buckets.shrink_to(chunk.buckets.len() * 2);
+        }
+        bucket
+    }
+
+    #[inline]
+    fn bucket(&self, address: usize) -> &Bucket<E> {
+        &self.chunks[address / CHUNK].buckets[address % CHUNK]
+    }
+
+    #[inline]
+    fn bucket_mut(&mut self, address: usize) -> &mut Bucket<E> {
+        self.chunks[address / CHUNK].bucket_mut(address)
+    }
+}
+
+impl<E> Chunk<E> {
+    /// The bucket at this address of the table.
+    #[inline]
+    fn bucket_mut(&mut self, address: usize) -> &mut Bucket<E> {
+        &mut self.buckets[address % CHUNK]
+    }
+}

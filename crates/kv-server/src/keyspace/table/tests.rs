@@ -1,0 +1,540 @@
+//! The table against a model, through growth and shrinkage.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// The form that entries of a database have: 16 bytes, key and all in one allocation.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Item(Option<Box<Content>>, u64);
+
+#[derive(Clone, Debug, PartialEq)]
+struct Content {
+    key: Vec<u8>,
+    expire_at: Option<i64>,
+}
+
+impl Item {
+    fn new(key: impl Into<Vec<u8>>, value: u64, expire_at: Option<i64>) -> Self {
+        Self(
+            Some(Box::new(Content {
+                key: key.into(),
+                expire_at,
+            })),
+            value,
+        )
+    }
+
+    fn numbered(n: u32) -> Self {
+        Self::new(n.to_le_bytes(), u64::from(n), None)
+    }
+
+    fn number(&self) -> u32 {
+        u32::from_le_bytes(self.key().try_into().unwrap())
+    }
+}
+
+impl Entry for Item {
+    fn key(&self) -> &[u8] {
+        &self.0.as_ref().unwrap().key
+    }
+
+    fn is_vacant(&self) -> bool {
+        self.0.is_none()
+    }
+
+    fn expire_at(&self) -> Option<i64> {
+        self.0.as_ref().unwrap().expire_at
+    }
+}
+
+const SEED: Seed = Seed::new(0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210);
+
+fn table_of(numbers: impl IntoIterator<Item = u32>) -> Table<Item> {
+    let mut table = Table::with_seed(SEED);
+    for n in numbers {
+        assert!(table.insert(Item::numbered(n)).is_none(), "{n} is new");
+    }
+    table
+}
+
+/// A sequence of good enough random numbers (xorshift*).
+fn random_numbers(mut state: u64) -> impl FnMut() -> u64 {
+    move || {
+        state ^= state >> 12;
+        state ^= state << 25;
+        state ^= state >> 27;
+        state.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+}
+
+/// Checks all that must hold between two calls.
+fn check(table: &Table<Item>) {
+    let buckets: Vec<_> = table
+        .chunks
+        .iter()
+        .flat_map(|chunk| &chunk.buckets)
+        .collect();
+    assert_eq!(buckets.len(), table.buckets());
+    let full = table.chunks.len().saturating_sub(1);
+    assert!(
+        table.chunks[..full]
+            .iter()
+            .all(|chunk| chunk.buckets.len() == CHUNK)
+    );
+    assert_eq!(
+        buckets.iter().map(|bucket| bucket.len()).sum::<usize>(),
+        table.len()
+    );
+    assert_eq!(
+        buckets
+            .iter()
+            .map(|bucket| bucket.overflow_bytes())
+            .sum::<usize>(),
+        table.overflow_bytes
+    );
+    assert!(table.moving.is_empty());
+    assert!(table.len() * 2 <= buckets.len() * MAX_LOAD_HALVES);
+    assert!(buckets.len() <= 1 || table.len() >= buckets.len() * MIN_LOAD);
+    for (address, bucket) in buckets.iter().enumerate() {
+        let chunk = &table.chunks[address / CHUNK];
+        for slot in bucket.slots() {
+            let entry = bucket.get(slot);
+            let (home, tag) = table.shape.locate(table.hash(entry.key()));
+            assert_eq!(home, address, "{entry:?}");
+            assert_eq!(bucket.find(tag, entry.key()), Some(slot), "{entry:?}");
+            let at = entry.expire_at().unwrap_or(i64::MAX);
+            assert!(
+                table.next_expiry <= at && chunk.next_expiry <= at && bucket.next_expiry <= at,
+                "{entry:?}"
+            );
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Action {
+    Insert(u16, Option<u8>),
+    /// As `Insert`, by position.
+    Upsert(u16, Option<u8>),
+    Remove(u16),
+    Clock(u16, u32),
+    /// Adds numbers from here.
+    Fill(u16, u16),
+    /// Removes numbers from here.
+    Empty(u16, u16),
+    Expire(u8, u8),
+    Clear,
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    let expiry = || prop_oneof![3 => Just(None), 1 => any::<u8>().prop_map(Some)];
+    prop_oneof![
+        8 => (0..3_000_u16, expiry()).prop_map(|(n, at)| Action::Insert(n, at)),
+        8 => (0..3_000_u16, expiry()).prop_map(|(n, at)| Action::Upsert(n, at)),
+        8 => (0..3_000_u16).prop_map(Action::Remove),
+        4 => (0..3_000_u16, any::<u32>()).prop_map(|(n, clock)| Action::Clock(n, clock)),
+        4 => (0..3_000_u16, 0..3_000_u16).prop_map(|(n, count)| Action::Fill(n, count)),
+        3 => (0..3_000_u16, 0..3_000_u16).prop_map(|(n, count)| Action::Empty(n, count)),
+        2 => (any::<u8>(), any::<u8>()).prop_map(|(now, budget)| Action::Expire(now, budget)),
+        1 => Just(Action::Clear),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn does_what_a_hash_map_does(seed in any::<[u64; 2]>(), actions in prop::collection::vec(action(), 1..60)) {
+        let mut table = Table::with_seed(Seed::new(seed[0], seed[1]));
+        let mut model: HashMap<Vec<u8>, (Item, u32)> = HashMap::new();
+        let mut cursor = ExpiryCursor::default();
+        let item = |n: u16, at: Option<u8>| Item::new(n.to_le_bytes(), u64::from(n) + 1, at.map(i64::from));
+        for action in actions {
+            match action {
+                Action::Insert(n, at) => {
+                    let old = model.get(n.to_le_bytes().as_slice()).cloned();
+                    let clock = old.as_ref().map_or(0, |old| old.1);
+                    model.insert(n.to_le_bytes().into(), (item(n, at), clock));
+                    prop_assert_eq!(table.insert(item(n, at)), old.map(|old| old.0));
+                }
+                Action::Upsert(n, at) => {
+                    let key = n.to_le_bytes();
+                    let hash = table.hash(&key);
+                    let position = match table.find_hashed(hash, &key) {
+                        Some(position) => {
+                            *table.at_mut(position) = item(n, at);
+                            if let Some(at) = at {
+                                table.note_expiry(position, i64::from(at));
+                            }
+                            position
+                        }
+                        None => table.insert_unique(hash, item(n, at)),
+                    };
+                    prop_assert_eq!(table.at(position), &item(n, at));
+                    model.entry(key.into()).or_default().0 = item(n, at);
+                }
+                Action::Remove(n) => {
+                    let old = model.remove(n.to_le_bytes().as_slice()).map(|old| old.0);
+                    prop_assert_eq!(table.remove(&n.to_le_bytes()), old);
+                }
+                Action::Clock(n, clock) => {
+                    if let Some(position) = table.find(&n.to_le_bytes()) {
+                        table.set_clock(position, clock);
+                        model.get_mut(n.to_le_bytes().as_slice()).unwrap().1 = clock & 0xff_ffff;
+                    }
+                }
+                Action::Fill(n, count) => for n in n..n + count {
+                    let new = !model.contains_key(n.to_le_bytes().as_slice());
+                    if new {
+                        model.insert(n.to_le_bytes().into(), (item(n, None), 0));
+                        prop_assert_eq!(table.insert(item(n, None)), None);
+                    }
+                },
+                Action::Empty(n, count) => for n in n..n + count {
+                    let old = model.remove(n.to_le_bytes().as_slice()).map(|old| old.0);
+                    prop_assert_eq!(table.remove(&n.to_le_bytes()), old);
+                },
+                Action::Expire(now, budget) => {
+                    let sweep = table.expired(now.into(), &mut cursor, budget.into(), |item| {
+                        assert!(item.expire_at().unwrap() <= i64::from(now));
+                        assert_eq!(model.remove(item.key()).unwrap().0, item);
+                    });
+                    if sweep.finished {
+                        prop_assert!(model.values().all(|(item, _)| item.expire_at().is_none_or(|at| at > now.into())));
+                    }
+                }
+                Action::Clear => {
+                    prop_assert_eq!(table.clear().len(), model.len());
+                    model.clear();
+                }
+            }
+            prop_assert_eq!(table.len(), model.len());
+        }
+        check(&table);
+        prop_assert_eq!(table.iter().count(), model.len());
+        for (key, (item, clock)) in &model {
+            let position = table.find(key).expect("in the model");
+            prop_assert_eq!(table.at(position), item);
+            prop_assert_eq!(table.clock(position), *clock);
+        }
+    }
+
+    #[test]
+    fn a_scan_returns_whatever_stays_from_start_to_end(
+        seed in any::<u64>(),
+        staying in 1..2_000_u32,
+        // How many entries come (or, below 0, go) after each step of the scan.
+        changes in prop::collection::vec(-400..400_i32, 1..200),
+        initial in 0..20_000_u32,
+    ) {
+        let mut table = Table::with_seed(Seed::new(seed, 1));
+        for n in 0..staying {
+            table.insert(Item::numbered(n));
+        }
+        let mut visitors: Vec<u32> = (0..initial).map(|n| 1_000_000 + n).collect();
+        for n in &visitors {
+            table.insert(Item::numbered(*n));
+        }
+        let mut next = 2_000_000;
+        let mut seen = HashSet::new();
+        let (mut cursor, mut steps) = (0, 0);
+        loop {
+            cursor = table.scan(cursor, |item| { seen.insert(item.number()); });
+            if cursor == 0 {
+                break;
+            }
+            let change = changes[steps % changes.len()];
+            steps += 1;
+            if change < 0 {
+                for _ in change..0 {
+                    let Some(n) = visitors.pop() else { break };
+                    prop_assert!(table.remove(&n.to_le_bytes()).is_some());
+                }
+            } else if visitors.len() < 20_000 {
+                for _ in 0..change {
+                    visitors.push(next);
+                    table.insert(Item::numbered(next));
+                    next += 1;
+                }
+            }
+            prop_assert!(steps < 100_000, "the scan does not end");
+        }
+        let missed: Vec<_> = (0..staying).filter(|n| !seen.contains(n)).collect();
+        prop_assert!(missed.is_empty(), "missed {:?}", missed);
+    }
+
+    #[test]
+    fn expiry_hands_over_all_that_is_due_once_and_nothing_else(
+        expiries in prop::collection::vec(prop_oneof![Just(None), (0..1_000_i64).prop_map(Some)], 0..3_000),
+        nows in prop::collection::vec(0..1_200_i64, 1..8),
+        budget in 1..500_usize,
+    ) {
+        let mut table = Table::with_seed(SEED);
+        for (n, at) in (0_u32..).zip(&expiries) {
+            table.insert(Item::new(n.to_le_bytes(), 0, *at));
+        }
+        let (mut cursor, mut gone, mut latest) = (ExpiryCursor::default(), BTreeSet::new(), -1);
+        for now in nows {
+            latest = latest.max(now);
+            let mut calls = 0;
+            loop {
+                let mut handed_over = 0;
+                let sweep = table.expired(now, &mut cursor, budget, |item| {
+                    assert!(item.expire_at().is_some_and(|at| at <= now), "{item:?} is not due at {now}");
+                    assert!(gone.insert(item.number()), "{item:?} twice");
+                    handed_over += 1;
+                });
+                prop_assert_eq!(sweep.removed, handed_over);
+                calls += 1;
+                // Two rounds do it, each bucket taking at least one look.
+                prop_assert!(calls <= 2 * (expiries.len() + table.buckets()) / budget + 4, "{} calls", calls);
+                if sweep.finished {
+                    break;
+                }
+            }
+            check(&table);
+        }
+        let due: BTreeSet<_> = (0_u32..).zip(&expiries).filter(|(_, at)| at.is_some_and(|at| at <= latest)).collect();
+        prop_assert!(due.iter().map(|(n, _)| *n).eq(gone.iter().copied()));
+        prop_assert_eq!(table.len(), expiries.len() - gone.len());
+    }
+}
+
+#[test]
+fn an_empty_table_allocates_nothing_and_a_small_one_little() {
+    let mut table = Table::<Item>::new();
+    assert_eq!(table.memory(), 0);
+    assert!(table.is_empty() && table.find(b"key").is_none() && table.scan(7, |_| ()) == 0);
+    assert!(
+        table.random(|| 0).is_none()
+            && table.remove(b"key").is_none()
+            && table.iter().next().is_none()
+    );
+    for n in 0..8 {
+        table.insert(Item::numbered(n));
+    }
+    assert!(
+        table.memory() <= 300,
+        "{} bytes for 8 entries",
+        table.memory()
+    );
+}
+
+#[test]
+fn a_bucket_is_four_cache_lines() {
+    assert_eq!(size_of::<Item>(), 16);
+    assert_eq!(size_of::<Bucket<Item>>(), 256);
+}
+
+#[test]
+fn memory_per_entry_stays_bounded_while_growing_and_shrinking() {
+    let mut table = Table::with_seed(SEED);
+    for n in 0..200_000 {
+        table.insert(Item::numbered(n));
+        if n >= 5_000 && n % 1_000 == 0 {
+            let bytes = table.memory() as f64 / table.len() as f64;
+            assert!(
+                (28.0..40.0).contains(&bytes),
+                "{bytes} bytes per entry at {n}"
+            );
+        }
+    }
+    check(&table);
+    for n in (0..200_000).rev() {
+        assert_eq!(
+            table.remove(&u32::to_le_bytes(n)).map(|item| item.number()),
+            Some(n)
+        );
+        if n >= 5_000 && n % 1_000 == 0 {
+            let bytes = table.memory() as f64 / table.len() as f64;
+            assert!(
+                (28.0..60.0).contains(&bytes),
+                "{bytes} bytes per entry at {n}"
+            );
+        }
+    }
+    check(&table);
+    assert!(
+        table.memory() < 10_000,
+        "{} bytes when empty",
+        table.memory()
+    );
+}
+
+#[test]
+fn a_length_that_goes_up_and_down_does_not_move_buckets() {
+    let mut table = table_of(0..50_000);
+    let buckets = table.buckets();
+    for _ in 0..10 {
+        for n in 50_000..50_009 {
+            table.insert(Item::numbered(n));
+        }
+        for n in 50_000..50_009 {
+            table.remove(&u32::to_le_bytes(n));
+        }
+    }
+    assert!(table.buckets() <= buckets + 2);
+}
+
+/// Tags are made from other bits of the hash from 256 and from 65536 groups on, and back.
+#[test]
+fn tags_are_renewed_where_the_level_asks_for_it() {
+    const COUNT: u32 = 1_300_000;
+    let mut table = Table::with_seed(SEED);
+    let mut levels = HashSet::new();
+    for n in 0..COUNT {
+        table.insert(Item::numbered(n));
+        levels.insert(table.shape.level);
+    }
+    assert!(levels.contains(&8) && levels.contains(&16), "{levels:?}");
+    check(&table);
+    for n in 0..COUNT - 2_000 {
+        assert!(table.remove(&n.to_le_bytes()).is_some(), "{n}");
+        if n % 400_000 == 0 {
+            check(&table);
+        }
+    }
+    assert_eq!(table.shape.level, 7);
+    check(&table);
+}
+
+#[test]
+fn entries_with_one_hash_are_all_kept() {
+    let mut table = Table::<Item>::with_seed(SEED);
+    // As if all had the same hash: straight into one bucket.
+    let mut bucket = Bucket::<Item>::default();
+    for n in 0..1_000 {
+        let slot = bucket.insert(Moving::new(Item::numbered(n), 5, i64::MAX));
+        assert_eq!(bucket.get(slot).number(), n);
+    }
+    for n in (0..1_000).step_by(3).chain((0..1_000).skip(1).step_by(3)) {
+        let slot = bucket.find(5, &u32::to_le_bytes(n)).expect("still there");
+        assert_eq!(bucket.remove(slot).number(), n);
+    }
+    let left: BTreeSet<_> = bucket
+        .slots()
+        .map(|slot| bucket.get(slot).number())
+        .collect();
+    assert!(left.into_iter().eq((2..1_000).step_by(3)));
+    assert_eq!(bucket.slots().count(), bucket.len());
+    let overflow = bucket.overflow_bytes();
+    assert!(overflow > 0 && overflow < 1_000 * 32, "{overflow} bytes");
+    for slot in (0..bucket.len()).rev() {
+        bucket.remove(slot);
+    }
+    assert_eq!((bucket.len(), bucket.overflow_bytes()), (0, 0));
+    assert!(table.insert(Item::numbered(1)).is_none());
+}
+
+#[test]
+fn random_entries_are_drawn_evenly() {
+    let mut random = random_numbers(42);
+    for count in [1, 5, 60, 700, 5_000_u32] {
+        let table = table_of(0..count);
+        let mut drawn = vec![0_u32; count as usize];
+        let draws = count * 200;
+        for _ in 0..draws {
+            let position = table.random(&mut random).expect("not empty");
+            drawn[table.at(position).number() as usize] += 1;
+        }
+        // χ² has a mean of count - 1 and a variance of twice that; six deviations do not happen by chance.
+        let chi: f64 = drawn
+            .iter()
+            .map(|&drawn| (f64::from(drawn) - 200.0).powi(2) / 200.0)
+            .sum();
+        let free = f64::from(count - 1);
+        assert!(
+            chi < free + 6.0 * (2.0 * free).sqrt() + 1e-9,
+            "χ² is {chi} for {count} entries"
+        );
+    }
+}
+
+#[test]
+fn a_sample_of_volatile_entries_finds_the_only_one() {
+    let mut table = table_of(0..20_000);
+    table.sample(0, 5, true, |_, _, _| panic!("none is volatile"));
+    table.insert(Item::new(7_777_u32.to_le_bytes(), 0, Some(9)));
+    for start in [0, u64::MAX / 3, u64::MAX] {
+        let mut found = Vec::new();
+        table.sample(start, 5, true, |position, item, clock| {
+            assert_eq!((table.at(position), clock), (item, 0));
+            found.push(item.number());
+        });
+        assert_eq!(found, [7_777]);
+        let mut count = 0;
+        table.sample(start, 16, false, |_, _, _| count += 1);
+        assert_eq!(count, 16);
+    }
+}
+
+#[test]
+fn expiry_far_ahead_costs_no_look() {
+    let mut table = Table::with_seed(SEED);
+    for n in 0..50_000_u32 {
+        table.insert(Item::new(
+            n.to_le_bytes(),
+            0,
+            Some(1_000_000 + i64::from(n)),
+        ));
+    }
+    table.insert(Item::new(*b"soon", 0, Some(10)));
+    let mut cursor = ExpiryCursor::default();
+    assert_eq!(
+        table.expired(9, &mut cursor, 1, drop),
+        Sweep {
+            removed: 0,
+            finished: true
+        }
+    );
+    // One chunk is looked through, with the entries of one bucket; the others are passed over.
+    let sweep = table.expired(10, &mut cursor, 2 * CHUNK + 100, drop);
+    assert_eq!(
+        sweep,
+        Sweep {
+            removed: 1,
+            finished: true
+        }
+    );
+    assert_eq!(table.next_expiry(), 1_000_000);
+}
+
+#[test]
+fn a_budget_too_small_for_a_round_reaches_every_due_entry() {
+    let mut table = table_of(0..30_000);
+    for n in 0..100_u32 {
+        table.insert(Item::new((n * 300).to_le_bytes(), 0, Some(5)));
+    }
+    let (mut cursor, mut removed, mut calls) = (ExpiryCursor::default(), 0, 0_u32);
+    while removed < 100 {
+        // More come due all the time where the sweep has been.
+        let sweep = table.expired(5, &mut cursor, 20, |item| {
+            removed += usize::from(item.expire_at() == Some(5))
+        });
+        table.insert(Item::new((100_000 + calls).to_le_bytes(), 0, Some(4)));
+        assert!(!sweep.finished || removed == 100);
+        calls += 1;
+        assert!(calls < 2_000, "{removed} of 100 after {calls} calls");
+    }
+}
+
+#[test]
+fn a_cleared_table_is_freed_in_slices() {
+    let mut table = table_of(0..10_000);
+    let mut heap = table.clear();
+    assert!(table.is_empty() && table.memory() == 0 && table.find(&1_u32.to_le_bytes()).is_none());
+    let mut left = heap.len();
+    assert_eq!(left, 10_000);
+    while !heap.is_empty() {
+        let now = heap.drain_some(100);
+        assert!(
+            now == 0 || (100..200).contains(&(left - now)),
+            "{left} to {now}"
+        );
+        left = now;
+    }
+    assert!(table.insert(Item::numbered(1)).is_none());
+}
