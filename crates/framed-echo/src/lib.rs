@@ -1,3 +1,17 @@
-//! Length-framed binary messages: codec, echo and relay server, client.
-
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+
+mod codec;
+pub mod control;
+mod error;
+mod frame;
+mod header;
+mod kind;
+mod limits;
+
+pub use codec::{ClientCodec, Codec, Item, ReplyCodec, RequestCodec, ServerCodec};
+pub use error::Error;
+pub use frame::{Frame, Reply, Request};
+pub use header::{Header, ReplyHeader, RequestHeader};
+pub use kind::Kind;
+pub use limits::Limits;
