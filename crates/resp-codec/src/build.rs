@@ -1,0 +1,145 @@
+//! From the tape to a `Frame`, without recursion.
+
+use std::ops::Range;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::{
+    decode::parse_integer,
+    frame::Frame,
+    tape::{Entry, Kind, Tag, widen},
+};
+
+/// Builds the value of a tape that describes one frame in `buf`; `bytes` yields its strings.
+pub(crate) fn frame(buf: &[u8], tape: &[Entry], bytes: impl Fn(Range<usize>) -> Bytes) -> Frame {
+    let mut open: Vec<Open> = Vec::new();
+    for entry in tape {
+        let mut value = match entry.tag {
+            Tag::End => continue, // the number of elements has closed the aggregate already
+            Tag::Plain(Kind::Array | Kind::Map | Kind::Set | Kind::Push)
+            | Tag::Attribute
+            | Tag::Streamed => {
+                let started = Open::new(entry);
+                if started.left > 0 {
+                    open.push(started);
+                    continue;
+                }
+                started.finish()
+            }
+            Tag::Plain(kind) => scalar(buf, entry, kind, &bytes),
+        };
+        loop {
+            let Some(mut top) = open.pop() else {
+                return value;
+            };
+            top.add(value);
+            if top.left > 0 {
+                open.push(top);
+                break;
+            }
+            value = top.finish();
+        }
+    }
+    Frame::Null // not reached: a tape describes one whole frame
+}
+
+/// An aggregate that is being filled.
+struct Open {
+    /// Elements to come. They are on the tape, so reserving for them is safe.
+    left: usize,
+    parts: Parts,
+}
+
+enum Parts {
+    Array(Vec<Frame>),
+    Set(Vec<Frame>),
+    Push(Vec<Frame>),
+    Map(Vec<(Frame, Frame)>, Option<Frame>),
+    Attributed(Vec<(Frame, Frame)>, Option<Frame>),
+    Text(BytesMut),
+}
+
+impl Open {
+    fn new(entry: &Entry) -> Self {
+        let left = widen(entry.len);
+        let parts = match entry.tag {
+            Tag::Plain(Kind::Map) => Parts::Map(Vec::with_capacity(left / 2), None),
+            Tag::Plain(Kind::Set) => Parts::Set(Vec::with_capacity(left)),
+            Tag::Plain(Kind::Push) => Parts::Push(Vec::with_capacity(left)),
+            Tag::Plain(_) => Parts::Array(Vec::with_capacity(left)),
+            Tag::Streamed | Tag::End => Parts::Text(BytesMut::new()),
+            Tag::Attribute => {
+                let described = left.saturating_add(1);
+                return Self {
+                    left: described,
+                    parts: Parts::Attributed(Vec::with_capacity(left / 2), None),
+                };
+            }
+        };
+        Self { left, parts }
+    }
+
+    fn add(&mut self, value: Frame) {
+        self.left = self.left.saturating_sub(1);
+        match &mut self.parts {
+            Parts::Array(elements) | Parts::Set(elements) | Parts::Push(elements) => {
+                elements.push(value)
+            }
+            Parts::Map(pairs, key) | Parts::Attributed(pairs, key) => match key.take() {
+                Some(key) => pairs.push((key, value)),
+                None => *key = Some(value),
+            },
+            Parts::Text(text) => text.extend_from_slice(value.as_bytes().unwrap_or_default()),
+        }
+    }
+
+    fn finish(self) -> Frame {
+        match self.parts {
+            Parts::Array(elements) => Frame::Array(elements),
+            Parts::Set(elements) => Frame::Set(elements),
+            Parts::Push(elements) => Frame::Push(elements),
+            Parts::Map(pairs, _) => Frame::Map(pairs),
+            // The last of an odd number of parts is the frame itself.
+            Parts::Attributed(attributes, frame) => Frame::Attributed {
+                attributes,
+                frame: Box::new(frame.unwrap_or(Frame::Null)),
+            },
+            Parts::Text(text) => Frame::BulkString(text.freeze()),
+        }
+    }
+}
+
+fn scalar(buf: &[u8], entry: &Entry, kind: Kind, bytes: &impl Fn(Range<usize>) -> Bytes) -> Frame {
+    let text = || buf.get(entry.payload()).unwrap_or_default();
+    let data = || bytes(entry.payload());
+    // The decoder has checked every number.
+    match kind {
+        Kind::SimpleString => Frame::SimpleString(data()),
+        Kind::Error => Frame::Error(data()),
+        Kind::Integer => Frame::Integer(parse_integer(text()).unwrap_or_default()),
+        Kind::BulkString => Frame::BulkString(data()),
+        Kind::Double => Frame::Double(
+            std::str::from_utf8(text())
+                .ok()
+                .and_then(|text| text.parse().ok())
+                .unwrap_or_default(),
+        ),
+        Kind::Boolean => Frame::Boolean(text() == b"t"),
+        Kind::BigNumber => Frame::BigNumber(data()),
+        Kind::BulkError => Frame::BulkError(data()),
+        Kind::Verbatim => {
+            let start = entry.payload().start;
+            let name = start.saturating_sub(4)..start.saturating_sub(1);
+            let format = buf
+                .get(name)
+                .and_then(|name| name.try_into().ok())
+                .unwrap_or(*b"txt");
+            Frame::Verbatim {
+                format,
+                data: data(),
+            }
+        }
+        Kind::NullArray => Frame::NullArray,
+        Kind::Null | Kind::Array | Kind::Map | Kind::Set | Kind::Push => Frame::Null, // aggregates do not come here
+    }
+}

@@ -1,0 +1,613 @@
+//! The resumable frame decoder: one pass over the bytes, an explicit stack, a tape as its result.
+
+use bytes::{Bytes, BytesMut};
+
+use crate::{
+    error::{DecodeError, DecodeErrorKind as E},
+    limits::Limits,
+    line::{self, Line},
+    number,
+    reply::OwnedFrame,
+    tape::{Entry, Kind, Tag, narrow, widen},
+    view::FrameRef,
+};
+
+/// Decodes frames, of both versions of the protocol, from bytes that arrive in pieces.
+///
+/// It remembers how far it has come: no byte is scanned twice however a frame is cut. Nesting is counted, not
+/// recursed. Its memory is kept for the next frame and stays proportional to the bytes that have arrived.
+///
+/// ```
+/// use resp_codec::{FrameDecoder, Limits};
+///
+/// let mut decoder = FrameDecoder::new(Limits::client());
+/// assert!(decoder.decode(b"*2\r\n:1\r\n$5\r\nhel")?.is_none());
+/// assert_eq!(decoder.missing(), 4);
+///
+/// let reply = decoder.decode(b"*2\r\n:1\r\n$5\r\nhello\r\n")?.unwrap();
+/// let mut children = reply.children();
+/// assert_eq!(children.next().unwrap().as_i64(), Some(1));
+/// assert_eq!(children.next().unwrap().as_str(), Some("hello"));
+/// # Ok::<_, resp_codec::DecodeError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct FrameDecoder {
+    limits: Limits,
+    state: State,
+    /// The element to read next; everything before it is on the tape.
+    pos: usize,
+    tape: Vec<Entry>,
+    /// The aggregates around `pos`, outermost first.
+    stack: Vec<Open>,
+    missing: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum State {
+    /// Between frames.
+    Fresh,
+    /// Inside a line, which does not end before `scanned`.
+    Line { scanned: usize },
+    /// The header of a string is on the tape; the string and its line end take up to `end`.
+    Bulk { end: usize },
+    /// An error was reported.
+    Failed(DecodeError),
+}
+
+/// An aggregate whose elements are still coming.
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    /// Its place on the tape.
+    entry: u32,
+    until: Until,
+    /// Of a streamed string: the bytes so far.
+    bytes: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Until {
+    /// This many elements are still missing.
+    Left(u32),
+    /// A streamed array or set ends with `.`.
+    Dot,
+    /// A streamed map ends with `.` after a value.
+    DotInPairs,
+    /// A streamed string ends with an empty chunk.
+    EmptyChunk,
+}
+
+/// What one step of the scan has read.
+enum Read {
+    /// A value, or the end of a streamed one.
+    Value,
+    /// The header of an aggregate whose elements follow.
+    Header,
+    /// Nothing: bytes are missing.
+    Partial,
+}
+
+/// The number on a header line.
+enum Length {
+    Is(usize),
+    /// `-1`
+    Null,
+    /// `?`
+    Streamed,
+}
+
+/// Counts stay below 2^31 on the tape; a frame of that many elements exceeds every other limit.
+const MAX_ELEMENTS: usize = 0x7fff_ffff;
+
+/// What a decoder keeps of its memory after a large frame: 64 KiB of tape.
+const KEPT_ENTRIES: usize = 4096;
+
+impl FrameDecoder {
+    /// A decoder that accepts what `limits` allow.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            state: State::Fresh,
+            pos: 0,
+            tape: Vec::new(),
+            stack: Vec::new(),
+            missing: 0,
+        }
+    }
+
+    /// The limits in force.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Changes the limits, from the next header on.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    /// Decodes the frame at the start of `buf`: `Some` if it is whole, `None` if bytes are missing.
+    ///
+    /// After `None`, call again with the same bytes and new ones behind them. After `Some`, drop
+    /// [`FrameRef::frame_len`] bytes from the front before the next call.
+    ///
+    /// # Errors
+    ///
+    /// The bytes are no RESP or exceed a limit. The connection is to be closed; further calls repeat the error.
+    pub fn decode<'a>(&'a mut self, buf: &'a [u8]) -> Result<Option<FrameRef<'a>>, DecodeError> {
+        Ok(if self.scan(buf)? {
+            FrameRef::new(buf, &self.tape, self.pos)
+        } else {
+            None
+        })
+    }
+
+    /// Decodes the frame at the start of `buf` and splits it off, without copying its bytes.
+    ///
+    /// The frame keeps its part of the buffer alive; [`OwnedFrame::view`] reads it.
+    ///
+    /// # Errors
+    ///
+    /// As [`FrameDecoder::decode`].
+    pub fn decode_owned(&mut self, buf: &mut BytesMut) -> Result<Option<OwnedFrame>, DecodeError> {
+        if !self.scan(buf)? {
+            return Ok(None);
+        }
+        let bytes: Bytes = buf.split_to(self.pos).freeze();
+        Ok(Some(OwnedFrame::new(bytes, &self.tape)))
+    }
+
+    /// A lower bound of the bytes that are missing, after [`FrameDecoder::decode`] returned `None`.
+    ///
+    /// It comes from a length that the peer announced: use it to size a read within bounds of your own, never to
+    /// reserve memory blindly.
+    #[must_use]
+    pub fn missing(&self) -> usize {
+        self.missing
+    }
+
+    /// The entries of the frame that [`FrameDecoder::scan`] completed, and its length.
+    pub(crate) fn scanned(&self) -> (&[Entry], usize) {
+        (&self.tape, self.pos)
+    }
+
+    /// Scans on; whether the frame is whole.
+    pub(crate) fn scan(&mut self, buf: &[u8]) -> Result<bool, DecodeError> {
+        let outcome = self.scan_capped(buf);
+        if let Err(error) = outcome {
+            self.state = State::Failed(error);
+        }
+        outcome
+    }
+
+    fn scan_capped(&mut self, whole: &[u8]) -> Result<bool, DecodeError> {
+        // Within `buf` every offset fits the tape, and a frame that needs more than the limit never completes.
+        let cap = self.limits.frame_cap();
+        let buf = whole.get(..cap).unwrap_or(whole);
+        let done = self.run(buf)?;
+        if !done && whole.len() >= cap {
+            return Err(DecodeError::new(self.pos, E::FrameLimit { limit: cap }));
+        }
+        Ok(done)
+    }
+
+    fn run(&mut self, buf: &[u8]) -> Result<bool, DecodeError> {
+        let mut read = match self.state {
+            State::Fresh => {
+                self.pos = 0;
+                self.stack.clear();
+                self.tape.clear();
+                self.tape.shrink_to(KEPT_ENTRIES);
+                self.element(buf, 0)?
+            }
+            State::Line { scanned } => self.element(buf, scanned)?,
+            State::Bulk { end } => self.finish_string(buf, end)?,
+            State::Failed(error) => return Err(error),
+        };
+        loop {
+            match read {
+                Read::Partial => return Ok(false),
+                Read::Header => {}
+                Read::Value => {
+                    if self.complete()? {
+                        self.state = State::Fresh;
+                        self.missing = 0;
+                        return Ok(true);
+                    }
+                }
+            }
+            read = self.element(buf, 0)?;
+        }
+    }
+
+    /// Counts the value just read, and closes every aggregate that it completes; whether that was the frame.
+    fn complete(&mut self) -> Result<bool, DecodeError> {
+        while let Some(top) = self.stack.last_mut() {
+            match &mut top.until {
+                Until::Left(left) if *left > 1 => {
+                    *left = left.wrapping_sub(1); // cannot wrap: above 1
+                    return Ok(false);
+                }
+                Until::Left(_) => self.close(),
+                Until::Dot | Until::DotInPairs => {
+                    let limit = self.limits.elements;
+                    if let Some(entry) = self.tape.get_mut(widen(top.entry)) {
+                        entry.len = entry.len.saturating_add(1);
+                        if widen(entry.len) > limit {
+                            let count = u64::from(entry.len);
+                            return Err(DecodeError::new(
+                                entry.at(),
+                                E::ElementsLimit { count, limit },
+                            ));
+                        }
+                    }
+                    return Ok(false);
+                }
+                Until::EmptyChunk => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Closes the innermost aggregate, all of whose elements are on the tape.
+    fn close(&mut self) {
+        let next = narrow(self.tape.len());
+        if let Some(open) = self.stack.pop() {
+            if let Some(entry) = self.tape.get_mut(widen(open.entry)) {
+                entry.next = next;
+            }
+        }
+    }
+
+    /// Reads the element at `pos`, of an aggregate only the header.
+    fn element(&mut self, buf: &[u8], scanned: usize) -> Result<Read, DecodeError> {
+        let Some(&byte) = buf.get(self.pos) else {
+            self.state = State::Line { scanned: self.pos };
+            self.missing = 1;
+            return Ok(Read::Partial);
+        };
+        match self.stack.last().map(|open| open.until) {
+            None | Some(Until::Left(_)) => {}
+            Some(Until::EmptyChunk) => return self.chunk(buf, scanned, byte),
+            Some(until) if byte == b'.' => return self.dot(buf, scanned, until),
+            Some(_) => {}
+        }
+        match byte {
+            b'$' => self.string(buf, scanned, Kind::BulkString),
+            b'+' => self.text(buf, scanned, Kind::SimpleString),
+            b':' => self.text(buf, scanned, Kind::Integer),
+            b'-' => self.text(buf, scanned, Kind::Error),
+            b'*' => self.aggregate(buf, scanned, Tag::Plain(Kind::Array)),
+            b'%' => self.aggregate(buf, scanned, Tag::Plain(Kind::Map)),
+            b'~' => self.aggregate(buf, scanned, Tag::Plain(Kind::Set)),
+            b'>' => self.aggregate(buf, scanned, Tag::Plain(Kind::Push)),
+            b'|' => self.aggregate(buf, scanned, Tag::Attribute),
+            b'_' => self.text(buf, scanned, Kind::Null),
+            b',' => self.text(buf, scanned, Kind::Double),
+            b'#' => self.text(buf, scanned, Kind::Boolean),
+            b'(' => self.text(buf, scanned, Kind::BigNumber),
+            b'=' => self.string(buf, scanned, Kind::Verbatim),
+            b'!' => self.string(buf, scanned, Kind::BulkError),
+            b'.' => self.fail(E::UnexpectedEnd),
+            other => self.fail(E::UnknownType(other)),
+        }
+    }
+
+    /// A type that takes one line.
+    fn text(&mut self, buf: &[u8], scanned: usize, kind: Kind) -> Result<Read, DecodeError> {
+        let Some(end) = self.line_end(buf, scanned, self.limits.inline_bytes.max(32))? else {
+            return Ok(Read::Partial);
+        };
+        let start = self.pos.saturating_add(1);
+        let text = buf.get(start..end).unwrap_or_default();
+        let fault = match kind {
+            Kind::Integer if parse_integer(text).is_none() => E::InvalidInteger,
+            Kind::Double if !is_double(text) => E::InvalidDouble,
+            Kind::Boolean if !matches!(text, b"t" | b"f") => E::InvalidBoolean,
+            Kind::BigNumber if !is_big_number(text) => E::InvalidBigNumber,
+            Kind::Null if !text.is_empty() => E::InvalidNull,
+            _ => {
+                self.push(Tag::Plain(kind), 1, start, end.saturating_sub(start));
+                self.pos = end.saturating_add(2);
+                return Ok(Read::Value);
+            }
+        };
+        self.fail(fault)
+    }
+
+    /// A type with a length, the bytes, and a line end.
+    fn string(&mut self, buf: &[u8], scanned: usize, kind: Kind) -> Result<Read, DecodeError> {
+        let Some((len, header)) = self.length(buf, scanned)? else {
+            return Ok(Read::Partial);
+        };
+        match len {
+            Length::Is(len) => self.announced_string(buf, kind, len, header),
+            Length::Null if kind == Kind::BulkString => {
+                self.push(
+                    Tag::Plain(Kind::Null),
+                    header,
+                    self.pos.saturating_add(header),
+                    0,
+                );
+                self.pos = self.pos.saturating_add(header);
+                Ok(Read::Value)
+            }
+            Length::Streamed if kind == Kind::BulkString => {
+                self.open(Tag::Streamed, header, 0, Until::EmptyChunk)
+            }
+            _ => self.fail(E::InvalidLength),
+        }
+    }
+
+    fn announced_string(
+        &mut self,
+        buf: &[u8],
+        kind: Kind,
+        len: usize,
+        header: usize,
+    ) -> Result<Read, DecodeError> {
+        let limit = self.limits.bulk_bytes;
+        if len > limit {
+            return self.fail(E::BulkLimit {
+                len: u64::try_from(len).unwrap_or(u64::MAX),
+                limit,
+            });
+        }
+        let start = self.pos.saturating_add(header);
+        let end = start.saturating_add(len).saturating_add(2);
+        let limit = self.limits.frame_cap();
+        if end > limit {
+            return self.fail(E::FrameLimit { limit });
+        }
+        if kind == Kind::Verbatim {
+            let Some(len) = len.checked_sub(4) else {
+                return self.fail(E::InvalidVerbatim);
+            };
+            self.push(
+                Tag::Plain(kind),
+                header.saturating_add(4),
+                start.saturating_add(4),
+                len,
+            );
+        } else {
+            self.push(Tag::Plain(kind), header, start, len);
+        }
+        self.finish_string(buf, end)
+    }
+
+    /// The rest of a string whose header is on the tape.
+    fn finish_string(&mut self, buf: &[u8], end: usize) -> Result<Read, DecodeError> {
+        let Some(closing) = buf.get(end.saturating_sub(2)..end) else {
+            self.missing = end.saturating_sub(buf.len());
+            self.state = State::Bulk { end };
+            return Ok(Read::Partial);
+        };
+        if closing != b"\r\n" {
+            return self.fail(E::MissingCrlf);
+        }
+        if let Some(Entry {
+            tag: Tag::Plain(Kind::Verbatim),
+            start,
+            ..
+        }) = self.tape.last()
+        {
+            if buf.get(widen(*start).saturating_sub(1)) != Some(&b':') {
+                return self.fail(E::InvalidVerbatim);
+            }
+        }
+        self.pos = end;
+        Ok(Read::Value)
+    }
+
+    /// One chunk of a streamed string.
+    fn chunk(&mut self, buf: &[u8], scanned: usize, byte: u8) -> Result<Read, DecodeError> {
+        if byte != b';' {
+            return self.fail(E::ExpectedChunk { got: byte });
+        }
+        let Some((len, header)) = self.length(buf, scanned)? else {
+            return Ok(Read::Partial);
+        };
+        let Length::Is(len) = len else {
+            return self.fail(E::InvalidLength);
+        };
+        if len == 0 {
+            self.push(Tag::End, header, self.pos.saturating_add(header), 0);
+            self.pos = self.pos.saturating_add(header);
+            self.close();
+            return Ok(Read::Value);
+        }
+        let limit = self.limits.bulk_bytes;
+        if let Some(open) = self.stack.last_mut() {
+            let total = open.bytes.saturating_add(len);
+            open.bytes = total;
+            if total > limit {
+                return self.fail(E::BulkLimit {
+                    len: u64::try_from(total).unwrap_or(u64::MAX),
+                    limit,
+                });
+            }
+            if let Some(entry) = self.tape.get_mut(widen(open.entry)) {
+                entry.len = entry.len.saturating_add(1);
+            }
+        }
+        self.announced_string(buf, Kind::BulkString, len, header)
+    }
+
+    /// The end of a streamed aggregate.
+    fn dot(&mut self, buf: &[u8], scanned: usize, until: Until) -> Result<Read, DecodeError> {
+        let Some(end) = self.line_end(buf, scanned, self.limits.header_cap())? else {
+            return Ok(Read::Partial);
+        };
+        let open = self
+            .stack
+            .last()
+            .and_then(|open| self.tape.get(widen(open.entry)));
+        let half_a_pair =
+            until == Until::DotInPairs && open.is_some_and(|entry| entry.len % 2 == 1);
+        if half_a_pair || end != self.pos.saturating_add(1) {
+            return self.fail(E::UnexpectedEnd);
+        }
+        self.push(Tag::End, 3, end.saturating_add(2), 0);
+        self.pos = end.saturating_add(2);
+        self.close();
+        Ok(Read::Value)
+    }
+
+    /// The header of an aggregate.
+    fn aggregate(&mut self, buf: &[u8], scanned: usize, tag: Tag) -> Result<Read, DecodeError> {
+        let Some((len, header)) = self.length(buf, scanned)? else {
+            return Ok(Read::Partial);
+        };
+        let paired = matches!(tag, Tag::Attribute | Tag::Plain(Kind::Map));
+        match len {
+            Length::Is(len) => {
+                let limit = self.limits.elements.min(MAX_ELEMENTS);
+                let count = if paired { len.saturating_mul(2) } else { len };
+                if count > limit {
+                    return self.fail(E::ElementsLimit {
+                        count: u64::try_from(count).unwrap_or(u64::MAX),
+                        limit,
+                    });
+                }
+                let children = if tag == Tag::Attribute {
+                    count.saturating_add(1)
+                } else {
+                    count
+                };
+                self.open(tag, header, count, Until::Left(narrow(children)))
+            }
+            Length::Null if tag == Tag::Plain(Kind::Array) => {
+                self.push(
+                    Tag::Plain(Kind::NullArray),
+                    header,
+                    self.pos.saturating_add(header),
+                    0,
+                );
+                self.pos = self.pos.saturating_add(header);
+                Ok(Read::Value)
+            }
+            Length::Streamed => match tag {
+                Tag::Plain(Kind::Array | Kind::Set) => self.open(tag, header, 0, Until::Dot),
+                Tag::Plain(Kind::Map) => self.open(tag, header, 0, Until::DotInPairs),
+                _ => self.fail(E::InvalidLength),
+            },
+            Length::Null => self.fail(E::InvalidLength),
+        }
+    }
+
+    /// Puts an aggregate on the tape, and on the stack if elements are to come.
+    fn open(
+        &mut self,
+        tag: Tag,
+        header: usize,
+        len: usize,
+        until: Until,
+    ) -> Result<Read, DecodeError> {
+        let limit = self.limits.depth_cap();
+        if self.stack.len() >= limit {
+            return self.fail(E::DepthLimit { limit });
+        }
+        let entry = narrow(self.tape.len());
+        self.pos = self.pos.saturating_add(header);
+        self.push(tag, header, self.pos, len);
+        if until == Until::Left(0) {
+            return Ok(Read::Value);
+        }
+        self.stack.push(Open {
+            entry,
+            until,
+            bytes: 0,
+        });
+        Ok(Read::Header)
+    }
+
+    /// The length on the header line at `pos`, and the bytes of the header with its type byte and line end.
+    fn length(
+        &mut self,
+        buf: &[u8],
+        scanned: usize,
+    ) -> Result<Option<(Length, usize)>, DecodeError> {
+        let start = self.pos.saturating_add(1);
+        if let Some((len, taken)) = buf.get(start..).and_then(line::length) {
+            return Ok(Some((Length::Is(len), taken.saturating_add(1))));
+        }
+        let Some(end) = self.line_end(buf, scanned, self.limits.header_cap())? else {
+            return Ok(None);
+        };
+        let len = match buf.get(start..end).unwrap_or_default() {
+            b"?" => Length::Streamed,
+            b"-1" => Length::Null,
+            text => match number::parse_i64(text).map(usize::try_from) {
+                Some(Ok(len)) => Length::Is(len),
+                _ => return self.fail(E::InvalidLength),
+            },
+        };
+        Ok(Some((len, end.saturating_add(2).saturating_sub(self.pos))))
+    }
+
+    /// Where the line at `pos` ends. `None`: not yet, and the state says how far was searched.
+    fn line_end(
+        &mut self,
+        buf: &[u8],
+        scanned: usize,
+        limit: usize,
+    ) -> Result<Option<usize>, DecodeError> {
+        let (reached, found) = match line::find(buf, scanned.max(self.pos.saturating_add(1))) {
+            Line::Ends(at) => (at, Some(Ok(at))),
+            Line::Broken(at) => (at, Some(Err(E::MissingCrlf))),
+            Line::Partial(at) => (at, None),
+        };
+        if reached.saturating_sub(self.pos) > limit {
+            return self.fail(E::LineLimit { limit });
+        }
+        match found {
+            Some(Ok(at)) => Ok(Some(at)),
+            Some(Err(fault)) => self.fail(fault),
+            None => {
+                self.state = State::Line { scanned: reached };
+                self.missing = 1;
+                Ok(None)
+            }
+        }
+    }
+
+    #[inline]
+    fn push(&mut self, tag: Tag, header: usize, start: usize, len: usize) {
+        let next = narrow(self.tape.len()).saturating_add(1);
+        let header = u8::try_from(header).unwrap_or(u8::MAX); // a header line is at most 32 bytes
+        self.tape.push(Entry {
+            tag,
+            header,
+            start: narrow(start),
+            len: narrow(len),
+            next,
+        });
+    }
+
+    #[cold]
+    fn fail<T>(&self, kind: E) -> Result<T, DecodeError> {
+        Err(DecodeError::new(self.pos, kind))
+    }
+}
+
+/// RESP3 allows a plus sign, RESP2 has none.
+pub(crate) fn parse_integer(text: &[u8]) -> Option<i64> {
+    match text {
+        [b'+', digits @ ..] if digits.first() != Some(&b'-') => number::parse_i64(digits),
+        _ => number::parse_i64(text),
+    }
+}
+
+/// Whether `text` is a double of RESP3, or the `nan` and `-nan` that servers print.
+fn is_double(text: &[u8]) -> bool {
+    std::str::from_utf8(text).is_ok_and(|text| text.parse::<f64>().is_ok())
+}
+
+/// A sign, and at least one digit.
+fn is_big_number(text: &[u8]) -> bool {
+    let digits = match text {
+        [b'-' | b'+', digits @ ..] => digits,
+        digits => digits,
+    };
+    !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
+}
