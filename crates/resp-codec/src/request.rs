@@ -1,0 +1,503 @@
+//! Requests, for servers: an array of bulk strings, or an inline command.
+
+use std::ops::Range;
+
+use crate::{
+    decode::FrameDecoder,
+    error::{DecodeError, DecodeErrorKind as E},
+    inline,
+    limits::Limits,
+    line::{self, Line},
+    number,
+    tape::{Kind, narrow, widen},
+    view::FrameRef,
+};
+
+/// One argument of a request: a place in the buffer, in 8 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arg {
+    start: u32,
+    /// The length; the top bit says that the bytes are a frame.
+    len: u32,
+}
+
+const FRAME: u32 = 1 << 31;
+
+impl Arg {
+    pub(crate) fn text(start: u32, len: u32) -> Self {
+        Self { start, len }
+    }
+
+    fn frame(start: u32, len: u32) -> Self {
+        Self {
+            start,
+            len: len | FRAME,
+        }
+    }
+
+    /// The place of the argument.
+    #[must_use]
+    #[inline]
+    pub fn range(self) -> Range<usize> {
+        let start = widen(self.start);
+        start..start.saturating_add(widen(self.len & !FRAME))
+    }
+
+    /// The argument, taken from the buffer that was decoded.
+    ///
+    /// # Panics
+    ///
+    /// `buf` is shorter than the buffer that was decoded.
+    #[must_use]
+    #[inline]
+    #[expect(clippy::indexing_slicing, reason = "documented")]
+    pub fn of(self, buf: &[u8]) -> &[u8] {
+        &buf[self.range()]
+    }
+
+    /// The number of bytes.
+    #[must_use]
+    #[inline]
+    pub fn len(self) -> usize {
+        widen(self.len & !FRAME)
+    }
+
+    /// Whether there are no bytes.
+    #[must_use]
+    #[inline]
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether the bytes are the wire form of a frame, not a text; see [`RequestDecoder::nested`].
+    #[must_use]
+    #[inline]
+    pub fn is_frame(self) -> bool {
+        self.len & FRAME != 0
+    }
+
+    /// The same argument when the request begins `by` bytes later in the buffer. For batches of up to 4 GiB.
+    #[must_use]
+    #[inline]
+    pub fn shifted(self, by: usize) -> Self {
+        Self {
+            start: self
+                .start
+                .saturating_add(u32::try_from(by).unwrap_or(u32::MAX)),
+            len: self.len,
+        }
+    }
+}
+
+/// Decodes requests from bytes that arrive in pieces; arguments are places in the buffer.
+///
+/// It remembers how far it has come: no byte is scanned twice however a request is cut.
+///
+/// ```
+/// use resp_codec::{Limits, RequestDecoder};
+///
+/// let mut decoder = RequestDecoder::new(Limits::server());
+/// let mut buf = *b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\nPING\r\n";
+/// let mut args = Vec::new();
+///
+/// let used = decoder.decode(&mut buf, &mut args)?.unwrap();
+/// assert_eq!((args[0].of(&buf), args[1].of(&buf)), (&b"GET"[..], &b"k"[..]));
+///
+/// args.clear();
+/// let rest = &mut buf[used..];
+/// assert_eq!(decoder.decode(rest, &mut args)?, Some(6));
+/// assert_eq!(args[0].of(rest), b"PING");
+/// # Ok::<_, resp_codec::DecodeError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct RequestDecoder {
+    limits: Limits,
+    state: State,
+    /// The header to read next.
+    pos: usize,
+    /// Arguments still to come.
+    left: usize,
+    /// The arguments of a request that is not whole yet.
+    partial: Vec<Arg>,
+    missing: usize,
+    /// Reads requests as frames of any form, if nesting is on.
+    frames: Option<Box<FrameDecoder>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum State {
+    /// Between requests.
+    Fresh,
+    /// Inside the first line, which does not end before `scanned`.
+    FirstLine { scanned: usize },
+    /// Inside the header of an argument, which does not end before `scanned`.
+    Header { scanned: usize },
+    /// Inside an argument of `len` bytes.
+    Argument { start: usize, len: usize },
+    /// An error was reported.
+    Failed(DecodeError),
+}
+
+/// What a decoder keeps of its memory after a large request: 64 KiB.
+const KEPT_ARGS: usize = 8192;
+
+type Step<T> = Result<Option<T>, DecodeError>;
+
+impl RequestDecoder {
+    /// A decoder that accepts what `limits` allow.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            state: State::Fresh,
+            pos: 0,
+            left: 0,
+            partial: Vec::new(),
+            missing: 0,
+            frames: None,
+        }
+    }
+
+    /// Accepts requests of any form, instead of inline commands.
+    ///
+    /// An array's strings become text; its other elements (integers, nulls, arrays, maps, ...) become arguments whose
+    /// bytes are their wire form ([`Arg::is_frame`]). A simple string or a bulk string is split on blanks. Every
+    /// other frame is the only argument of its request.
+    #[must_use]
+    pub fn nested(mut self, yes: bool) -> Self {
+        self.frames = yes.then(|| Box::new(FrameDecoder::new(self.limits)));
+        self
+    }
+
+    /// The limits in force.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Changes the limits, from the next header on.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+        if let Some(frames) = &mut self.frames {
+            frames.set_limits(limits);
+        }
+    }
+
+    /// A lower bound of the bytes that are missing, after [`RequestDecoder::decode`] returned `None`.
+    ///
+    /// It comes from a length that the peer announced: use it to size a read within bounds of your own, never to
+    /// reserve memory blindly.
+    #[must_use]
+    pub fn missing(&self) -> usize {
+        self.missing
+    }
+
+    /// Decodes the request at the start of `buf`: its length if it is whole, `None` if bytes are missing.
+    ///
+    /// Pushes one [`Arg`] for each argument, with offsets from the start of `buf`; `args` stays as it is if the
+    /// request is not whole. An empty request (`\r\n`, `*0`, `*-1`) has no arguments. An inline command is unquoted
+    /// in place.
+    ///
+    /// After `None`, call again with the same bytes and new ones behind them. After `Some`, drop that many bytes from
+    /// the front before the next call.
+    ///
+    /// # Errors
+    ///
+    /// The bytes are no request or exceed a limit. A server answers with the error and closes the connection; further
+    /// calls repeat the error.
+    pub fn decode(&mut self, buf: &mut [u8], args: &mut Vec<Arg>) -> Step<usize> {
+        let outcome = self.decode_capped(buf, args);
+        if let Err(error) = outcome {
+            self.state = State::Failed(error);
+        }
+        outcome
+    }
+
+    fn decode_capped(&mut self, whole: &mut [u8], args: &mut Vec<Arg>) -> Step<usize> {
+        // Within `buf` every offset fits an `Arg`, and a request that needs more than the limit never completes.
+        let cap = self.limits.frame_cap();
+        let len = whole.len().min(cap);
+        let buf = whole.get_mut(..len).unwrap_or_default();
+        let done = match &mut self.frames {
+            Some(frames) => nested(frames, &mut self.missing, buf, args)?,
+            None => self.run(buf, args)?,
+        };
+        if done.is_none() && len >= cap {
+            return self.fail(E::FrameLimit { limit: cap });
+        }
+        Ok(done)
+    }
+
+    fn run(&mut self, buf: &mut [u8], args: &mut Vec<Arg>) -> Step<usize> {
+        match self.state {
+            State::Fresh => {}
+            State::Failed(error) => return Err(error),
+            _ => return self.resume(buf, args),
+        }
+        self.pos = 0;
+        let before = args.len();
+        let done = self.first_line(buf, 0, args);
+        if !matches!(done, Ok(Some(_))) {
+            self.partial.clear();
+            self.partial
+                .extend_from_slice(args.get(before..).unwrap_or_default());
+            args.truncate(before);
+        }
+        done
+    }
+
+    /// Goes on with a request of which a part was there before; its arguments gather in `partial`.
+    #[cold]
+    fn resume(&mut self, buf: &mut [u8], args: &mut Vec<Arg>) -> Step<usize> {
+        let mut partial = std::mem::take(&mut self.partial);
+        let done = match self.state {
+            State::FirstLine { scanned } => self.first_line(buf, scanned, &mut partial),
+            State::Header { scanned } => self.arguments(buf, scanned, &mut partial),
+            State::Argument { start, len } => match self.argument(buf, start, len, &mut partial) {
+                Ok(Some(())) => self.arguments(buf, 0, &mut partial),
+                Ok(None) => Ok(None),
+                Err(error) => Err(error),
+            },
+            State::Fresh => Ok(None), // `run` does not come here
+            State::Failed(error) => Err(error),
+        };
+        if matches!(done, Ok(Some(_))) {
+            args.append(&mut partial);
+            partial.shrink_to(KEPT_ARGS);
+        }
+        self.partial = partial;
+        done
+    }
+
+    fn first_line(&mut self, buf: &mut [u8], scanned: usize, args: &mut Vec<Arg>) -> Step<usize> {
+        match buf.first() {
+            Some(b'*') => {}
+            Some(_) => return self.inline(buf, scanned, args),
+            None => {
+                self.state = State::FirstLine { scanned: 0 };
+                self.missing = 1;
+                return Ok(None);
+            }
+        }
+        if let Some((count, taken)) = buf.get(1..).and_then(line::length) {
+            self.pos = taken.saturating_add(1);
+            self.left = count;
+        } else {
+            let limit = self.limits.inline_bytes;
+            let Some(end) =
+                self.line_end(buf, scanned, limit, E::MultibulkLineTooLong { limit })?
+            else {
+                self.state = State::FirstLine {
+                    scanned: self.missing,
+                };
+                self.missing = 1;
+                return Ok(None);
+            };
+            let count = number::parse_i64(buf.get(1..end).unwrap_or_default());
+            self.left = match count.map(|count| usize::try_from(count.max(0))) {
+                Some(Ok(count)) => count,
+                _ => return self.fail(E::InvalidMultibulkLength),
+            };
+            self.pos = end.saturating_add(2);
+        }
+        if self.left > MAX_COUNT {
+            return self.fail_at(0, E::InvalidMultibulkLength);
+        }
+        let limit = self.limits.elements;
+        if self.left > limit {
+            let count = u64::try_from(self.left).unwrap_or(u64::MAX);
+            return self.fail_at(0, E::ElementsLimit { count, limit });
+        }
+        self.arguments(buf, 0, args)
+    }
+
+    /// Reads the arguments from `pos` on.
+    fn arguments(&mut self, buf: &[u8], mut scanned: usize, args: &mut Vec<Arg>) -> Step<usize> {
+        while self.left > 0 {
+            let Some((len, header)) = self.argument_header(buf, scanned)? else {
+                return Ok(None);
+            };
+            scanned = 0;
+            let start = self.pos.saturating_add(header);
+            if self.argument(buf, start, len, args)?.is_none() {
+                return Ok(None);
+            }
+        }
+        self.state = State::Fresh;
+        self.missing = 0;
+        Ok(Some(self.pos))
+    }
+
+    /// The length of the argument at `pos`, and the bytes of its header.
+    fn argument_header(&mut self, buf: &[u8], scanned: usize) -> Step<(usize, usize)> {
+        let (len, header) = match buf.get(self.pos..) {
+            Some([b'$', rest @ ..]) => match line::length(rest) {
+                Some((len, taken)) => (len, taken.saturating_add(1)),
+                None => {
+                    let limit = self.limits.inline_bytes;
+                    let Some(end) =
+                        self.line_end(buf, scanned, limit, E::BulkLineTooLong { limit })?
+                    else {
+                        self.state = State::Header {
+                            scanned: self.missing,
+                        };
+                        self.missing = 1;
+                        return Ok(None);
+                    };
+                    let text = buf.get(self.pos.saturating_add(1)..end).unwrap_or_default();
+                    match number::parse_i64(text).map(usize::try_from) {
+                        Some(Ok(len)) => (len, end.saturating_add(2).saturating_sub(self.pos)),
+                        _ => return self.fail(E::InvalidBulkLength),
+                    }
+                }
+            },
+            Some(&[got, ..]) => return self.fail(E::ExpectedBulk { got }),
+            _ => {
+                self.state = State::Header { scanned: 0 };
+                self.missing = 1;
+                return Ok(None);
+            }
+        };
+        let limit = self.limits.bulk_bytes;
+        if len > limit {
+            return self.fail(E::BulkLimit {
+                len: u64::try_from(len).unwrap_or(u64::MAX),
+                limit,
+            });
+        }
+        let limit = self.limits.frame_cap();
+        if self
+            .pos
+            .saturating_add(header)
+            .saturating_add(len)
+            .saturating_add(2)
+            > limit
+        {
+            return self.fail(E::FrameLimit { limit });
+        }
+        Ok(Some((len, header)))
+    }
+
+    /// The bytes of an argument and their line end.
+    fn argument(&mut self, buf: &[u8], start: usize, len: usize, args: &mut Vec<Arg>) -> Step<()> {
+        let end = start.saturating_add(len);
+        match buf.get(end..) {
+            Some([b'\r', b'\n', ..]) => {
+                args.push(Arg::text(narrow(start), narrow(len)));
+                self.pos = end.saturating_add(2);
+                self.left = self.left.saturating_sub(1);
+                Ok(Some(()))
+            }
+            Some([_, _, ..]) => self.fail(E::MissingCrlf),
+            _ => {
+                self.missing = end.saturating_add(2).saturating_sub(buf.len());
+                self.state = State::Argument { start, len };
+                Ok(None)
+            }
+        }
+    }
+
+    /// An inline command; its line may end in `\n` alone.
+    fn inline(&mut self, buf: &mut [u8], scanned: usize, args: &mut Vec<Arg>) -> Step<usize> {
+        let limit = self.limits.inline_bytes;
+        let found = buf
+            .get(scanned..)
+            .and_then(|rest| rest.iter().position(|&byte| byte == b'\n'));
+        let reached = found.map_or(buf.len(), |found| found.saturating_add(scanned));
+        if reached > limit {
+            return self.fail(E::InlineTooLong { limit });
+        }
+        if found.is_none() {
+            self.state = State::FirstLine { scanned: reached };
+            self.missing = 1;
+            return Ok(None);
+        }
+        if !inline::split(buf, 0, reached, args) {
+            return self.fail(E::UnbalancedQuotes);
+        }
+        self.state = State::Fresh;
+        self.missing = 0;
+        Ok(Some(reached.saturating_add(1)))
+    }
+
+    /// Where the header line at `pos` ends. `None`: not yet, and `missing` says how far was searched.
+    fn line_end(&mut self, buf: &[u8], scanned: usize, limit: usize, too_long: E) -> Step<usize> {
+        let (reached, end) = match line::find(buf, scanned.max(self.pos.saturating_add(1))) {
+            Line::Ends(at) => (at, Some(true)),
+            Line::Broken(at) => (at, Some(false)),
+            Line::Partial(at) => (at, None),
+        };
+        if reached.saturating_sub(self.pos) > limit.max(32) {
+            return self.fail(too_long);
+        }
+        match end {
+            Some(true) => Ok(Some(reached)),
+            Some(false) => self.fail(E::MissingCrlf),
+            None => {
+                self.missing = reached;
+                Ok(None)
+            }
+        }
+    }
+
+    #[cold]
+    fn fail<T>(&self, kind: E) -> Result<T, DecodeError> {
+        self.fail_at(self.pos, kind)
+    }
+
+    #[cold]
+    fn fail_at<T>(&self, offset: usize, kind: E) -> Result<T, DecodeError> {
+        Err(DecodeError::new(offset, kind))
+    }
+}
+
+/// Redis takes a count above an `int` as no count at all.
+const MAX_COUNT: usize = 0x7fff_ffff;
+
+/// Decodes a request of any form.
+fn nested(
+    frames: &mut FrameDecoder,
+    missing: &mut usize,
+    buf: &[u8],
+    args: &mut Vec<Arg>,
+) -> Step<usize> {
+    let Some(frame) = frames.decode(buf)? else {
+        *missing = frames.missing();
+        return Ok(None);
+    };
+    *missing = 0;
+    match (frame.kind(), frame.payload()) {
+        (Kind::NullArray, _) => {}
+        (Kind::Array, _) => args.extend(frame.children().map(argument)),
+        (Kind::SimpleString | Kind::BulkString, Some(text)) => {
+            let bytes = buf.get(text.clone()).unwrap_or_default();
+            for word in bytes
+                .split(u8::is_ascii_whitespace)
+                .filter(|word| !word.is_empty())
+            {
+                // A word is a part of `bytes`, so the difference of their addresses is its offset.
+                let ahead = word.as_ptr().addr().saturating_sub(bytes.as_ptr().addr());
+                args.push(Arg::text(
+                    narrow(text.start.saturating_add(ahead)),
+                    narrow(word.len()),
+                ));
+            }
+        }
+        _ => args.push(argument(frame)),
+    }
+    Ok(Some(frame.frame_len()))
+}
+
+/// An element of a request: strings as their text, all others as their wire form.
+fn argument(frame: FrameRef<'_>) -> Arg {
+    let (range, text) = match (frame.kind(), frame.payload()) {
+        (Kind::SimpleString | Kind::BulkString, Some(text)) => (text, true),
+        _ => (frame.range(), false),
+    };
+    let (start, len) = (narrow(range.start), narrow(range.len()));
+    if text {
+        Arg::text(start, len)
+    } else {
+        Arg::frame(start, len)
+    }
+}
