@@ -2,4 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+#[allow(dead_code, reason = "KEYS, SCAN, PSUBSCRIBE and CONFIG GET use it from their own slices")]
+mod glob;
 mod keyspace;
+#[cfg(test)]
+mod reference;
