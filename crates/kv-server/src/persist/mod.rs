@@ -1,0 +1,3 @@
+//! What outlives the process: Redis's RDB format.
+
+pub(crate) mod rdb;

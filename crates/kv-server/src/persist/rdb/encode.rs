@@ -1,0 +1,89 @@
+//! Values in the plain encodings, as files and DUMP payloads hold them.
+
+use std::io::{self, Write};
+
+use super::length;
+use super::string::Strings;
+
+/// Writes values without their kind and key.
+///
+/// The methods for collections fail with `InvalidInput` if the iterator does not yield exactly `len` elements, because
+/// nothing behind them could be read.
+pub(super) struct Encoder {
+    strings: Strings,
+}
+
+impl Encoder {
+    pub(super) fn new(compress: bool) -> Self {
+        Self {
+            strings: Strings::new(compress),
+        }
+    }
+
+    pub(super) fn string(&mut self, out: &mut impl Write, string: &[u8]) -> io::Result<()> {
+        self.strings.write(out, string)
+    }
+
+    /// A list or a set.
+    pub(super) fn elements(
+        &mut self,
+        out: &mut impl Write,
+        len: usize,
+        elements: impl IntoIterator<Item = impl AsRef<[u8]>>,
+    ) -> io::Result<()> {
+        length::write(out, len as u64)?;
+        let mut count = 0;
+        for element in elements {
+            self.strings.write(out, element.as_ref())?;
+            count += 1;
+        }
+        check_count(len, count)
+    }
+
+    pub(super) fn hash(
+        &mut self,
+        out: &mut impl Write,
+        len: usize,
+        fields: impl IntoIterator<Item = (impl AsRef<[u8]>, impl AsRef<[u8]>)>,
+    ) -> io::Result<()> {
+        length::write(out, len as u64)?;
+        let mut count = 0;
+        for (field, value) in fields {
+            self.strings.write(out, field.as_ref())?;
+            self.strings.write(out, value.as_ref())?;
+            count += 1;
+        }
+        check_count(len, count)
+    }
+
+    /// Fails with `InvalidInput` also for a score that is not a number, which no Redis would load.
+    pub(super) fn zset(
+        &mut self,
+        out: &mut impl Write,
+        len: usize,
+        members: impl IntoIterator<Item = (impl AsRef<[u8]>, f64)>,
+    ) -> io::Result<()> {
+        length::write(out, len as u64)?;
+        let mut count = 0;
+        for (member, score) in members {
+            if score.is_nan() {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    "score is not a number",
+                ));
+            }
+            self.strings.write(out, member.as_ref())?;
+            out.write_all(&score.to_le_bytes())?;
+            count += 1;
+        }
+        check_count(len, count)
+    }
+}
+
+fn check_count(announced: usize, written: usize) -> io::Result<()> {
+    if announced == written {
+        return Ok(());
+    }
+    let message = format!("collection of {announced} elements yielded {written}");
+    Err(io::Error::new(io::ErrorKind::InvalidInput, message))
+}

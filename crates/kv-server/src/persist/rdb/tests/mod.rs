@@ -1,0 +1,110 @@
+//! Tests of whole files and payloads.
+
+mod interop;
+mod round_trip;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// A key and its value, as a test writes it down.
+type Key = (Vec<u8>, Option<i64>, RdbValue);
+
+fn write_file(keys: &[Key], options: Options) -> Vec<u8> {
+    let mut writer = Writer::new(Vec::new(), options).expect("a Vec takes everything");
+    writer
+        .aux("redis-ver", b"7.2.0")
+        .expect("a Vec takes everything");
+    writer
+        .aux("redis-bits", b"64")
+        .expect("a Vec takes everything");
+    let expires = keys
+        .iter()
+        .filter(|(_, expire, _)| expire.is_some())
+        .count();
+    writer
+        .database(0, keys.len() as u64, expires as u64)
+        .expect("a Vec takes everything");
+    for (key, expire, value) in keys {
+        match value {
+            RdbValue::String(value) => writer.string(key, *expire, value),
+            RdbValue::List(value) => writer.list(key, *expire, value.len(), value),
+            RdbValue::Set(value) => writer.set(key, *expire, value.len(), value),
+            RdbValue::Hash(value) => {
+                writer.hash(key, *expire, value.len(), value.iter().map(|(f, v)| (f, v)))
+            }
+            RdbValue::Zset(value) => writer.zset(
+                key,
+                *expire,
+                value.len(),
+                value.iter().map(|(m, s)| (m, *s)),
+            ),
+        }
+        .expect("a Vec takes everything");
+    }
+    writer.finish().expect("a Vec takes everything")
+}
+
+fn read_items(file: &[u8]) -> Result<Vec<Item>> {
+    let mut reader = Reader::new(file)?;
+    let mut items = Vec::new();
+    while let Some(item) = reader.next()? {
+        items.push(item);
+    }
+    Ok(items)
+}
+
+/// The keys of a file, without what is about the file or the database.
+fn read_keys(file: &[u8]) -> Result<Vec<Key>> {
+    let items = read_items(file)?;
+    Ok(items
+        .into_iter()
+        .filter_map(|item| match item {
+            Item::Entry(entry) => Some((entry.key, entry.expire_ms, entry.value)),
+            _ => None,
+        })
+        .collect())
+}
+
+/// Strings of every kind that is stored in its own way.
+fn string() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        proptest::collection::vec(any::<u8>(), 0..80),
+        any::<i64>().prop_map(|number| number.to_string().into_bytes()),
+        (-200..200_i32).prop_map(|number| number.to_string().into_bytes()),
+        ("[ab]{1,4}", 1..200_usize).prop_map(|(word, times)| word.repeat(times).into_bytes()),
+    ]
+}
+
+fn score() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        any::<f64>().prop_filter("not a score", |score| !score.is_nan()),
+        (-100..100_i32).prop_map(f64::from),
+        Just(f64::INFINITY),
+        Just(f64::NEG_INFINITY),
+    ]
+}
+
+/// Values as a server could hold them: collections are not empty, members differ.
+fn value() -> impl Strategy<Value = RdbValue> {
+    use proptest::collection::{btree_map, btree_set, vec};
+    prop_oneof![
+        string().prop_map(RdbValue::String),
+        vec(string(), 1..20).prop_map(RdbValue::List),
+        btree_set(string(), 1..20).prop_map(|set| RdbValue::Set(set.into_iter().collect())),
+        btree_map(string(), string(), 1..20)
+            .prop_map(|hash| RdbValue::Hash(hash.into_iter().collect())),
+        btree_map(string(), score(), 1..20)
+            .prop_map(|zset| RdbValue::Zset(zset.into_iter().collect())),
+    ]
+}
+
+/// Keys of a file, all different.
+fn keys() -> impl Strategy<Value = Vec<Key>> {
+    let about = (proptest::option::of(any::<i64>()), value());
+    proptest::collection::btree_map(string(), about, 0..12).prop_map(|keys| {
+        keys.into_iter()
+            .map(|(key, (expire, value))| (key, expire, value))
+            .collect()
+    })
+}

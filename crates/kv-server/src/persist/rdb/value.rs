@@ -1,0 +1,105 @@
+//! What reading a value yields, and the interface by which a caller builds its own values instead.
+
+/// A value as read.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum RdbValue {
+    String(Vec<u8>),
+    List(Vec<Vec<u8>>),
+    Set(Vec<Vec<u8>>),
+    Hash(Vec<(Vec<u8>, Vec<u8>)>),
+    Zset(Vec<(Vec<u8>, f64)>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Collection {
+    List,
+    Set,
+    Hash,
+    Zset,
+}
+
+/// Takes a value apart from how it was encoded, element by element, so that no second copy of a collection exists.
+///
+/// For a string, `string` is called, then `finish`. For a collection, `begin`, then the method of its kind for each
+/// element in the order stored, then `finish`. After an error `finish` is not called; the next value, if there is one,
+/// starts anew with `string` or `begin`.
+pub(crate) trait Build {
+    type Value;
+
+    fn string(&mut self, value: Vec<u8>);
+
+    /// `hint` is how many elements to expect, often less than will come; it is small enough to reserve space for.
+    fn begin(&mut self, kind: Collection, hint: usize);
+
+    fn list(&mut self, element: &[u8]);
+
+    fn set(&mut self, member: &[u8]) -> Result<(), Duplicate>;
+
+    fn hash(&mut self, field: &[u8], value: &[u8]) -> Result<(), Duplicate>;
+
+    /// `score` is a number or infinite, never NaN.
+    fn zset(&mut self, member: &[u8], score: f64) -> Result<(), Duplicate>;
+
+    fn finish(&mut self) -> Self::Value;
+}
+
+/// The collection has this member or field already, which no Redis writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Duplicate;
+
+/// Builds [`RdbValue`]s. Duplicates pass: whoever turns the value into a set or a map will notice.
+pub(super) struct Collect(RdbValue);
+
+impl Collect {
+    pub(super) fn new() -> Self {
+        Self(RdbValue::String(Vec::new()))
+    }
+}
+
+impl Build for Collect {
+    type Value = RdbValue;
+
+    fn string(&mut self, value: Vec<u8>) {
+        self.0 = RdbValue::String(value);
+    }
+
+    fn begin(&mut self, kind: Collection, hint: usize) {
+        self.0 = match kind {
+            Collection::List => RdbValue::List(Vec::with_capacity(hint)),
+            Collection::Set => RdbValue::Set(Vec::with_capacity(hint)),
+            Collection::Hash => RdbValue::Hash(Vec::with_capacity(hint)),
+            Collection::Zset => RdbValue::Zset(Vec::with_capacity(hint)),
+        };
+    }
+
+    fn list(&mut self, element: &[u8]) {
+        if let RdbValue::List(list) = &mut self.0 {
+            list.push(element.to_vec());
+        }
+    }
+
+    fn set(&mut self, member: &[u8]) -> Result<(), Duplicate> {
+        if let RdbValue::Set(set) = &mut self.0 {
+            set.push(member.to_vec());
+        }
+        Ok(())
+    }
+
+    fn hash(&mut self, field: &[u8], value: &[u8]) -> Result<(), Duplicate> {
+        if let RdbValue::Hash(hash) = &mut self.0 {
+            hash.push((field.to_vec(), value.to_vec()));
+        }
+        Ok(())
+    }
+
+    fn zset(&mut self, member: &[u8], score: f64) -> Result<(), Duplicate> {
+        if let RdbValue::Zset(zset) = &mut self.0 {
+            zset.push((member.to_vec(), score));
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> RdbValue {
+        std::mem::replace(&mut self.0, RdbValue::String(Vec::new()))
+    }
+}
