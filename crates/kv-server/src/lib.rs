@@ -1,18 +1,57 @@
 //! A Redis-compatible server as a library: embed it in tests, in an application, or run it as a process.
+//!
+//! ```
+//! use tokio::io::{AsyncReadExt, AsyncWriteExt};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let server = kv_server::Server::builder().start().await?; // 127.0.0.1, a free port, nothing on disk
+//! let mut io = server.connect(); // in memory; or any client at `server.url()`
+//! io.write_all(b"SET greeting hello\r\nGET greeting\r\n").await?;
+//! let mut reply = [0; 16];
+//! io.read_exact(&mut reply).await?;
+//! assert_eq!(&reply, b"+OK\r\n$5\r\nhello\r\n");
+//! # Ok(()) }
+//! ```
 
 #![forbid(unsafe_code)]
-
-#[allow(
-    dead_code,
-    reason = "KEYS, SCAN, PSUBSCRIBE and CONFIG GET use it from their own slices"
-)]
-mod glob;
-mod keyspace;
-#[allow(
+#![allow(
     dead_code,
     unused_imports,
-    reason = "SAVE, the load at start, DUMP and RESTORE use it from their own slices"
+    unreachable_patterns,
+    reason = "the engine is ahead of the commands"
 )]
+
+mod blocking;
+mod builder;
+mod clock;
+mod command;
+mod config;
+mod connection;
+mod context;
+mod dispatch;
+mod effect;
+mod engine;
+mod error;
+mod glob;
+mod keyspace;
+mod listen;
+mod lock;
 mod persist;
+mod pubsub;
 #[cfg(test)]
 mod reference;
+mod reply;
+mod rng;
+mod server;
+mod stats;
+mod threads;
+mod value;
+
+pub use builder::{Builder, WhenFull};
+pub use clock::Clock;
+pub use command::{Args, Command, Flags, Group, KeySpec, Keys};
+pub use context::Context;
+pub use effect::Effect;
+pub use error::{Error, ReplyError, Result};
+pub use reply::Reply;
+pub use server::{Counters, Server};

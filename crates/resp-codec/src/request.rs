@@ -76,6 +76,18 @@ impl Arg {
         self.len & FRAME != 0
     }
 
+    /// The same argument when the first `by` bytes of the buffer are cut off. An argument that began there begins at 0.
+    #[must_use]
+    #[inline]
+    pub fn shifted_back(self, by: usize) -> Self {
+        Self {
+            start: self
+                .start
+                .saturating_sub(u32::try_from(by).unwrap_or(u32::MAX)),
+            len: self.len,
+        }
+    }
+
     /// The same argument when the request begins `by` bytes later in the buffer. For batches of up to 4 GiB.
     #[must_use]
     #[inline]

@@ -1,8 +1,358 @@
-//! The databases.
+//! A database: keys, their values and expiry. The only door to the data.
 
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "the databases do not use all of it yet"
-)]
+pub(crate) mod entry;
+mod expiry;
+pub(crate) mod notify;
 pub(crate) mod table;
+mod waiters;
+mod watch;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::connection::peer::Peer;
+use crate::error::{ReplyError, Result};
+use crate::keyspace::entry::{Entry, NEVER};
+use crate::keyspace::notify::{Class, Event};
+use crate::keyspace::table::{Entry as _, Heap, Position, Seed, Table};
+use crate::keyspace::waiters::Waiters;
+use crate::value::{Value, ValueType};
+
+/// One database.
+#[derive(Debug)]
+pub(crate) struct Db {
+    table: Table<Entry>,
+    /// Unix time in milliseconds; the same for the whole command.
+    now: i64,
+    /// What the running command changed so far.
+    pub(crate) changes: Changes,
+    watched: HashMap<Box<[u8]>, Vec<Arc<Peer>>>,
+    waiters: Waiters,
+    pub(crate) counters: Counters,
+    /// How many keys have an expiry.
+    volatile: usize,
+    /// Where active expiry goes on.
+    expiry_cursor: table::ExpiryCursor,
+    /// Classes of events that anybody wants to hear of.
+    pub(crate) notify: Class,
+}
+
+/// What a command did to one database.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    pub(crate) count: u64,
+    /// Keys that were removed because their time came.
+    pub(crate) expired: Vec<Box<[u8]>>,
+    pub(crate) events: Vec<Event>,
+    /// Keys that somebody waits for and that changed.
+    pub(crate) ready: Vec<Box<[u8]>>,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Counters {
+    pub(crate) hits: u64,
+    pub(crate) misses: u64,
+    pub(crate) expired: u64,
+}
+
+impl Changes {
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
+            && self.expired.is_empty()
+            && self.events.is_empty()
+            && self.ready.is_empty()
+    }
+}
+
+impl Db {
+    pub(crate) fn new(seed: Seed) -> Self {
+        Self {
+            table: Table::with_seed(seed),
+            now: 0,
+            changes: Changes::default(),
+            watched: HashMap::new(),
+            waiters: Waiters::default(),
+            counters: Counters::default(),
+            volatile: 0,
+            expiry_cursor: table::ExpiryCursor::default(),
+            notify: Class::NONE,
+        }
+    }
+
+    /// Sets the time of the commands that follow.
+    #[inline]
+    pub(crate) fn begin(&mut self, now: i64) {
+        self.now = now;
+    }
+
+    pub(crate) fn now(&self) -> i64 {
+        self.now
+    }
+
+    /// Keys, those included whose time has come but that nobody has looked at since.
+    pub(crate) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    pub(crate) fn volatile(&self) -> usize {
+        self.volatile
+    }
+
+    /// Bytes of the table itself.
+    pub(crate) fn table_memory(&self) -> usize {
+        self.table.memory()
+    }
+
+    /// Finds a live key; one whose time has come is removed.
+    #[inline]
+    fn find(&mut self, key: &[u8]) -> Option<Position> {
+        let at = self.table.find(key)?;
+        if self.table.at(at).expire_at() < self.now {
+            self.remove_expired(at);
+            return None;
+        }
+        Some(at)
+    }
+
+    /// The entry of a key, for a command that reads: counts a hit or a miss, and marks the key as used.
+    #[inline]
+    pub(crate) fn read(&mut self, key: &[u8]) -> Option<&Entry> {
+        match self.find(key) {
+            Some(at) => {
+                self.counters.hits += 1;
+                Some(self.table.at(at))
+            }
+            None => {
+                self.counters.misses += 1;
+                None
+            }
+        }
+    }
+
+    /// The entry of a key, without counting.
+    #[inline]
+    pub(crate) fn peek(&mut self, key: &[u8]) -> Option<&Entry> {
+        let at = self.find(key)?;
+        Some(self.table.at(at))
+    }
+
+    #[inline]
+    pub(crate) fn entry_mut(&mut self, key: &[u8]) -> Option<&mut Entry> {
+        let at = self.find(key)?;
+        Some(self.table.at_mut(at))
+    }
+
+    pub(crate) fn contains(&mut self, key: &[u8]) -> bool {
+        self.find(key).is_some()
+    }
+
+    /// A string, for a command that reads.
+    #[inline]
+    pub(crate) fn string(&mut self, key: &[u8]) -> Result<Option<&[u8]>> {
+        match self.read(key) {
+            Some(entry) => entry.as_string().map(Some).ok_or(ReplyError::WrongType),
+            None => Ok(None),
+        }
+    }
+
+    /// Sets a string, whatever was there.
+    #[inline]
+    pub(crate) fn set_string(&mut self, key: &[u8], value: &[u8], expire_at: i64) {
+        let hash = self.table.hash(key);
+        match self.table.find_hashed(hash, key) {
+            Some(at) => {
+                if !self.table.at_mut(at).overwrite(value, expire_at) {
+                    self.replace_at(at, Entry::string(key, value, expire_at));
+                } else if expire_at != NEVER {
+                    self.table.note_expiry(at, expire_at);
+                }
+            }
+            None => self.insert_new(hash, Entry::string(key, value, expire_at)),
+        }
+    }
+
+    /// A collection, for a command that reads.
+    pub(crate) fn get<T: ValueType>(&mut self, key: &[u8]) -> Result<Option<&T>> {
+        self.read(key).map(typed).transpose()
+    }
+
+    /// A collection, to be changed. Call [`remove_if_empty`](Self::remove_if_empty) when elements were taken out.
+    pub(crate) fn get_mut<T: ValueType>(&mut self, key: &[u8]) -> Result<Option<&mut T>> {
+        self.entry_mut(key).map(typed_mut).transpose()
+    }
+
+    /// A collection, to be changed; an empty one if there is none.
+    pub(crate) fn get_or_default<T: ValueType + Default>(&mut self, key: &[u8]) -> Result<&mut T> {
+        let at = match self.find(key) {
+            Some(at) => at,
+            None => {
+                let hash = self.table.hash(key);
+                self.table
+                    .insert_unique(hash, Entry::object(key, T::default().into(), NEVER))
+            }
+        };
+        typed_mut(self.table.at_mut(at))
+    }
+
+    /// Removes a collection that has lost its last element. Returns whether it has.
+    pub(crate) fn remove_if_empty(&mut self, key: &[u8]) -> bool {
+        let empty = self
+            .peek(key)
+            .and_then(Entry::value)
+            .is_some_and(Value::is_empty);
+        if empty {
+            self.remove(key);
+        }
+        empty
+    }
+
+    /// Puts an entry in the place of whatever has its key.
+    pub(crate) fn insert(&mut self, entry: Entry) {
+        let hash = self.table.hash(entry.key());
+        match self.table.find_hashed(hash, entry.key()) {
+            Some(at) => self.replace_at(at, entry),
+            None => self.insert_new(hash, entry),
+        }
+    }
+
+    fn insert_new(&mut self, hash: u64, entry: Entry) {
+        self.volatile += usize::from(entry.expire_at() != NEVER);
+        self.table.insert_unique(hash, entry);
+    }
+
+    fn replace_at(&mut self, at: Position, entry: Entry) {
+        let (old, new) = (self.table.at(at).expire_at(), entry.expire_at());
+        self.table.replace_at(at, entry);
+        self.recount(at, old, new);
+    }
+
+    fn recount(&mut self, at: Position, old: i64, new: i64) {
+        self.volatile -= usize::from(old != NEVER);
+        if new != NEVER {
+            self.volatile += 1;
+            self.table.note_expiry(at, new);
+        }
+    }
+
+    /// Takes a live key out.
+    pub(crate) fn remove(&mut self, key: &[u8]) -> Option<Entry> {
+        let at = self.find(key)?;
+        Some(self.remove_at(at))
+    }
+
+    fn remove_at(&mut self, at: Position) -> Entry {
+        let entry = self.table.remove_at(at);
+        self.volatile -= usize::from(entry.expire_at() != NEVER);
+        entry
+    }
+
+    /// When a live key expires: [`NEVER`], or a Unix time in milliseconds.
+    pub(crate) fn expire_at(&mut self, key: &[u8]) -> Option<i64> {
+        self.peek(key).map(Entry::expire_at)
+    }
+
+    /// Sets when a live key expires. `false` if there is no such key.
+    pub(crate) fn set_expire_at(&mut self, key: &[u8], expire_at: i64) -> bool {
+        let Some(at) = self.find(key) else {
+            return false;
+        };
+        let entry = self.table.at_mut(at);
+        let old = entry.expire_at();
+        entry.set_expire_at(expire_at);
+        self.recount(at, old, expire_at);
+        true
+    }
+
+    /// Every live entry.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        let now = self.now;
+        self.table
+            .iter()
+            .filter(move |entry| entry.expire_at() >= now)
+    }
+
+    /// Calls `f` with some live entries from `cursor` on; returns the next cursor, 0 at the end.
+    ///
+    /// What is present from the start to the end of a scan is returned at least once, however the table grows or shrinks meanwhile.
+    pub(crate) fn scan(&self, cursor: u64, mut f: impl FnMut(&Entry)) -> u64 {
+        let now = self.now;
+        self.table.scan(cursor, |entry| {
+            if entry.expire_at() >= now {
+                f(entry);
+            }
+        })
+    }
+
+    /// A live key, each with about the same chance.
+    pub(crate) fn random(&mut self, mut random: impl FnMut() -> u64) -> Option<&Entry> {
+        // Redis gives up after as many dead keys.
+        for _ in 0..100 {
+            let at = self.table.random(&mut random)?;
+            if self.table.at(at).expire_at() >= self.now {
+                return Some(self.table.at(at));
+            }
+            self.remove_expired(at);
+        }
+        None
+    }
+
+    /// Removes all keys, and returns them to be dropped at leisure.
+    pub(crate) fn clear(&mut self) -> Heap<Entry> {
+        self.volatile = 0;
+        let keys: Vec<_> = self.watched.keys().cloned().collect();
+        for key in keys {
+            if self.table.find(&key).is_some() {
+                self.touch_watchers(&key);
+            }
+        }
+        self.table.clear()
+    }
+
+    /// Exchanges the data with another database (SWAPDB); watchers and waiters stay with their number.
+    pub(crate) fn swap_data(&mut self, other: &mut Self) {
+        self.touch_all_existing(other);
+        other.touch_all_existing(self);
+        std::mem::swap(&mut self.table, &mut other.table);
+        std::mem::swap(&mut self.volatile, &mut other.volatile);
+        std::mem::swap(&mut self.expiry_cursor, &mut other.expiry_cursor);
+        self.all_waiters_ready();
+        other.all_waiters_ready();
+    }
+
+    /// Notes a change: for WATCH, blocked clients, keyspace events, propagation and the counters. Every write calls it once a key.
+    #[inline]
+    pub(crate) fn changed(&mut self, class: Class, event: &'static str, key: &[u8]) {
+        self.changes.count += 1;
+        self.event(class, event, key);
+        if !self.watched.is_empty() {
+            self.touch_watchers(key);
+        }
+        if !self.waiters.is_empty() {
+            self.note_ready(key);
+        }
+    }
+
+    /// Only a keyspace event, for what is not a change of its own: `del` of a list that lost its last element.
+    #[inline]
+    pub(crate) fn event(&mut self, class: Class, event: &'static str, key: &[u8]) {
+        if self.notify.contains(class) {
+            self.changes.events.push(Event {
+                class,
+                name: event,
+                key: key.into(),
+            });
+        }
+    }
+}
+
+fn typed<T: ValueType>(entry: &Entry) -> Result<&T> {
+    entry.value().and_then(T::of).ok_or(ReplyError::WrongType)
+}
+
+fn typed_mut<T: ValueType>(entry: &mut Entry) -> Result<&mut T> {
+    entry
+        .value_mut()
+        .and_then(T::of_mut)
+        .ok_or(ReplyError::WrongType)
+}

@@ -1,0 +1,110 @@
+//! Clients that wait for keys: who is served when, timeouts, and how a wait ends early.
+
+use bytes::BytesMut;
+
+use crate::connection::session::{Blocked, OnTimeout, Request, Session};
+use crate::context::Wait;
+use crate::engine::Engine;
+use crate::error::ReplyError;
+use crate::reply::Reply;
+
+impl Engine {
+    /// Makes a session wait; it is served in order of arrival.
+    pub(crate) fn block(&mut self, session: &mut Session, wait: Wait, request: Request) {
+        let Wait {
+            keys,
+            deadline,
+            on_timeout,
+        } = wait;
+        for key in &keys {
+            self.dbs[session.db].add_waiter(key, session.id);
+        }
+        if let Some(at) = deadline {
+            self.shared.clients.deadlines.insert((at, session.id), ());
+        }
+        session.blocked = Some(Blocked {
+            db: session.db,
+            keys,
+            deadline,
+            on_timeout,
+            request,
+        });
+    }
+
+    /// Takes a session out of all queues; returns what it waited for.
+    pub(crate) fn unblock(&mut self, session: &mut Session) -> Option<Blocked> {
+        let blocked = session.blocked.take()?;
+        for key in &blocked.keys {
+            self.dbs[blocked.db].remove_waiter(key, session.id);
+        }
+        if let Some(at) = blocked.deadline {
+            self.shared.clients.deadlines.remove(&(at, session.id));
+        }
+        Some(blocked)
+    }
+
+    /// Runs the commands of clients whose keys became ready, oldest first; a command that serves one may make another key ready.
+    pub(crate) fn serve_ready_keys(&mut self) {
+        while let Some(index) = self.ready_dbs.pop() {
+            let ready = std::mem::take(&mut self.dbs[index].changes.ready);
+            for key in ready {
+                for id in self.dbs[index].waiters(&key) {
+                    self.retry_blocked(id);
+                }
+            }
+        }
+    }
+
+    fn retry_blocked(&mut self, id: u64) {
+        let Some(mut session) = self.shared.clients.take(id) else {
+            return;
+        };
+        if let Some(blocked) = &session.blocked {
+            let request = blocked.request.clone();
+            let mut out = BytesMut::new();
+            let skip = self.name_words(request.row);
+            if self
+                .call(
+                    &mut session,
+                    request.row,
+                    request.args().skip(skip),
+                    false,
+                    &mut out,
+                )
+                .is_none()
+            {
+                self.unblock(&mut session);
+                session
+                    .peer
+                    .deliver(usize::MAX, |buf| buf.extend_from_slice(&out));
+            }
+        }
+        self.shared.clients.put_back(session);
+    }
+
+    /// The time of a blocked client is up.
+    pub(crate) fn time_out(&mut self, id: u64) {
+        self.end_wait(id, None);
+    }
+
+    /// Ends a wait before its time, as CLIENT UNBLOCK does: as if it timed out, or with an error. `false` if the client does not wait.
+    pub(crate) fn end_wait(&mut self, id: u64, error: Option<&ReplyError>) -> bool {
+        let Some(mut session) = self.shared.clients.take(id) else {
+            return false;
+        };
+        let blocked = self.unblock(&mut session);
+        if let Some(blocked) = &blocked {
+            let version = session.version;
+            session.peer.deliver(usize::MAX, |buf| {
+                let mut reply = Reply { buf, version };
+                match (error, blocked.on_timeout) {
+                    (Some(error), _) => reply.error(error),
+                    (None, OnTimeout::Null) => reply.null(),
+                    (None, OnTimeout::NullArray) => reply.null_array(),
+                }
+            });
+        }
+        self.shared.clients.put_back(session);
+        blocked.is_some()
+    }
+}

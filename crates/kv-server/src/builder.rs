@@ -1,0 +1,257 @@
+//! The settings of a server before it starts.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::command::{Command, Table};
+use crate::config::Config;
+use crate::effect::{Effect, Effects, Observer};
+use crate::engine::{Clients, Engine, Shared};
+use crate::error::Error;
+use crate::keyspace::Db;
+use crate::keyspace::table::Seed;
+use crate::listen::Listener;
+use crate::pubsub::PubSub;
+use crate::rng::Rng;
+use crate::server::{Inner, Server};
+use crate::stats::Stats;
+
+/// Settings for a [`Server`]; names and defaults are those of
+/// [redis.conf](https://redis.io/docs/latest/operate/oss_and_stack/management/config/) unless said otherwise.
+#[must_use]
+pub struct Builder {
+    config: Config,
+    hosts: Vec<String>,
+    port: Option<u16>,
+    unix_path: Option<PathBuf>,
+    unix_mode: Option<u32>,
+    threads: usize,
+    clock: Option<Clock>,
+    commands: Vec<Command>,
+    removed: Vec<String>,
+    observers: Vec<Observer>,
+    seed: Option<u64>,
+    when_full: WhenFull,
+}
+
+/// What happens to a connection that would be one too many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WhenFull {
+    /// It gets an error and is closed, as in Redis.
+    #[default]
+    Reject,
+    /// It waits, unaccepted, until another one closes.
+    Wait,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            config: Config::default(),
+            hosts: vec!["127.0.0.1".to_owned()],
+            port: Some(0),
+            unix_path: None,
+            unix_mode: None,
+            threads: 0,
+            clock: None,
+            commands: Vec::new(),
+            removed: Vec::new(),
+            observers: Vec::new(),
+            seed: None,
+            when_full: WhenFull::Reject,
+        }
+    }
+}
+
+impl Builder {
+    /// The TCP port. Default: 0, one that the system chooses.
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = Some(port);
+        self
+    }
+
+    /// The host names or addresses to listen on, with the same port. Default: `127.0.0.1`.
+    pub fn bind<H: Into<String>>(mut self, hosts: impl IntoIterator<Item = H>) -> Self {
+        self.hosts = hosts.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// No TCP at all: a Unix socket, or in-memory connections only.
+    pub fn no_tcp(mut self) -> Self {
+        self.port = None;
+        self
+    }
+
+    /// Also listens on a Unix socket at this path; a socket left behind there is replaced.
+    pub fn unix_socket(mut self, path: impl Into<PathBuf>) -> Self {
+        self.unix_path = Some(path.into());
+        self
+    }
+
+    /// Permissions of the Unix socket, as `0o700`. Default: what the process's umask leaves.
+    pub fn unix_socket_mode(mut self, mode: u32) -> Self {
+        self.unix_mode = Some(mode);
+        self
+    }
+
+    /// Runs the connections on this many threads of the server's own. Default: 0, on the runtime that [`start`](Self::start) is called from.
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    /// Where the time comes from. Default: [`Clock::system`].
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// The password of the default user. Default: none.
+    pub fn password(mut self, password: impl Into<Vec<u8>>) -> Self {
+        self.config.requirepass =
+            Some(password.into()).filter(|password: &Vec<u8>| !password.is_empty());
+        self
+    }
+
+    /// The number of databases. Default: 16, at least 1.
+    pub fn databases(mut self, databases: usize) -> Self {
+        self.config.databases = databases.max(1);
+        self
+    }
+
+    /// Open connections at most. Default: 10,000.
+    pub fn max_clients(mut self, max: usize) -> Self {
+        self.config.max_clients = max;
+        self
+    }
+
+    /// What happens to a connection beyond [`max_clients`](Self::max_clients). Default: [`WhenFull::Reject`].
+    pub fn when_full(mut self, when_full: WhenFull) -> Self {
+        self.when_full = when_full;
+        self
+    }
+
+    /// Adds a command, or replaces the built-in one of the same name.
+    pub fn command(mut self, command: Command) -> Self {
+        self.commands.push(command);
+        self
+    }
+
+    /// Takes a built-in command away; clients get the error for unknown commands.
+    pub fn without_command(mut self, name: impl Into<String>) -> Self {
+        self.removed.push(name.into());
+        self
+    }
+
+    /// Accepts requests that are not arrays of bulk strings: simple strings and bulk strings that are split on blanks, and arguments that are
+    /// themselves integers, nulls, arrays or maps. Default: `false`, a protocol error as in Redis.
+    pub fn nested_requests(mut self, accept: bool) -> Self {
+        self.config.nested_requests = accept;
+        self
+    }
+
+    /// Calls `observer` with each change of the data, in order. It runs under the server's lock and must be quick.
+    pub fn on_write(mut self, observer: impl Fn(&Effect) + Send + Sync + 'static) -> Self {
+        self.observers.push(Arc::new(observer));
+        self
+    }
+
+    /// Makes random choices (SPOP, RANDOMKEY, ...) and the order of SCAN repeatable. Default: different for each server.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    pub(crate) fn config_mut(&mut self) -> &mut Config {
+        &mut self.config
+    }
+
+    /// Starts the server; it accepts connections when this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Bind`] if an address cannot be listened on, [`Error::Thread`] if a thread cannot be started.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a Tokio runtime with I/O and time enabled.
+    pub async fn start(self) -> Result<Server, Error> {
+        let mut listeners = Vec::new();
+        if let Some(port) = self.port {
+            for host in &self.hosts {
+                listeners.push(Listener::tcp(host, port).await?);
+            }
+        }
+        if let Some(path) = &self.unix_path {
+            listeners.push(Listener::unix(path, self.unix_mode)?);
+        }
+        let tcp_port = listeners
+            .iter()
+            .find_map(Listener::tcp_addr)
+            .map_or(0, |addr| addr.port());
+        let threads = self.threads;
+        let inner = self.build(tcp_port)?;
+        Server::start(Arc::new(inner), listeners, threads).await
+    }
+
+    fn build(self, tcp_port: u16) -> Result<Inner, Error> {
+        let clock = self.clock.unwrap_or_default();
+        let now_us = clock.now_us();
+        let seed = self.seed.unwrap_or_else(random_seed);
+        let table_seed = if self.seed.is_some() {
+            Seed::new(seed, !seed)
+        } else {
+            Seed::of_process()
+        };
+        let mut rng = Rng::new(seed);
+        let commands = Arc::new(Table::new(&self.commands, &self.removed));
+        let run_id = format!(
+            "{:016x}{:016x}{:08x}",
+            rng.next(),
+            rng.next(),
+            rng.next() >> 32
+        );
+        let mut dbs: Vec<_> = (0..self.config.databases)
+            .map(|_| Db::new(table_seed))
+            .collect();
+        for db in &mut dbs {
+            db.notify = self.config.notify.collected();
+        }
+        let shared = Shared {
+            stats: Stats::new(commands.len()),
+            config: self.config,
+            commands,
+            clients: Clients::default(),
+            pubsub: PubSub::default(),
+            effects: Effects::new(self.observers),
+            rng,
+            pause: None,
+            started_ms: now_us.div_euclid(1000),
+            run_id,
+            tcp_port,
+        };
+        let engine = Engine {
+            dbs,
+            shared,
+            now_us,
+            ready_dbs: Vec::new(),
+            last_sweep_ms: 0,
+        };
+        Ok(Inner::new(engine, clock, self.when_full))
+    }
+}
+
+fn random_seed() -> u64 {
+    use std::hash::BuildHasher;
+    std::hash::RandomState::new().hash_one(0_u8)
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder")
+            .field("config", &self.config)
+            .field("hosts", &self.hosts)
+            .finish_non_exhaustive()
+    }
+}

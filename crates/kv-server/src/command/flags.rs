@@ -1,0 +1,163 @@
+//! Flags and groups of commands, as `COMMAND INFO` names them.
+
+use std::ops::BitOr;
+
+/// Properties of a command, combined with `|`.
+///
+/// The names are those of [`COMMAND INFO`](https://redis.io/docs/latest/commands/command/#flags); those that begin with `CAT_` add an ACL
+/// category that follows from no other property.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flags(u32);
+
+macro_rules! flags {
+    ($($(#[$doc:meta])* $name:ident = $bit:expr, $wire:expr;)*) => {
+        impl Flags {
+            /// No property.
+            pub const NONE: Self = Self(0);
+            $($(#[$doc])* pub const $name: Self = Self(1 << $bit);)*
+
+            /// Bit and name of each flag that `COMMAND INFO` lists, in the order in which Redis lists them.
+            pub(crate) const NAMES: &'static [(Self, &'static str)] = &[$((Self::$name, $wire)),*];
+        }
+    };
+}
+
+flags! {
+    /// Changes data.
+    WRITE = 0, "write";
+    /// Reads data and changes none.
+    READONLY = 1, "readonly";
+    /// May use more memory: refused when memory is used up.
+    DENYOOM = 2, "denyoom";
+    /// For administrators.
+    ADMIN = 3, "admin";
+    /// Part of publish and subscribe.
+    PUBSUB = 4, "pubsub";
+    /// Not for scripts.
+    NOSCRIPT = 5, "noscript";
+    /// May block the connection.
+    BLOCKING = 6, "blocking";
+    /// Allowed while a snapshot is loading.
+    LOADING = 7, "loading";
+    /// Allowed on a replica without its primary.
+    STALE = 8, "stale";
+    /// Not shown by MONITOR.
+    SKIP_MONITOR = 9, "skip_monitor";
+    /// Not in the slow log.
+    SKIP_SLOWLOG = 10, "skip_slowlog";
+    /// Runs in constant or logarithmic time.
+    FAST = 11, "fast";
+    /// Allowed before authentication.
+    NO_AUTH = 12, "no_auth";
+    /// Its effect may be replicated though it does not change data itself.
+    MAY_REPLICATE = 13, "may_replicate";
+    /// Not allowed inside of MULTI.
+    NO_MULTI = 14, "no_multi";
+    /// Its keys stand at no fixed position.
+    MOVABLE_KEYS = 15, "movablekeys";
+    /// Allowed while a script has been running for too long.
+    ALLOW_BUSY = 16, "allow_busy";
+    /// Not allowed while a snapshot loads in the background.
+    NO_ASYNC_LOADING = 17, "no_async_loading";
+    /// Its keys are only known to itself.
+    NO_MANDATORY_KEYS = 18, "no_mandatory_keys";
+    /// In ACL category `keyspace`.
+    CAT_KEYSPACE = 24, "";
+    /// In ACL category `dangerous`.
+    CAT_DANGEROUS = 25, "";
+    /// Changes databases other than the selected one.
+    CROSS_DB = 26, "";
+}
+
+impl Flags {
+    /// Whether all of `other` are set.
+    #[must_use]
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Whether any of `other` is set.
+    #[must_use]
+    pub const fn intersects(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// `|`, for constants.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl BitOr for Flags {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        self.and(other)
+    }
+}
+
+/// The group of a command, as `COMMAND DOCS` names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Group {
+    /// Bitmap commands.
+    Bitmap,
+    /// Cluster commands.
+    Cluster,
+    /// Connection commands.
+    Connection,
+    /// Generic commands on keys.
+    Generic,
+    /// Geo commands.
+    Geo,
+    /// Hash commands.
+    Hash,
+    /// HyperLogLog commands.
+    Hyperloglog,
+    /// List commands.
+    List,
+    /// Commands that a user of this library added.
+    Module,
+    /// Publish and subscribe.
+    PubSub,
+    /// Scripting and functions.
+    Scripting,
+    /// Server commands.
+    Server,
+    /// Set commands.
+    Set,
+    /// Sorted set commands.
+    SortedSet,
+    /// Stream commands.
+    Stream,
+    /// String commands.
+    String,
+    /// MULTI and its relatives.
+    Transactions,
+}
+
+impl Group {
+    /// The name in `COMMAND DOCS`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bitmap => "bitmap",
+            Self::Cluster => "cluster",
+            Self::Connection => "connection",
+            Self::Generic => "generic",
+            Self::Geo => "geo",
+            Self::Hash => "hash",
+            Self::Hyperloglog => "hyperloglog",
+            Self::List => "list",
+            Self::Module => "module",
+            Self::PubSub => "pubsub",
+            Self::Scripting => "scripting",
+            Self::Server => "server",
+            Self::Set => "set",
+            Self::SortedSet => "sorted-set",
+            Self::Stream => "stream",
+            Self::String => "string",
+            Self::Transactions => "transactions",
+        }
+    }
+}

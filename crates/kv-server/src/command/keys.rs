@@ -1,0 +1,153 @@
+//! Where the keys of a command stand, and what it does with them.
+
+/// The key specifications of a command, as in [key specs](https://redis.io/docs/latest/develop/reference/key-specs/).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keys(pub(crate) &'static [KeySpec]);
+
+/// One range of keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeySpec {
+    pub(crate) begin: Begin,
+    pub(crate) find: Find,
+    /// As in `COMMAND INFO`, separated by blanks: `RW access update`.
+    pub(crate) flags: &'static str,
+}
+
+/// Where a range of keys begins; the name of the command is at 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Begin {
+    Index(u16),
+    /// Behind this word, searched from this position (from the end if negative).
+    Keyword(&'static str, i16),
+}
+
+/// How far the range goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Find {
+    /// To `begin + last` (from the end if negative), every `step`; with a `limit` of n only the first n-th of what is left.
+    Range { last: i16, step: u16, limit: u16 },
+    /// The number of keys stands at `begin + index`, the first key at `begin + first`.
+    KeyNum { index: u16, first: u16, step: u16 },
+    /// Only the command itself knows.
+    Unknown,
+}
+
+impl Keys {
+    /// No keys.
+    pub const NONE: Self = Self(&[]);
+    /// The first argument, read and written.
+    pub const ONE: Self = Self(&[KeySpec::range(1, 0, 1, "RW access update")]);
+    /// The first argument, only read.
+    pub const READ_ONE: Self = Self(&[KeySpec::range(1, 0, 1, "RO access")]);
+    /// All arguments, read and written.
+    pub const ALL: Self = Self(&[KeySpec::range(1, -1, 1, "RW access update")]);
+    /// All arguments, only read.
+    pub const READ_ALL: Self = Self(&[KeySpec::range(1, -1, 1, "RO access")]);
+    /// Every other argument: `key value key value`.
+    pub const PAIRS: Self = Self(&[KeySpec::range(1, -1, 2, "OW update")]);
+
+    /// From a table of specifications.
+    #[must_use]
+    pub const fn new(specs: &'static [KeySpec]) -> Self {
+        Self(specs)
+    }
+
+    /// Calls `f` with the position of each key among `args`; the name of the command is at 0.
+    ///
+    /// Returns `false` if the arguments do not fit the specification.
+    pub(crate) fn positions(
+        self,
+        args: &[&[u8]],
+        mut f: impl FnMut(usize, &'static KeySpec),
+    ) -> bool {
+        let mut fits = true;
+        for spec in self.0 {
+            fits &= spec.positions(args, |at| f(at, spec)).is_some();
+        }
+        fits
+    }
+}
+
+impl KeySpec {
+    /// A range from argument `first` to `first + last` (counted from the end if `last` is negative), every `step`.
+    #[must_use]
+    pub const fn range(first: u16, last: i16, step: u16, flags: &'static str) -> Self {
+        Self {
+            begin: Begin::Index(first),
+            find: Find::Range {
+                last,
+                step,
+                limit: 0,
+            },
+            flags,
+        }
+    }
+
+    /// As many keys as argument `index` says, which follow it.
+    #[must_use]
+    pub const fn counted(index: u16, flags: &'static str) -> Self {
+        Self {
+            begin: Begin::Index(index),
+            find: Find::KeyNum {
+                index: 0,
+                first: 1,
+                step: 1,
+            },
+            flags,
+        }
+    }
+
+    fn positions(&self, args: &[&[u8]], mut f: impl FnMut(usize)) -> Option<()> {
+        let len = isize::try_from(args.len()).ok()?;
+        let begin = match self.begin {
+            Begin::Index(index) => isize::try_from(index).ok()?,
+            Begin::Keyword(word, from) => keyword(args, word, from)?,
+        };
+        let (first, last, step) = match self.find {
+            Find::Range { last, step, limit } => {
+                let last = isize::from(last);
+                let last = match (last < 0, limit) {
+                    (false, _) => begin + last,
+                    (true, 0 | 1) => len + last,
+                    (true, limit) => begin + ((len - begin) / isize::try_from(limit).ok()? + last),
+                };
+                (begin, last, step)
+            }
+            Find::KeyNum { index, first, step } => {
+                let count = args.get(usize::try_from(begin).ok()? + usize::from(index))?;
+                let count = resp_codec::number::parse_i64(count)?;
+                let count = isize::try_from(count)
+                    .ok()
+                    .filter(|&n| n >= 0 && n <= len)?;
+                let first = begin + isize::try_from(first).ok()?;
+                (
+                    first,
+                    first + (count - 1) * isize::try_from(step).ok()?,
+                    step,
+                )
+            }
+            Find::Unknown => return None,
+        };
+        if last >= len {
+            return None;
+        }
+        let mut at = first;
+        while at <= last {
+            f(usize::try_from(at).ok()?);
+            at += isize::try_from(step.max(1)).ok()?;
+        }
+        Some(())
+    }
+}
+
+fn keyword(args: &[&[u8]], word: &str, from: i16) -> Option<isize> {
+    let matches = |arg: &&[u8]| arg.eq_ignore_ascii_case(word.as_bytes());
+    let at = if from >= 0 {
+        let from = usize::try_from(from).ok()?;
+        from + args.get(from..)?.iter().position(matches)?
+    } else {
+        let end = args.len().checked_sub(usize::from(from.unsigned_abs()))?;
+        args.get(..=end)?.iter().rposition(matches)?
+    };
+    isize::try_from(at + 1).ok()
+}

@@ -1,0 +1,356 @@
+//! The command table: one row a command, read by dispatch, `COMMAND`, ACL, MULTI and the README's coverage table.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
+
+use crate::context::Context;
+use crate::error::Result;
+
+mod args;
+mod connection;
+mod flags;
+mod keys;
+mod string;
+
+pub use args::Args;
+pub use flags::{Flags, Group};
+pub use keys::{KeySpec, Keys};
+
+/// One command: the fields of `COMMAND INFO` and `COMMAND DOCS`, and what runs it.
+///
+/// A user's own command is a row of the same kind, given to
+/// [`Builder::command`](crate::Builder::command); it may replace a built-in one of the same name.
+///
+/// ```
+/// use kv_server::{Args, Command, Context, Flags, Keys, Result};
+///
+/// fn delete(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
+///     let key = args.next()?;
+///     args.finish()?;
+///     let removed = cx.remove(key);
+///     cx.reply().integer(removed.into());
+///     Ok(())
+/// }
+///
+/// let row = Command::new("DELETE", 2, Flags::WRITE, Keys::ONE, delete);
+/// ```
+#[derive(Clone)]
+pub struct Command {
+    pub(crate) name: Cow<'static, str>,
+    pub(crate) arity: i16,
+    pub(crate) flags: Flags,
+    pub(crate) keys: Keys,
+    pub(crate) handler: Handler,
+    pub(crate) docs: Docs,
+    pub(crate) subcommands: &'static [Self],
+}
+
+/// What `COMMAND DOCS` says beyond the row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Docs {
+    pub(crate) since: &'static str,
+    /// The arguments in the notation of the Redis documentation: `key value [NX | XX] [EX seconds]`.
+    pub(crate) syntax: &'static str,
+    pub(crate) summary: &'static str,
+    pub(crate) complexity: &'static str,
+}
+
+/// A handler parses all its arguments, then opens the keyspace, then writes its reply; it never waits.
+pub(crate) type HandlerFn = for<'a, 'c> fn(Args<'a>, &mut Context<'c>) -> Result;
+
+/// The handler of a command that a user of the library added.
+type CustomFn = dyn for<'a, 'c> Fn(Args<'a>, &mut Context<'c>) -> Result + Send + Sync;
+
+#[derive(Clone)]
+pub(crate) enum Handler {
+    Builtin(HandlerFn),
+    Custom(Arc<CustomFn>),
+    /// EXEC runs other commands, so the dispatcher does it.
+    Exec,
+    /// Only a container of subcommands.
+    Container,
+}
+
+impl Command {
+    /// A user's own command.
+    ///
+    /// `arity` counts the name; -3 means three or more. `name` is matched without regard to case.
+    pub fn new(
+        name: impl Into<String>,
+        arity: i16,
+        flags: Flags,
+        keys: Keys,
+        handler: impl for<'a, 'c> Fn(Args<'a>, &mut Context<'c>) -> Result + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            name: Cow::Owned(name.into()),
+            arity,
+            flags,
+            keys,
+            handler: Handler::Custom(Arc::new(handler)),
+            docs: Docs::NONE,
+            subcommands: &[],
+        }
+    }
+
+    /// Adds what `COMMAND DOCS` says.
+    pub(crate) const fn docs(
+        mut self,
+        since: &'static str,
+        syntax: &'static str,
+        summary: &'static str,
+        complexity: &'static str,
+    ) -> Self {
+        self.docs = Docs {
+            since,
+            syntax,
+            summary,
+            complexity,
+        };
+        self
+    }
+
+    /// Makes the row a container; `handler` runs if the container is also a command of its own.
+    pub(crate) const fn subcommands(mut self, rows: &'static [Self]) -> Self {
+        self.subcommands = rows;
+        self
+    }
+
+    pub(crate) fn accepts(&self, arguments: usize) -> bool {
+        let wanted = usize::from(self.arity.unsigned_abs());
+        if self.arity >= 0 {
+            arguments == wanted
+        } else {
+            arguments >= wanted
+        }
+    }
+}
+
+impl Docs {
+    pub(crate) const NONE: Self = Self {
+        since: "",
+        syntax: "",
+        summary: "",
+        complexity: "",
+    };
+}
+
+/// A row of a built-in command.
+pub(crate) const fn row(
+    name: &'static str,
+    arity: i16,
+    flags: Flags,
+    keys: Keys,
+    run: HandlerFn,
+) -> Command {
+    Command {
+        name: Cow::Borrowed(name),
+        arity,
+        flags,
+        keys,
+        handler: Handler::Builtin(run),
+        docs: Docs::NONE,
+        subcommands: &[],
+    }
+}
+
+/// A row that only holds subcommands.
+pub(crate) const fn container(name: &'static str, subcommands: &'static [Command]) -> Command {
+    Command {
+        name: Cow::Borrowed(name),
+        arity: -2,
+        flags: Flags::NONE,
+        keys: Keys::NONE,
+        handler: Handler::Container,
+        docs: Docs::NONE,
+        subcommands,
+    }
+}
+
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Command")
+            .field("name", &self.name)
+            .field("arity", &self.arity)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The rows of one family, beside their handlers.
+pub(crate) struct Family {
+    pub(crate) group: Group,
+    pub(crate) commands: &'static [Command],
+}
+
+/// Every built-in family.
+pub(crate) const FAMILIES: &[Family] = &[
+    Family {
+        group: Group::Connection,
+        commands: connection::COMMANDS,
+    },
+    Family {
+        group: Group::String,
+        commands: string::COMMANDS,
+    },
+];
+
+/// A row in a server's table: the command, and what is derived from it once.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) command: Command,
+    pub(crate) group: Group,
+    /// In lower case, `container|subcommand`.
+    pub(crate) full_name: String,
+    /// The container's row, for a subcommand.
+    pub(crate) parent: Option<RowId>,
+    pub(crate) subcommands: Vec<RowId>,
+}
+
+/// The place of a row in its server's [`Table`].
+pub(crate) type RowId = u16;
+
+/// All commands of a server, by name.
+#[derive(Debug)]
+pub(crate) struct Table {
+    rows: Vec<Row>,
+    /// Names of up to 16 bytes, in upper case, padded with zeros; nearly all of them.
+    short: HashMap<u128, RowId, NameHasher>,
+    /// The others, in upper case.
+    long: HashMap<Vec<u8>, RowId>,
+}
+
+impl Table {
+    /// The built-in commands, then `custom` ones, which replace those of the same name; `remove` takes names away.
+    pub(crate) fn new(custom: &[Command], remove: &[String]) -> Self {
+        let mut table = Self {
+            rows: Vec::new(),
+            short: HashMap::default(),
+            long: HashMap::new(),
+        };
+        for family in FAMILIES {
+            for command in family.commands {
+                if !remove
+                    .iter()
+                    .any(|name| name.eq_ignore_ascii_case(&command.name))
+                {
+                    table.add(command.clone(), family.group);
+                }
+            }
+        }
+        for command in custom {
+            table.add(command.clone(), Group::Module);
+        }
+        table
+    }
+
+    fn add(&mut self, command: Command, group: Group) {
+        let name = command.name.to_ascii_uppercase().into_bytes();
+        let id = self.push(Row {
+            full_name: command.name.to_ascii_lowercase(),
+            command,
+            group,
+            parent: None,
+            subcommands: Vec::new(),
+        });
+        for sub in self.row(id).command.subcommands {
+            let full_name = format!(
+                "{}|{}",
+                self.row(id).full_name,
+                sub.name.to_ascii_lowercase()
+            );
+            let child = self.push(Row {
+                command: sub.clone(),
+                group,
+                full_name,
+                parent: Some(id),
+                subcommands: Vec::new(),
+            });
+            self.rows[usize::from(id)].subcommands.push(child);
+        }
+        match short_name(&name) {
+            Some(short) => self.short.insert(short, id),
+            None => self.long.insert(name, id),
+        };
+    }
+
+    fn push(&mut self, row: Row) -> RowId {
+        let id = RowId::try_from(self.rows.len()).expect("fewer than 65,536 commands");
+        self.rows.push(row);
+        id
+    }
+
+    /// The command of this name, in any case.
+    pub(crate) fn find(&self, name: &[u8]) -> Option<RowId> {
+        match short_name(name) {
+            Some(short) => self.short.get(&short).copied(),
+            None => self.long.get(&name.to_ascii_uppercase()).copied(),
+        }
+    }
+
+    /// The subcommand of this name, in any case.
+    pub(crate) fn find_sub(&self, container: RowId, name: &[u8]) -> Option<RowId> {
+        let subs = &self.row(container).subcommands;
+        subs.iter().copied().find(|&id| {
+            self.row(id)
+                .command
+                .name
+                .as_bytes()
+                .eq_ignore_ascii_case(name)
+        })
+    }
+
+    pub(crate) fn row(&self, id: RowId) -> &Row {
+        &self.rows[usize::from(id)]
+    }
+
+    /// Rows in table order, subcommands behind their container; replaced ones are left out.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (RowId, &Row)> {
+        (0..).zip(&self.rows).filter(|(id, row)| {
+            let id: RowId = *id;
+            let top = row.parent.unwrap_or(id);
+            self.find(self.row(top).command.name.as_bytes()) == Some(top)
+        })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+}
+
+/// Hashes a name that is a number already; names come from the table or miss it, so nobody gains from collisions.
+#[derive(Debug, Default, Clone, Copy)]
+struct NameHash(u64);
+
+type NameHasher = BuildHasherDefault<NameHash>;
+
+impl Hasher for NameHash {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+        }
+    }
+
+    #[inline]
+    fn write_u128(&mut self, name: u128) {
+        const ODD: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
+        let mixed = name.wrapping_mul(ODD);
+        #[expect(clippy::cast_possible_truncation, reason = "the halves are folded")]
+        let folded = (mixed >> 64) as u64 ^ mixed as u64;
+        self.0 = folded.rotate_left(29) ^ folded;
+    }
+}
+
+/// The name in upper case as a number, if it fits.
+fn short_name(name: &[u8]) -> Option<u128> {
+    let mut padded = [0; 16];
+    padded.get_mut(..name.len())?.copy_from_slice(name);
+    padded.make_ascii_uppercase();
+    Some(u128::from_le_bytes(padded))
+}

@@ -1,0 +1,199 @@
+//! What a connection has said about itself so far: database, protocol, name, transaction, subscriptions.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use resp_codec::{Arg, Version};
+
+use crate::command::{Args, RowId};
+use crate::connection::peer::Peer;
+use crate::pubsub::Kind;
+
+/// The state of one connection, kept by the engine so that CLIENT LIST and CLIENT KILL see it.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) id: u64,
+    pub(crate) peer: Arc<Peer>,
+    /// The peer's address, and the server's own.
+    pub(crate) addr: String,
+    pub(crate) local_addr: String,
+    pub(crate) is_unix: bool,
+    pub(crate) version: Version,
+    pub(crate) authenticated: bool,
+    pub(crate) db: usize,
+    pub(crate) name: Vec<u8>,
+    pub(crate) lib_name: Vec<u8>,
+    pub(crate) lib_version: Vec<u8>,
+    pub(crate) created_ms: i64,
+    /// When the last request came in.
+    pub(crate) active_ms: i64,
+    pub(crate) last_command: Option<RowId>,
+    pub(crate) multi: Option<Multi>,
+    /// Keys under WATCH.
+    pub(crate) watched: Vec<Watched>,
+    pub(crate) subscriptions: Subscriptions,
+    pub(crate) reply_mode: ReplyMode,
+    /// CLIENT NO-EVICT and CLIENT NO-TOUCH.
+    pub(crate) no_evict: bool,
+    pub(crate) no_touch: bool,
+    /// The request that waits for keys.
+    pub(crate) blocked: Option<Blocked>,
+    /// CLIENT PAUSE holds this connection's next request back.
+    pub(crate) postponed: bool,
+    /// Closes once the replies so far are sent: QUIT, CLIENT KILL of itself.
+    pub(crate) closing: bool,
+    pub(crate) bytes_in: u64,
+    pub(crate) bytes_out: u64,
+    pub(crate) commands: u64,
+    /// Bytes of the query buffer and of unsent output, as of the last request.
+    pub(crate) query_bytes: usize,
+    pub(crate) output_bytes: usize,
+}
+
+/// A transaction that is being queued.
+#[derive(Debug, Default)]
+pub(crate) struct Multi {
+    pub(crate) queue: Vec<Request>,
+    /// A command was refused when it was queued: EXEC fails.
+    pub(crate) broken: bool,
+    /// Bytes of the queued requests.
+    pub(crate) bytes: usize,
+}
+
+impl Multi {
+    pub(crate) fn push(&mut self, request: Request) {
+        self.bytes += request.buf.len();
+        self.queue.push(request);
+    }
+}
+
+/// A key under WATCH.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    pub(crate) db: usize,
+    pub(crate) key: Box<[u8]>,
+    /// It had expired already: that it goes away changes nothing.
+    pub(crate) was_expired: bool,
+}
+
+/// A request that outlives the read buffer.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    pub(crate) row: RowId,
+    pub(crate) buf: Bytes,
+    pub(crate) args: Box<[Arg]>,
+}
+
+/// A request that waits for keys to become ready.
+#[derive(Debug)]
+pub(crate) struct Blocked {
+    pub(crate) db: usize,
+    pub(crate) keys: Vec<Box<[u8]>>,
+    /// Unix time in milliseconds; `None` waits forever.
+    pub(crate) deadline: Option<i64>,
+    pub(crate) on_timeout: OnTimeout,
+    pub(crate) request: Request,
+}
+
+/// The reply of a blocked command whose time is up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnTimeout {
+    /// A null bulk string.
+    Null,
+    /// A null array.
+    NullArray,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Subscriptions {
+    pub(crate) channels: BTreeSet<Box<[u8]>>,
+    pub(crate) patterns: BTreeSet<Box<[u8]>>,
+    pub(crate) shard_channels: BTreeSet<Box<[u8]>>,
+}
+
+/// CLIENT REPLY.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum ReplyMode {
+    #[default]
+    On,
+    Off,
+    /// The reply of CLIENT REPLY SKIP itself is not sent, and neither is the next one.
+    SkipNext,
+    Skip,
+}
+
+impl Session {
+    pub(crate) fn new(peer: Arc<Peer>, addr: String, local_addr: String, now_ms: i64) -> Self {
+        Self {
+            id: peer.id,
+            peer,
+            addr,
+            local_addr,
+            is_unix: false,
+            version: Version::Resp2,
+            authenticated: false,
+            db: 0,
+            name: Vec::new(),
+            lib_name: Vec::new(),
+            lib_version: Vec::new(),
+            created_ms: now_ms,
+            active_ms: now_ms,
+            last_command: None,
+            multi: None,
+            watched: Vec::new(),
+            subscriptions: Subscriptions::default(),
+            reply_mode: ReplyMode::On,
+            no_evict: false,
+            no_touch: false,
+            blocked: None,
+            postponed: false,
+            closing: false,
+            bytes_in: 0,
+            bytes_out: 0,
+            commands: 0,
+            query_bytes: 0,
+            output_bytes: 0,
+        }
+    }
+
+    /// Whether a RESP2 connection is limited to the subscribe commands.
+    pub(crate) fn is_subscriber(&self) -> bool {
+        self.subscriptions.count() > 0
+    }
+}
+
+impl Subscriptions {
+    pub(crate) fn of(&mut self, kind: Kind) -> &mut BTreeSet<Box<[u8]>> {
+        match kind {
+            Kind::Channel => &mut self.channels,
+            Kind::Pattern => &mut self.patterns,
+            Kind::Shard => &mut self.shard_channels,
+        }
+    }
+
+    /// Channels and patterns; what (P|S)SUBSCRIBE answers counts shard channels apart.
+    pub(crate) fn count(&self) -> usize {
+        self.channels.len() + self.patterns.len() + self.shard_channels.len()
+    }
+}
+
+impl Request {
+    /// Copies a request out of the read buffer.
+    pub(crate) fn copy(row: RowId, buf: &[u8], args: &[Arg]) -> Self {
+        let start = args.first().map_or(0, |arg| arg.range().start);
+        let end = args.last().map_or(0, |arg| arg.range().end);
+        let mut copy = Vec::with_capacity(end - start);
+        copy.extend_from_slice(&buf[start..end]);
+        let args = args.iter().map(|arg| arg.shifted_back(start)).collect();
+        Self {
+            row,
+            buf: Bytes::from(copy),
+            args,
+        }
+    }
+
+    pub(crate) fn args(&self) -> Args<'_> {
+        Args::new(&self.buf, &self.args)
+    }
+}

@@ -1,0 +1,143 @@
+//! What a handler works with.
+
+use crate::command::RowId;
+use crate::connection::session::{OnTimeout, Session};
+use crate::engine::Shared;
+use crate::error::Result;
+use crate::keyspace::Db;
+use crate::keyspace::entry::NEVER;
+use crate::keyspace::notify::Class;
+use crate::reply::Reply;
+
+/// The database, the reply and the session of the command that is running.
+///
+/// Fields are apart so that a handler can read from `db` while it writes to `out`.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// The selected database; its time is the command's.
+    pub(crate) db: &'a mut Db,
+    pub(crate) others: OtherDbs<'a>,
+    pub(crate) out: Reply<'a>,
+    pub(crate) session: &'a mut Session,
+    pub(crate) shared: &'a mut Shared,
+    pub(crate) row: RowId,
+    /// Set by a blocking command that found nothing.
+    pub(crate) wait: &'a mut Option<Wait>,
+    /// Unix time in microseconds, the same for all commands of a batch.
+    pub(crate) now_us: i64,
+    /// Inside of EXEC (or later of a script): a blocking command does not wait.
+    pub(crate) nested: bool,
+}
+
+/// What a blocking command waits for.
+#[derive(Debug)]
+pub(crate) struct Wait {
+    pub(crate) keys: Vec<Box<[u8]>>,
+    /// Unix time in milliseconds.
+    pub(crate) deadline: Option<i64>,
+    pub(crate) on_timeout: OnTimeout,
+}
+
+/// The databases that are not selected.
+#[derive(Debug)]
+pub(crate) struct OtherDbs<'a> {
+    before: &'a mut [Db],
+    behind: &'a mut [Db],
+}
+
+impl<'a> OtherDbs<'a> {
+    /// Splits one database off.
+    pub(crate) fn split(dbs: &'a mut [Db], at: usize) -> (&'a mut Db, Self) {
+        let (before, rest) = dbs.split_at_mut(at);
+        let (db, behind) = rest
+            .split_first_mut()
+            .expect("a session selects a database that exists");
+        (db, Self { before, behind })
+    }
+
+    /// How many databases there are, with the selected one.
+    pub(crate) fn count(&self) -> usize {
+        self.before.len() + 1 + self.behind.len()
+    }
+
+    /// The database of this number; `None` for the selected one and for those that do not exist.
+    pub(crate) fn get(&mut self, index: usize) -> Option<&mut Db> {
+        let selected = self.before.len();
+        match index.checked_sub(selected + 1) {
+            Some(behind) => self.behind.get_mut(behind),
+            None => self.before.get_mut(index),
+        }
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Db> {
+        self.before.iter_mut().chain(self.behind.iter_mut())
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Db> {
+        self.before.iter().chain(self.behind.iter())
+    }
+}
+
+impl<'a> Context<'a> {
+    /// The reply.
+    pub fn reply(&mut self) -> &mut Reply<'a> {
+        &mut self.out
+    }
+
+    /// Unix time in milliseconds, the same for all commands of a batch.
+    #[must_use]
+    pub fn now_ms(&self) -> i64 {
+        self.now_us.div_euclid(1000)
+    }
+
+    /// The number of the selected database.
+    #[must_use]
+    pub fn db_index(&self) -> usize {
+        self.session.db
+    }
+
+    /// Removes a key of any type. `false` if it was not there.
+    pub fn remove(&mut self, key: &[u8]) -> bool {
+        let removed = self.db.remove(key).is_some();
+        if removed {
+            self.db.changed(Class::GENERIC, "del", key);
+        }
+        removed
+    }
+
+    /// The value of a string.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplyError::WrongType`](crate::ReplyError::WrongType) if the key holds another type.
+    pub fn get(&mut self, key: &[u8]) -> Result<Option<&[u8]>> {
+        self.db.string(key)
+    }
+
+    /// Sets a string without expiry, whatever was there.
+    pub fn set(&mut self, key: &[u8], value: &[u8]) {
+        self.db.set_string(key, value, NEVER);
+        self.db.changed(Class::STRING, "set", key);
+    }
+
+    /// Waits until one of the keys changes, then runs the command again.
+    ///
+    /// Inside of a transaction it replies as if the time were up.
+    pub(crate) fn wait_for(&mut self, wait: Wait) {
+        if !self.nested {
+            *self.wait = Some(wait);
+            return;
+        }
+        match wait.on_timeout {
+            OnTimeout::Null => self.out.null(),
+            OnTimeout::NullArray => self.out.null_array(),
+        }
+    }
+
+    /// What the command does to the data, if that is not the command as it was sent (SPOP becomes SREM).
+    ///
+    /// Call it once for each command that is to be propagated, after the change.
+    pub(crate) fn propagate(&mut self, command: &[&[u8]]) {
+        self.shared.effects.rewrite(command);
+    }
+}

@@ -1,0 +1,372 @@
+//! The one path of a request: row, arity, authentication, subscriber mode, MULTI, pause, handler, effects.
+
+use bytes::BytesMut;
+use resp_codec::Arg;
+
+use crate::command::{Args, Flags, Handler, Row, RowId};
+use crate::connection::session::{ReplyMode, Request, Session};
+use crate::context::{Context, OtherDbs, Wait};
+use crate::engine::Engine;
+use crate::error::{ReplyError, Result};
+use crate::reply::Reply;
+
+/// What the connection does after a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flow {
+    Continue,
+    /// Wait: the engine answers when a key is ready or the time is up.
+    Block,
+    /// CLIENT PAUSE: try the same request again later.
+    Postpone,
+    /// Close once the replies are sent.
+    Close,
+}
+
+impl Engine {
+    /// Runs one request of a connection, and writes its reply to `out`.
+    pub(crate) fn execute(
+        &mut self,
+        session: &mut Session,
+        buf: &[u8],
+        args: &[Arg],
+        out: &mut BytesMut,
+    ) -> Flow {
+        let start = out.len();
+        let flow = self.dispatch(session, buf, args, out);
+        if session.reply_mode != ReplyMode::On && flow != Flow::Postpone {
+            suppress(session, out, start);
+        }
+        if session.peer.has_mail() {
+            session.closing |= session.peer.collect(out).is_some();
+        }
+        if session.closing { Flow::Close } else { flow }
+    }
+
+    fn dispatch(
+        &mut self,
+        session: &mut Session,
+        buf: &[u8],
+        args: &[Arg],
+        out: &mut BytesMut,
+    ) -> Flow {
+        let (row, skip) = match self.admit(session, buf, args) {
+            Ok(found) => found,
+            Err(error) => {
+                self.refuse(session, &error, out);
+                return Flow::Continue;
+            }
+        };
+        if self.shared.pause.is_some() && self.is_paused(session, row) {
+            session.postponed = true;
+            return Flow::Postpone;
+        }
+        session.postponed = false;
+        let command = &self.shared.commands.row(row).command;
+        if let Some(multi) = session
+            .multi
+            .as_mut()
+            .filter(|_| !runs_inside_multi(&command.name))
+        {
+            multi.push(Request::copy(row, buf, args));
+            out.extend_from_slice(b"+QUEUED\r\n");
+            return Flow::Continue;
+        }
+        session.last_command = Some(row);
+        session.commands += 1;
+        let flow = if matches!(command.handler, Handler::Exec) {
+            self.exec(session, out);
+            Flow::Continue
+        } else {
+            match self.call(session, row, Args::new(buf, args).skip(skip), false, out) {
+                Some(wait) => {
+                    self.block(session, wait, Request::copy(row, buf, args));
+                    Flow::Block
+                }
+                None => Flow::Continue,
+            }
+        };
+        self.serve_ready_keys();
+        flow
+    }
+
+    /// Finds the row, and checks whatever can be checked without running it. Returns how many words the name takes.
+    fn admit(&mut self, session: &Session, buf: &[u8], args: &[Arg]) -> Result<(RowId, usize)> {
+        let commands = &self.shared.commands;
+        let mut words = args.iter().map(|arg| arg.of(buf));
+        let name = words.next().unwrap_or_default();
+        let Some(mut row) = commands.find(name) else {
+            return Err(unknown(name, words));
+        };
+        let mut skip = 1;
+        if !commands.row(row).subcommands.is_empty() {
+            match words.next() {
+                Some(sub) => match commands.find_sub(row, sub) {
+                    Some(found) => (row, skip) = (found, 2),
+                    None => return Err(unknown_sub(commands.row(row), sub)),
+                },
+                None if matches!(commands.row(row).command.handler, Handler::Container) => {
+                    return Err(self.rejected(
+                        row,
+                        ReplyError::Arity(commands.row(row).full_name.clone().into()),
+                    ));
+                }
+                None => {}
+            }
+        }
+        let found = commands.row(row);
+        let flags = found.command.flags;
+        if !found.command.accepts(args.len()) {
+            return Err(self.rejected(row, ReplyError::Arity(found.full_name.clone().into())));
+        }
+        if !session.authenticated
+            && !flags.contains(Flags::NO_AUTH)
+            && self.shared.config.requires_auth()
+        {
+            return Err(self.rejected(row, ReplyError::NoAuth));
+        }
+        if session.is_subscriber()
+            && session.version == resp_codec::Version::Resp2
+            && !allowed_when_subscribed(&found.command.name)
+        {
+            let name = found.full_name.clone();
+            return Err(self.rejected(row, ReplyError::Subscribed(name)));
+        }
+        if session.multi.is_some() && flags.contains(Flags::NO_MULTI) {
+            return Err(self.rejected(row, ReplyError::NotInMulti));
+        }
+        Ok((row, skip))
+    }
+
+    fn rejected(&mut self, row: RowId, error: ReplyError) -> ReplyError {
+        self.shared.stats.command(row).rejected += 1;
+        error
+    }
+
+    /// Answers a request that does not run; inside of MULTI the transaction is spoilt.
+    fn refuse(&mut self, session: &mut Session, error: &ReplyError, out: &mut BytesMut) {
+        if let Some(multi) = &mut session.multi {
+            multi.broken = true;
+        }
+        self.shared.stats.commands += 1;
+        self.shared.stats.errors += 1;
+        Reply {
+            buf: out,
+            version: session.version,
+        }
+        .error(error);
+    }
+
+    /// Runs a handler; returns what it waits for, if it does.
+    pub(crate) fn call(
+        &mut self,
+        session: &mut Session,
+        row: RowId,
+        args: Args<'_>,
+        nested: bool,
+        out: &mut BytesMut,
+    ) -> Option<Wait> {
+        let start = out.len();
+        let index = session.db;
+        let now_us = self.now_us;
+        let commands = self.shared.commands.clone();
+        let (db, others) = OtherDbs::split(&mut self.dbs, index);
+        let version = session.version;
+        let mut wait = None;
+        db.begin(now_us.div_euclid(1000));
+        let mut cx = Context {
+            db,
+            others,
+            out: Reply { buf: out, version },
+            session,
+            shared: &mut self.shared,
+            row,
+            wait: &mut wait,
+            now_us,
+            nested,
+        };
+        let result = match &commands.row(row).command.handler {
+            Handler::Builtin(run) => run(args, &mut cx),
+            Handler::Custom(run) => run(args, &mut cx),
+            Handler::Exec | Handler::Container => Err(ReplyError::Syntax),
+        };
+        let stats = &mut self.shared.stats;
+        stats.commands += 1;
+        let counted = stats.command(row);
+        counted.calls += 1;
+        if let Err(error) = result {
+            counted.failed += 1;
+            stats.errors += 1;
+            out.truncate(start);
+            Reply {
+                buf: out,
+                version: session.version,
+            }
+            .error(&error);
+        }
+        self.settle(index, row, args);
+        wait
+    }
+
+    /// After a command: hands on its effects and events, and notes the keys that became ready.
+    #[inline]
+    fn settle(&mut self, index: usize, row: RowId, args: Args<'_>) {
+        let crosses = self
+            .shared
+            .commands
+            .row(row)
+            .command
+            .flags
+            .contains(Flags::CROSS_DB);
+        if self.dbs[index].changes.is_empty() && !crosses {
+            self.shared.effects.discard();
+            return;
+        }
+        let mut count = 0;
+        for (number, db) in self.dbs.iter_mut().enumerate() {
+            if number == index || crosses {
+                count += db.changes.count;
+                db.changes.count = 0;
+                self.shared.publish_changes(number, db);
+                if !db.changes.ready.is_empty() {
+                    self.ready_dbs.push(number);
+                }
+            }
+        }
+        self.shared.stats.changes += count;
+        self.shared.stats.changes_since_save += count;
+        if count > 0 && self.shared.effects.are_followed() {
+            self.shared.effects.publish(index, args.all());
+        } else {
+            self.shared.effects.discard();
+        }
+    }
+
+    fn is_paused(&self, session: &Session, row: RowId) -> bool {
+        let Some(pause) = self.shared.pause else {
+            return false;
+        };
+        let may_write = |row: RowId| {
+            self.shared
+                .commands
+                .row(row)
+                .command
+                .flags
+                .intersects(Flags::WRITE | Flags::MAY_REPLICATE)
+        };
+        if !pause.writes_only || may_write(row) {
+            return true;
+        }
+        let is_exec = matches!(self.shared.commands.row(row).command.handler, Handler::Exec);
+        is_exec
+            && session
+                .multi
+                .iter()
+                .flat_map(|multi| &multi.queue)
+                .any(|request| may_write(request.row))
+    }
+
+    /// EXEC: all queued commands, or none.
+    fn exec(&mut self, session: &mut Session, out: &mut BytesMut) {
+        let Some(multi) = session.multi.take() else {
+            Reply {
+                buf: out,
+                version: session.version,
+            }
+            .error(&ReplyError::WithoutMulti("EXEC"));
+            return;
+        };
+        let touched = session.peer.is_touched() || self.watched_key_expired(session);
+        self.unwatch(session);
+        let mut reply = Reply {
+            buf: out,
+            version: session.version,
+        };
+        if multi.broken {
+            reply.error(&ReplyError::ExecAbort);
+        } else if touched {
+            reply.null_array();
+        } else {
+            reply.array(multi.queue.len());
+            for request in &multi.queue {
+                let skip = self.name_words(request.row);
+                self.call(session, request.row, request.args().skip(skip), true, out);
+            }
+        }
+    }
+
+    /// A key that was there at WATCH may have expired since without anybody noticing.
+    fn watched_key_expired(&mut self, session: &Session) -> bool {
+        let now = self.now_ms();
+        session.watched.iter().any(|watched| {
+            let db = &mut self.dbs[watched.db];
+            db.begin(now);
+            !watched.was_expired && db.is_expired(&watched.key)
+        })
+    }
+
+    /// How many words name this command: two for a subcommand.
+    pub(crate) fn name_words(&self, row: RowId) -> usize {
+        1 + usize::from(self.shared.commands.row(row).parent.is_some())
+    }
+}
+
+/// Cuts the replies of a connection that does not want them.
+fn suppress(session: &mut Session, out: &mut BytesMut, start: usize) {
+    match session.reply_mode {
+        ReplyMode::On => return,
+        ReplyMode::Off => {}
+        ReplyMode::SkipNext => session.reply_mode = ReplyMode::Skip,
+        ReplyMode::Skip => session.reply_mode = ReplyMode::On,
+    }
+    out.truncate(start);
+}
+
+fn runs_inside_multi(name: &str) -> bool {
+    matches!(
+        name,
+        "EXEC" | "DISCARD" | "MULTI" | "WATCH" | "QUIT" | "RESET"
+    )
+}
+
+fn allowed_when_subscribed(name: &str) -> bool {
+    matches!(
+        name,
+        "SUBSCRIBE"
+            | "PSUBSCRIBE"
+            | "SSUBSCRIBE"
+            | "UNSUBSCRIBE"
+            | "PUNSUBSCRIBE"
+            | "SUNSUBSCRIBE"
+            | "PING"
+            | "QUIT"
+            | "RESET"
+    )
+}
+
+/// Redis quotes at most 128 bytes of the name and of the arguments.
+const QUOTED_MAX: usize = 128;
+
+fn unknown<'a>(name: &[u8], words: impl Iterator<Item = &'a [u8]>) -> ReplyError {
+    let mut args = String::new();
+    for word in words {
+        if args.len() >= QUOTED_MAX {
+            break;
+        }
+        args.push_str(&format!("'{}' ", quoted(word, QUOTED_MAX - args.len())));
+    }
+    ReplyError::UnknownCommand {
+        name: quoted(name, QUOTED_MAX),
+        args,
+    }
+}
+
+fn unknown_sub(container: &Row, name: &[u8]) -> ReplyError {
+    ReplyError::UnknownSubcommand {
+        name: quoted(name, QUOTED_MAX),
+        container: container.command.name.clone(),
+    }
+}
+
+fn quoted(word: &[u8], max: usize) -> String {
+    String::from_utf8_lossy(word.get(..max).unwrap_or(word)).into_owned()
+}

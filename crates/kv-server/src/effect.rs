@@ -1,0 +1,94 @@
+//! The write-effect point: what a command did to the data, for whoever wants to follow it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+/// One change of the data, as a command that repeats it exactly.
+///
+/// Relative times are absolute (`EXPIRE` arrives as `PEXPIREAT`), random choices are made (`SPOP` arrives as `SREM`), and keys that expire arrive
+/// as `DEL`. The commands of a transaction arrive one by one, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Effect {
+    /// The database.
+    pub db: usize,
+    /// The command and its arguments.
+    pub command: Vec<Bytes>,
+}
+
+/// A callback that sees each [`Effect`], in the order in which they happened. It runs under the server's lock: it must be quick.
+pub(crate) type Observer = Arc<dyn Fn(&Effect) + Send + Sync>;
+
+/// The effects of the command that is running, and who follows them.
+#[derive(Default)]
+pub(crate) struct Effects {
+    observers: Vec<Observer>,
+    /// What the running command wants propagated in place of itself.
+    rewritten: Vec<Vec<Bytes>>,
+}
+
+impl Effects {
+    pub(crate) fn new(observers: Vec<Observer>) -> Self {
+        Self {
+            observers,
+            rewritten: Vec::new(),
+        }
+    }
+
+    /// Whether anybody follows; if not, nothing is copied.
+    #[inline]
+    pub(crate) fn are_followed(&self) -> bool {
+        !self.observers.is_empty()
+    }
+
+    pub(crate) fn rewrite(&mut self, command: &[&[u8]]) {
+        if self.are_followed() {
+            self.rewritten.push(
+                command
+                    .iter()
+                    .map(|arg| Bytes::copy_from_slice(arg))
+                    .collect(),
+            );
+        }
+    }
+
+    /// Hands on what a command did: its rewritten form if it gave one, else itself.
+    pub(crate) fn publish<'a>(&mut self, db: usize, args: impl Iterator<Item = &'a [u8]>) {
+        if self.rewritten.is_empty() {
+            self.emit(db, args.map(Bytes::copy_from_slice).collect());
+        } else {
+            for command in std::mem::take(&mut self.rewritten) {
+                self.emit(db, command);
+            }
+        }
+    }
+
+    /// A key was removed because its time came.
+    pub(crate) fn publish_expired(&self, db: usize, key: &[u8]) {
+        self.emit(
+            db,
+            vec![Bytes::from_static(b"DEL"), Bytes::copy_from_slice(key)],
+        );
+    }
+
+    /// Drops what a command that changed nothing, or failed, had said.
+    pub(crate) fn discard(&mut self) {
+        self.rewritten.clear();
+    }
+
+    fn emit(&self, db: usize, command: Vec<Bytes>) {
+        let effect = Effect { db, command };
+        for observer in &self.observers {
+            observer(&effect);
+        }
+    }
+}
+
+impl fmt::Debug for Effects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Effects")
+            .field("observers", &self.observers.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,206 @@
+//! Everything under the lock: the databases, and what all connections share.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::command::Table;
+use crate::config::Config;
+use crate::connection::peer::{Close, Peer};
+use crate::connection::session::Session;
+use crate::effect::Effects;
+use crate::keyspace::Db;
+use crate::pubsub::PubSub;
+use crate::rng::Rng;
+use crate::stats::Stats;
+
+/// The data and state of one server; commands run on it one at a time.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    pub(crate) dbs: Vec<Db>,
+    pub(crate) shared: Shared,
+    /// Unix time in microseconds when the lock was last taken: the time of all commands until it is let go.
+    pub(crate) now_us: i64,
+    /// Databases in which a key became ready for a blocked client.
+    pub(crate) ready_dbs: Vec<usize>,
+    /// When active expiry last ran.
+    pub(crate) last_sweep_ms: i64,
+}
+
+/// What is not a database.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) commands: Arc<Table>,
+    pub(crate) clients: Clients,
+    pub(crate) pubsub: PubSub,
+    pub(crate) stats: Stats,
+    pub(crate) effects: Effects,
+    pub(crate) rng: Rng,
+    /// CLIENT PAUSE.
+    pub(crate) pause: Option<Pause>,
+    pub(crate) started_ms: i64,
+    /// 40 hexadecimal digits, new at each start.
+    pub(crate) run_id: String,
+    pub(crate) tcp_port: u16,
+}
+
+/// CLIENT PAUSE: requests wait until then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pause {
+    pub(crate) until_ms: i64,
+    /// Only commands that may write.
+    pub(crate) writes_only: bool,
+}
+
+/// The sessions by id; one that is executing a batch is with its connection.
+#[derive(Debug, Default)]
+pub(crate) struct Clients {
+    sessions: BTreeMap<u64, Slot>,
+    next_id: u64,
+    /// Blocked sessions by deadline.
+    pub(crate) deadlines: BTreeMap<(i64, u64), ()>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    peer: Arc<Peer>,
+    /// `None` while its connection executes.
+    session: Option<Box<Session>>,
+}
+
+/// Active expiry rests this long between two sweeps, as Redis does with `hz 10`; a manual clock that jumps wakes it earlier.
+const SWEEP_PAUSE_MS: i64 = 100;
+
+impl Clients {
+    /// The id of the next connection; ids only grow.
+    pub(crate) fn next_id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    pub(crate) fn add(&mut self, session: Box<Session>) {
+        self.sessions.insert(
+            session.id,
+            Slot {
+                peer: session.peer.clone(),
+                session: Some(session),
+            },
+        );
+    }
+
+    /// Takes a session out to execute its requests.
+    pub(crate) fn take(&mut self, id: u64) -> Option<Box<Session>> {
+        self.sessions.get_mut(&id)?.session.take()
+    }
+
+    pub(crate) fn put_back(&mut self, session: Box<Session>) {
+        if let Some(slot) = self.sessions.get_mut(&session.id) {
+            slot.session = Some(session);
+        }
+    }
+
+    pub(crate) fn remove(&mut self, id: u64) -> Option<Box<Session>> {
+        self.sessions.remove(&id)?.session
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
+    pub(crate) fn peer(&self, id: u64) -> Option<&Arc<Peer>> {
+        self.sessions.get(&id).map(|slot| &slot.peer)
+    }
+
+    pub(crate) fn get(&self, id: u64) -> Option<&Session> {
+        self.sessions.get(&id)?.session.as_deref()
+    }
+
+    pub(crate) fn get_mut(&mut self, id: u64) -> Option<&mut Session> {
+        self.sessions.get_mut(&id)?.session.as_deref_mut()
+    }
+
+    /// All sessions but the one that executes, by id.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Session> {
+        self.sessions
+            .values()
+            .filter_map(|slot| slot.session.as_deref())
+    }
+
+    /// Wakes every connection whose request CLIENT PAUSE holds back.
+    pub(crate) fn wake_postponed(&self) {
+        for session in self.iter().filter(|session| session.postponed) {
+            session.peer.wake();
+        }
+    }
+
+    pub(crate) fn close_all(&self, close: Close) {
+        for slot in self.sessions.values() {
+            slot.peer.close(close);
+        }
+    }
+}
+
+impl Engine {
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.now_us.div_euclid(1000)
+    }
+
+    /// Sets the time of the commands that follow.
+    pub(crate) fn set_now(&mut self, now_us: i64) {
+        self.now_us = now_us;
+    }
+
+    /// Forgets a connection: its subscriptions, watched keys and place in queues.
+    pub(crate) fn disconnect(&mut self, id: u64) {
+        if let Some(mut session) = self.shared.clients.remove(id) {
+            self.forget(&mut session);
+        }
+    }
+
+    /// Takes back whatever a session registered elsewhere.
+    pub(crate) fn forget(&mut self, session: &mut Session) {
+        self.unblock(session);
+        self.unwatch(session);
+        self.shared.pubsub.unsubscribe_all(session);
+    }
+
+    pub(crate) fn unwatch(&mut self, session: &mut Session) {
+        for watched in session.watched.drain(..) {
+            self.dbs[watched.db].unwatch(&watched.key, session.id);
+        }
+        session.peer.clear_touched();
+    }
+
+    /// The earliest time at which [`tick`](Self::tick) has something to do.
+    pub(crate) fn next_deadline(&self) -> Option<i64> {
+        let blocked = self
+            .shared
+            .clients
+            .deadlines
+            .first_key_value()
+            .map(|((at, _), ())| *at);
+        let pause = self.shared.pause.map(|pause| pause.until_ms);
+        let expiry = self.dbs.iter().filter_map(Db::next_expiry).min().map(|at| {
+            at.saturating_add(1)
+                .max(self.last_sweep_ms.saturating_add(SWEEP_PAUSE_MS))
+        });
+        [blocked, pause, expiry].into_iter().flatten().min()
+    }
+
+    /// Does what is due: timeouts of blocked clients, the end of a pause, active expiry. Returns whether work is left for at once.
+    pub(crate) fn tick(&mut self) -> bool {
+        let now = self.now_ms();
+        while let Some((&(at, id), ())) = self.shared.clients.deadlines.first_key_value() {
+            if at > now {
+                break;
+            }
+            self.shared.clients.deadlines.pop_first();
+            self.time_out(id);
+        }
+        if self.shared.pause.is_some_and(|pause| pause.until_ms <= now) {
+            self.shared.pause = None;
+            self.shared.clients.wake_postponed();
+        }
+        self.expire_actively()
+    }
+}

@@ -1,0 +1,389 @@
+//! One key with its value and expiry, in 16 bytes of table and, for most strings, one allocation.
+
+use crate::keyspace::table;
+use crate::value::Value;
+
+/// A slot of the keyspace's table.
+///
+/// Two variants of which the first has the only niche: 16 bytes in all, so a bucket of twelve fits four cache lines.
+#[derive(Debug)]
+pub(crate) enum Entry {
+    /// A short string: `meta, key length, [expiry], key, value` in one allocation. Empty means a vacant slot.
+    Packed(Box<[u8]>),
+    /// Everything else.
+    Object(Box<Object>),
+}
+
+const _: () = assert!(size_of::<Entry>() == 16);
+
+#[derive(Debug)]
+pub(crate) struct Object {
+    key: Box<[u8]>,
+    /// Unix time in milliseconds, or [`NEVER`].
+    expire_at: i64,
+    value: Value,
+}
+
+/// Strings whose key and value are longer together get an [`Object`], so that a new expiry does not copy them.
+const PACKED_MAX: usize = 1024;
+/// The `expire_at` of a key that does not expire.
+pub(crate) const NEVER: i64 = i64::MAX;
+
+// Bits of the first byte of a packed entry.
+const HAS_EXPIRY: u8 = 1;
+/// The key's length takes two bytes.
+const LONG_KEY: u8 = 1 << 1;
+/// Shown as `raw` or `embstr` even if the text is an integer: it was edited in place.
+const NOT_INT: u8 = 1 << 2;
+const EXPIRY_BYTES: usize = 8;
+
+/// Where the parts of a packed entry are.
+struct Layout {
+    key: usize,
+    value: usize,
+}
+
+impl Layout {
+    #[inline]
+    fn of(packed: &[u8]) -> Self {
+        let meta = packed[0];
+        let (len, head) = if meta & LONG_KEY == 0 {
+            (usize::from(packed[1]), 2)
+        } else {
+            (usize::from(u16::from_le_bytes([packed[1], packed[2]])), 3)
+        };
+        let key = if meta & HAS_EXPIRY == 0 {
+            head
+        } else {
+            head + EXPIRY_BYTES
+        };
+        Self {
+            key,
+            value: key + len,
+        }
+    }
+}
+
+impl Entry {
+    /// A string.
+    pub(crate) fn string(key: &[u8], value: &[u8], expire_at: i64) -> Self {
+        if key.len() + value.len() > PACKED_MAX {
+            return Self::object(key, Value::String(value.to_vec().into()), expire_at);
+        }
+        Self::packed(key, value, expire_at, 0)
+    }
+
+    fn packed(key: &[u8], value: &[u8], expire_at: i64, meta: u8) -> Self {
+        let mut bytes = Vec::with_capacity(3 + EXPIRY_BYTES + key.len() + value.len());
+        let mut meta = meta & NOT_INT;
+        if expire_at != NEVER {
+            meta |= HAS_EXPIRY;
+        }
+        match u8::try_from(key.len()) {
+            Ok(len) => bytes.extend_from_slice(&[meta, len]),
+            Err(_) => {
+                #[expect(clippy::cast_possible_truncation, reason = "at most PACKED_MAX")]
+                let [low, high] = (key.len() as u16).to_le_bytes();
+                bytes.extend_from_slice(&[meta | LONG_KEY, low, high]);
+            }
+        }
+        if expire_at != NEVER {
+            bytes.extend_from_slice(&expire_at.to_le_bytes());
+        }
+        bytes.extend_from_slice(key);
+        bytes.extend_from_slice(value);
+        Self::Packed(bytes.into_boxed_slice())
+    }
+
+    /// A value of any type.
+    pub(crate) fn object(key: &[u8], value: Value, expire_at: i64) -> Self {
+        Self::Object(Box::new(Object {
+            key: key.into(),
+            expire_at,
+            value,
+        }))
+    }
+
+    #[inline]
+    pub(crate) fn expire_at(&self) -> i64 {
+        match self {
+            Self::Packed(packed) => packed_expiry(packed),
+            Self::Object(object) => object.expire_at,
+        }
+    }
+
+    pub(crate) fn set_expire_at(&mut self, at: i64) {
+        match self {
+            Self::Packed(packed) => {
+                let meta = packed[0];
+                let has_expiry = meta & HAS_EXPIRY != 0;
+                if has_expiry && at != NEVER {
+                    let head = if meta & LONG_KEY == 0 { 2 } else { 3 };
+                    packed[head..head + EXPIRY_BYTES].copy_from_slice(&at.to_le_bytes());
+                } else if has_expiry || at != NEVER {
+                    let layout = Layout::of(packed);
+                    *self = Self::packed(
+                        &packed[layout.key..layout.value],
+                        &packed[layout.value..],
+                        at,
+                        meta,
+                    );
+                }
+            }
+            Self::Object(object) => object.expire_at = at,
+        }
+    }
+
+    /// The text, if this is a string.
+    #[inline]
+    pub(crate) fn as_string(&self) -> Option<&[u8]> {
+        match self {
+            Self::Packed(packed) => Some(&packed[Layout::of(packed).value..]),
+            Self::Object(object) => match &object.value {
+                Value::String(text) => Some(text.as_slice()),
+                _ => None,
+            },
+        }
+    }
+
+    /// Overwrites a packed string of the same length in place; `false` if the entry is of another shape.
+    #[inline]
+    pub(crate) fn overwrite(&mut self, value: &[u8], expire_at: i64) -> bool {
+        let Self::Packed(packed) = self else {
+            return false;
+        };
+        let layout = Layout::of(packed);
+        let has_expiry = packed[0] & HAS_EXPIRY != 0;
+        if packed.len() - layout.value != value.len() || has_expiry != (expire_at != NEVER) {
+            return false;
+        }
+        packed[layout.value..].copy_from_slice(value);
+        packed[0] &= !NOT_INT;
+        if has_expiry {
+            self.set_expire_at(expire_at);
+        }
+        true
+    }
+
+    /// The bytes of a string, to be edited without changing their number. The entry no longer counts as an integer.
+    pub(crate) fn string_bytes_mut(&mut self) -> Option<&mut [u8]> {
+        match self {
+            Self::Packed(packed) => {
+                packed[0] |= NOT_INT;
+                let at = Layout::of(packed).value;
+                Some(&mut packed[at..])
+            }
+            Self::Object(object) => match &mut object.value {
+                Value::String(text) => Some(text.make_raw()),
+                _ => None,
+            },
+        }
+    }
+
+    /// The string as a vector that can grow; a packed entry becomes an object first.
+    pub(crate) fn string_vec_mut(&mut self) -> Option<&mut Vec<u8>> {
+        if let Self::Packed(packed) = self {
+            let expire_at = packed_expiry(packed);
+            let layout = Layout::of(packed);
+            let text = packed[layout.value..].to_vec();
+            *self = Self::object(
+                &packed[layout.key..layout.value],
+                Value::String(text.into()),
+                expire_at,
+            );
+        }
+        match self {
+            Self::Object(object) => match &mut object.value {
+                Value::String(text) => Some(text.make_raw()),
+                _ => None,
+            },
+            Self::Packed(_) => None,
+        }
+    }
+
+    /// Whether `OBJECT ENCODING` may say `int`.
+    pub(crate) fn may_be_int(&self) -> bool {
+        match self {
+            Self::Packed(packed) => packed[0] & NOT_INT == 0,
+            Self::Object(object) => matches!(&object.value, Value::String(text) if !text.is_raw()),
+        }
+    }
+
+    /// Whether the string was edited in place, which `OBJECT ENCODING` calls `raw`.
+    pub(crate) fn is_raw(&self) -> bool {
+        !self.may_be_int()
+    }
+
+    /// The value of a collection; `None` for strings.
+    #[inline]
+    pub(crate) fn value(&self) -> Option<&Value> {
+        match self {
+            Self::Object(object) => Some(&object.value),
+            Self::Packed(_) => None,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn value_mut(&mut self) -> Option<&mut Value> {
+        match self {
+            Self::Object(object) => Some(&mut object.value),
+            Self::Packed(_) => None,
+        }
+    }
+
+    /// The same value under another key.
+    pub(crate) fn renamed(self, key: &[u8]) -> Self {
+        match self {
+            Self::Packed(ref packed) => {
+                let layout = Layout::of(packed);
+                Self::packed_or_object(key, &packed[layout.value..], self.expire_at(), packed[0])
+            }
+            Self::Object(mut object) => {
+                object.key = key.into();
+                Self::Object(object)
+            }
+        }
+    }
+
+    /// A copy under another key.
+    pub(crate) fn copied(&self, key: &[u8]) -> Self {
+        match self {
+            Self::Packed(packed) => Self::packed_or_object(
+                key,
+                &packed[Layout::of(packed).value..],
+                self.expire_at(),
+                packed[0],
+            ),
+            Self::Object(object) => Self::object(key, object.value.clone(), object.expire_at),
+        }
+    }
+
+    fn packed_or_object(key: &[u8], value: &[u8], expire_at: i64, meta: u8) -> Self {
+        if key.len() + value.len() > PACKED_MAX {
+            Self::string(key, value, expire_at)
+        } else {
+            Self::packed(key, value, expire_at, meta)
+        }
+    }
+
+    /// The name that `TYPE` gives.
+    pub(crate) fn type_name(&self) -> &'static str {
+        self.value().map_or("string", Value::type_name)
+    }
+
+    /// Bytes allocated for key and value, without the table's slot.
+    pub(crate) fn memory(&self) -> usize {
+        match self {
+            Self::Packed(packed) => packed.len(),
+            Self::Object(object) => size_of::<Object>() + object.key.len() + object.value.memory(),
+        }
+    }
+}
+
+#[inline]
+fn packed_expiry(packed: &[u8]) -> i64 {
+    let head = match packed[0] & (HAS_EXPIRY | LONG_KEY) {
+        HAS_EXPIRY => 2,
+        0 | LONG_KEY => return NEVER,
+        _ => 3,
+    };
+    packed[head..]
+        .first_chunk()
+        .map_or(NEVER, |bytes| i64::from_le_bytes(*bytes))
+}
+
+impl Default for Entry {
+    /// A vacant slot; allocates nothing.
+    fn default() -> Self {
+        Self::Packed(Box::default())
+    }
+}
+
+impl table::Entry for Entry {
+    #[inline]
+    fn key(&self) -> &[u8] {
+        match self {
+            Self::Packed(packed) => {
+                let layout = Layout::of(packed);
+                &packed[layout.key..layout.value]
+            }
+            Self::Object(object) => &object.key,
+        }
+    }
+
+    #[inline]
+    fn is_vacant(&self) -> bool {
+        matches!(self, Self::Packed(packed) if packed.is_empty())
+    }
+
+    fn expire_at(&self) -> Option<i64> {
+        Some(self.expire_at()).filter(|&at| at != NEVER)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::table::Entry as _;
+    use super::*;
+
+    fn text(entry: &Entry) -> &[u8] {
+        entry.as_string().unwrap()
+    }
+
+    #[test]
+    fn a_packed_entry_keeps_key_value_and_expiry_apart() {
+        for key_len in [0, 1, 254, 255, 256, 600] {
+            for expire_at in [NEVER, 0, 1_700_000_000_000] {
+                let key = vec![b'k'; key_len];
+                let mut entry = Entry::string(&key, b"value", expire_at);
+                assert!(matches!(entry, Entry::Packed(_)));
+                assert_eq!(
+                    (entry.key(), text(&entry), entry.expire_at()),
+                    (&key[..], &b"value"[..], expire_at)
+                );
+                for at in [5, NEVER, NEVER, 6, 7] {
+                    entry.set_expire_at(at);
+                    assert_eq!(
+                        (entry.key(), text(&entry), entry.expire_at()),
+                        (&key[..], &b"value"[..], at)
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_of_the_same_length_is_overwritten_in_place() {
+        let mut entry = Entry::string(b"k", b"12345", NEVER);
+        assert!(entry.overwrite(b"67890", NEVER));
+        assert_eq!(text(&entry), b"67890");
+        assert!(!entry.overwrite(b"678901", NEVER), "another length");
+        assert!(!entry.overwrite(b"67890", 77), "no room for an expiry");
+    }
+
+    #[test]
+    fn an_edited_integer_is_no_integer_until_it_is_set_again() {
+        let mut entry = Entry::string(b"k", b"123", NEVER);
+        assert!(entry.may_be_int());
+        entry.string_bytes_mut().unwrap()[0] = b'9';
+        assert!(!entry.may_be_int());
+        assert!(entry.overwrite(b"456", NEVER) && entry.may_be_int());
+        entry.string_vec_mut().unwrap().push(b'7');
+        assert_eq!(
+            (text(&entry), entry.may_be_int(), entry.key()),
+            (&b"4567"[..], false, &b"k"[..])
+        );
+    }
+
+    #[test]
+    fn long_strings_become_objects_and_keep_their_expiry_when_renamed() {
+        let long = vec![b'x'; PACKED_MAX];
+        let entry = Entry::string(b"key", &long, 9).renamed(b"other");
+        assert!(matches!(entry, Entry::Object(_)));
+        assert_eq!(
+            (entry.key(), text(&entry), entry.expire_at()),
+            (&b"other"[..], &long[..], 9)
+        );
+        assert_eq!(text(&entry.copied(b"third")), &long[..]);
+    }
+}

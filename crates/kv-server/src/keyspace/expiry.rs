@@ -1,0 +1,71 @@
+//! Expiry: lazily when a key is looked at, actively within a time budget.
+
+use crate::engine::Engine;
+use crate::keyspace::notify::Class;
+use crate::keyspace::table::{Entry as _, Position};
+use crate::keyspace::{Db, entry::Entry};
+
+/// Entries that one turn of active expiry looks at in a database; about a millisecond's work.
+const BUDGET: usize = 4096;
+
+impl Db {
+    /// Whether a key is there but its time has come; leaves it where it is.
+    pub(crate) fn is_expired(&self, key: &[u8]) -> bool {
+        self.table
+            .find(key)
+            .is_some_and(|at| self.table.at(at).expire_at() < self.now)
+    }
+
+    pub(super) fn remove_expired(&mut self, at: Position) {
+        let entry = self.remove_at(at);
+        self.note_expired(&entry);
+    }
+
+    fn note_expired(&mut self, entry: &Entry) {
+        let key = entry.key();
+        self.counters.expired += 1;
+        self.event(Class::EXPIRED, "expired", key);
+        if !self.watched.is_empty() {
+            self.touch_watchers(key);
+        }
+        self.changes.expired.push(key.into());
+    }
+
+    /// A lower bound of the time at which the next key expires.
+    pub(crate) fn next_expiry(&self) -> Option<i64> {
+        (self.volatile > 0).then(|| self.table.next_expiry())
+    }
+
+    /// Removes keys whose time has come, as many as the budget allows. Returns whether more may be due.
+    fn expire_some(&mut self) -> bool {
+        let mut due = Vec::new();
+        let before_now = self.now.saturating_sub(1);
+        let sweep = self
+            .table
+            .expired(before_now, &mut self.expiry_cursor, BUDGET, |entry| {
+                due.push(entry)
+            });
+        self.volatile -= due.len();
+        for entry in &due {
+            self.note_expired(entry);
+        }
+        !sweep.finished
+    }
+}
+
+impl Engine {
+    /// One turn of active expiry over all databases. Returns whether more keys may be due.
+    pub(crate) fn expire_actively(&mut self) -> bool {
+        let now = self.now_ms();
+        self.last_sweep_ms = now;
+        let mut more = false;
+        for (index, db) in self.dbs.iter_mut().enumerate() {
+            if db.next_expiry().is_some_and(|at| at < now) {
+                db.begin(now);
+                more |= db.expire_some();
+                self.shared.publish_changes(index, db);
+            }
+        }
+        more
+    }
+}

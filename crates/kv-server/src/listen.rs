@@ -1,0 +1,260 @@
+//! Listening sockets and the accept loop.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::runtime::Handle;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, warn};
+
+use crate::connection::Connection;
+use crate::error::Error;
+use crate::server::Inner;
+
+/// A bound socket.
+#[derive(Debug)]
+pub(crate) enum Listener {
+    Tcp(TcpListener),
+    Unix(UnixListener, PathBuf),
+}
+
+/// An accepted connection that can move to another thread's runtime.
+enum Accepted {
+    Tcp(TcpStream, SocketAddr),
+    Unix(UnixStream),
+}
+
+/// How long to wait when the system has no descriptor left for a connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+impl Listener {
+    pub(crate) async fn tcp(host: &str, port: u16) -> Result<Self, Error> {
+        let listener = TcpListener::bind((host, port)).await;
+        listener.map(Self::Tcp).map_err(|source| Error::Bind {
+            addr: format!("{host}:{port}"),
+            source,
+        })
+    }
+
+    /// Replaces a socket that a former server left behind. `mode` are the permissions of the socket file.
+    pub(crate) fn unix(path: &Path, mode: Option<u32>) -> Result<Self, Error> {
+        let failed = |source| Error::Bind {
+            addr: path.display().to_string(),
+            source,
+        };
+        if is_socket(path) {
+            std::fs::remove_file(path).map_err(failed)?;
+        }
+        let listener = UnixListener::bind(path).map_err(failed)?;
+        if let Some(mode) = mode {
+            let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
+            std::fs::set_permissions(path, permissions).map_err(failed)?;
+        }
+        Ok(Self::Unix(listener, path.to_owned()))
+    }
+
+    pub(crate) fn tcp_addr(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().ok(),
+            Self::Unix(..) => None,
+        }
+    }
+
+    pub(crate) fn unix_path(&self) -> Option<PathBuf> {
+        match self {
+            Self::Tcp(_) => None,
+            Self::Unix(_, path) => Some(path.clone()),
+        }
+    }
+
+    async fn accept(&self) -> io::Result<Accepted> {
+        match self {
+            Self::Tcp(listener) => listener
+                .accept()
+                .await
+                .map(|(stream, addr)| Accepted::Tcp(stream, addr)),
+            Self::Unix(listener, _) => listener
+                .accept()
+                .await
+                .map(|(stream, _)| Accepted::Unix(stream)),
+        }
+    }
+}
+
+fn is_socket(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    std::fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket())
+}
+
+/// Accepts connections until `stop`, and spreads them over `threads` in turn; with none, they run where this runs.
+pub(crate) async fn accept(
+    listener: Listener,
+    inner: Arc<Inner>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    threads: Vec<Handle>,
+) {
+    let mut next = 0;
+    loop {
+        let (accepted, place) = tokio::select! {
+            accepted = accept_one(&listener, &inner) => accepted,
+            () = stop.cancelled() => return,
+        };
+        if inner.is_full() {
+            tasks.spawn(turn_away(accepted));
+            continue;
+        }
+        match threads.len() {
+            0 | 1 => start(accepted, &inner, &tasks, place),
+            count => {
+                let thread = &threads[next % count];
+                next += 1;
+                match accepted.detach() {
+                    Ok(detached) => {
+                        let (inner, tracker) = (inner.clone(), tasks.clone());
+                        tasks.spawn_on(
+                            async move {
+                                match detached.attach() {
+                                    Ok(accepted) => start(accepted, &inner, &tracker, place),
+                                    Err(error) => {
+                                        warn!(%error, "cannot move a connection to its thread")
+                                    }
+                                }
+                            },
+                            thread,
+                        );
+                    }
+                    Err(error) => warn!(%error, "cannot move a connection to its thread"),
+                }
+            }
+        }
+    }
+}
+
+/// The next connection, and its place if places are counted.
+async fn accept_one(
+    listener: &Listener,
+    inner: &Inner,
+) -> (Accepted, Option<OwnedSemaphorePermit>) {
+    let place = match inner.places() {
+        Some(places) => places.acquire_owned().await.ok(),
+        None => None,
+    };
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return (accepted, place),
+            Err(error) if is_about_one_connection(&error) => {
+                debug!(%error, "a connection was gone before it was accepted")
+            }
+            Err(error) => {
+                warn!(%error, "cannot accept connections");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn is_about_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset
+    )
+}
+
+fn start(
+    accepted: Accepted,
+    inner: &Arc<Inner>,
+    tasks: &TaskTracker,
+    place: Option<OwnedSemaphorePermit>,
+) {
+    match accepted {
+        Accepted::Tcp(stream, addr) => {
+            let local = stream
+                .local_addr()
+                .map_or_else(|_| String::new(), |addr| addr.to_string());
+            if let Err(error) = stream.set_nodelay(true) {
+                debug!(%error, "cannot set TCP_NODELAY");
+            }
+            let registered = inner.register(addr.to_string(), local, false);
+            spawn(
+                Connection::new(stream, inner.clone(), registered),
+                tasks,
+                place,
+            );
+        }
+        Accepted::Unix(stream) => {
+            let path = stream
+                .local_addr()
+                .ok()
+                .and_then(|addr| addr.as_pathname().map(|path| path.display().to_string()));
+            let addr = format!("{}:0", path.unwrap_or_default());
+            let registered = inner.register(addr.clone(), addr, true);
+            spawn(
+                Connection::new(stream, inner.clone(), registered),
+                tasks,
+                place,
+            );
+        }
+    }
+}
+
+fn spawn(
+    connection: impl Future<Output = ()> + Send + 'static,
+    tasks: &TaskTracker,
+    place: Option<OwnedSemaphorePermit>,
+) {
+    match place {
+        None => drop(tasks.spawn(connection)),
+        Some(place) => drop(tasks.spawn(async move {
+            connection.await;
+            drop(place);
+        })),
+    }
+}
+
+/// Says why, as Redis does, and closes.
+async fn turn_away(accepted: Accepted) {
+    const FULL: &[u8] = b"-ERR max number of clients reached\r\n";
+    let written = match accepted {
+        Accepted::Tcp(mut stream, _) => stream.write_all(FULL).await,
+        Accepted::Unix(mut stream) => stream.write_all(FULL).await,
+    };
+    if let Err(error) = written {
+        debug!(%error, "cannot turn a connection away");
+    }
+}
+
+/// A connection that belongs to no runtime.
+enum Detached {
+    Tcp(std::net::TcpStream, SocketAddr),
+    Unix(std::os::unix::net::UnixStream),
+}
+
+impl Accepted {
+    fn detach(self) -> io::Result<Detached> {
+        match self {
+            Self::Tcp(stream, addr) => stream.into_std().map(|stream| Detached::Tcp(stream, addr)),
+            Self::Unix(stream) => stream.into_std().map(Detached::Unix),
+        }
+    }
+}
+
+impl Detached {
+    /// Registers the socket with the runtime that this runs on.
+    fn attach(self) -> io::Result<Accepted> {
+        match self {
+            Self::Tcp(stream, addr) => {
+                TcpStream::from_std(stream).map(|stream| Accepted::Tcp(stream, addr))
+            }
+            Self::Unix(stream) => UnixStream::from_std(stream).map(Accepted::Unix),
+        }
+    }
+}

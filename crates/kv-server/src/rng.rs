@@ -1,0 +1,25 @@
+//! Random choices (SPOP, RANDOMKEY, ...) from a seed, so that a test can repeat them.
+
+/// [SplitMix64](https://doi.org/10.1145/2714064.2660195): small, fast, and good enough to pick members; not for secrets.
+#[derive(Debug, Clone)]
+pub(crate) struct Rng(u64);
+
+impl Rng {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// Below `bound`; 0 if that is 0.
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        let wide = u128::from(self.next()) * (bound as u128);
+        usize::try_from(wide >> 64).unwrap_or(0)
+    }
+}

@@ -1,0 +1,406 @@
+//! Start, accept, stop and start again; the embedding API.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use resp_codec::Limits;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{Instrument, debug_span, info};
+
+use crate::builder::{Builder, WhenFull};
+use crate::clock::Clock;
+use crate::connection::peer::{Close, Peer};
+use crate::connection::session::Session;
+use crate::connection::{Connection, Registered};
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::listen::{self, Listener};
+use crate::lock::Lock;
+use crate::threads::Threads;
+
+/// A running server.
+///
+/// It serves until it is [shut down](Self::shutdown) or dropped; dropping closes everything too, but does not wait for it.
+#[derive(Debug)]
+pub struct Server {
+    inner: Arc<Inner>,
+    running: Mutex<Option<Running>>,
+    /// Where to listen again after a stop.
+    addresses: Vec<SocketAddr>,
+    unix_path: Option<PathBuf>,
+    threads: usize,
+}
+
+/// What the tasks of a server share.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) lock: Lock<Engine>,
+    pub(crate) clock: Clock,
+    /// Limits of requests from authenticated connections.
+    pub(crate) request_limits: Limits,
+    pub(crate) nested_requests: bool,
+    pub(crate) query_buffer_limit: usize,
+    when_full: WhenFull,
+    /// Free places, if newcomers wait for one.
+    places: Option<Arc<Semaphore>>,
+    /// The time at which the timer task wakes up next.
+    scheduled_ms: AtomicI64,
+    rescheduled: Notify,
+    /// SHUTDOWN was called.
+    pub(crate) shutdown_requested: Notify,
+}
+
+/// The tasks of one run.
+#[derive(Debug)]
+struct Running {
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    handle: Handle,
+    threads: Option<Threads>,
+}
+
+/// How long connections may take to send their last replies when a server stops.
+const GRACE: Duration = Duration::from_secs(1);
+/// Buffered bytes in each direction of an in-memory connection.
+const DUPLEX_BYTES: usize = 64 * 1024;
+
+impl Server {
+    /// Settings for a server; the defaults suit a test: 127.0.0.1, a port that the system chooses, nothing on disk.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(crate) async fn start(
+        inner: Arc<Inner>,
+        listeners: Vec<Listener>,
+        threads: usize,
+    ) -> Result<Self, Error> {
+        let addresses = listeners.iter().filter_map(Listener::tcp_addr).collect();
+        let unix_path = listeners.iter().find_map(Listener::unix_path);
+        let server = Self {
+            inner,
+            running: Mutex::new(None),
+            addresses,
+            unix_path,
+            threads,
+        };
+        server.run(listeners)?;
+        Ok(server)
+    }
+
+    fn run(&self, listeners: Vec<Listener>) -> Result<(), Error> {
+        let stop = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        let threads = if self.threads > 0 {
+            Some(Threads::start(self.threads)?)
+        } else {
+            None
+        };
+        let handle = threads
+            .as_ref()
+            .map_or_else(Handle::current, Threads::first);
+        let spread = threads.as_ref().map(Threads::handles).unwrap_or_default();
+        for listener in listeners {
+            let accept = listen::accept(
+                listener,
+                self.inner.clone(),
+                stop.clone(),
+                tasks.clone(),
+                spread.clone(),
+            );
+            tasks.spawn_on(accept, &handle);
+        }
+        tasks.spawn_on(timer(self.inner.clone(), stop.clone()), &handle);
+        *self.running() = Some(Running {
+            stop,
+            tasks,
+            handle,
+            threads,
+        });
+        Ok(())
+    }
+
+    /// The TCP address; with several, the first one.
+    ///
+    /// # Panics
+    ///
+    /// If the server listens on a Unix socket only.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        *self
+            .addresses
+            .first()
+            .expect("the server has a TCP address")
+    }
+
+    /// All TCP addresses.
+    #[must_use]
+    pub fn addrs(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// The path of the Unix socket.
+    #[must_use]
+    pub fn unix_path(&self) -> Option<&Path> {
+        self.unix_path.as_deref()
+    }
+
+    /// A URL for clients: `redis://127.0.0.1:40123`, or `redis+unix:///path` if there is no TCP address.
+    #[must_use]
+    pub fn url(&self) -> String {
+        match (self.addresses.first(), &self.unix_path) {
+            (Some(addr), _) => format!("redis://{addr}"),
+            (None, Some(path)) => format!("redis+unix://{}", path.display()),
+            (None, None) => String::new(),
+        }
+    }
+
+    /// The clock that expiry and timeouts follow.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.inner.clock
+    }
+
+    /// Opens a connection in memory, without a socket.
+    ///
+    /// # Panics
+    ///
+    /// If the server is stopped.
+    #[must_use]
+    pub fn connect(&self) -> DuplexStream {
+        let (near, far) = tokio::io::duplex(DUPLEX_BYTES);
+        self.serve(far);
+        near
+    }
+
+    /// Serves a connection over any transport of the caller's, until it ends.
+    ///
+    /// # Panics
+    ///
+    /// If the server is stopped.
+    pub fn serve(&self, io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
+        let running = self.running();
+        let running = running.as_ref().expect("the server is stopped");
+        let registered = self
+            .inner
+            .register("0.0.0.0:0".to_owned(), "0.0.0.0:0".to_owned(), false);
+        let connection = Connection::new(io, self.inner.clone(), registered);
+        running.tasks.spawn_on(connection, &running.handle);
+    }
+
+    /// Stops listening, closes all connections once their replies are sent, and waits for all tasks to end. The data stays.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, everything still closes, but nobody waits for it.
+    pub async fn stop(&self) {
+        let Some(running) = self.running().take() else {
+            return;
+        };
+        running.stop.cancel();
+        running.tasks.close();
+        self.inner
+            .lock
+            .lock()
+            .shared
+            .clients
+            .close_all(Close::AfterOutput);
+        if tokio::time::timeout(GRACE, running.tasks.wait())
+            .await
+            .is_err()
+        {
+            self.inner.lock.lock().shared.clients.close_all(Close::Now);
+            running.tasks.wait().await;
+        }
+        if let Some(path) = &self.unix_path {
+            let _ = std::fs::remove_file(path);
+        }
+        if let Some(threads) = running.threads {
+            threads.join().await;
+        }
+        info!("stopped");
+    }
+
+    /// Listens again after [`stop`](Self::stop), on the same addresses, with the same data.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Bind`] if an address was taken meanwhile, [`Error::Running`] if the server is not stopped.
+    pub async fn restart(&self) -> Result<(), Error> {
+        if self.running().is_some() {
+            return Err(Error::Running);
+        }
+        let mut listeners = Vec::new();
+        for addr in &self.addresses {
+            listeners.push(Listener::tcp(&addr.ip().to_string(), addr.port()).await?);
+        }
+        if let Some(path) = &self.unix_path {
+            listeners.push(Listener::unix(path, None)?);
+        }
+        self.run(listeners)
+    }
+
+    /// Ends the server: [`stop`](Self::stop), then drops the data.
+    pub async fn shutdown(self) {
+        self.stop().await;
+    }
+
+    /// Completes when a client has sent SHUTDOWN; the owner then calls [`shutdown`](Self::shutdown).
+    pub async fn shutdown_requested(&self) {
+        self.inner.shutdown_requested.notified().await;
+    }
+
+    /// Counters of the server.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let engine = self.inner.lock.lock();
+        let stats = &engine.shared.stats;
+        Counters {
+            commands: stats.commands,
+            connections: stats.connections,
+            open_connections: engine.shared.clients.len(),
+            rejected_connections: stats.rejected_connections,
+        }
+    }
+
+    fn running(&self) -> MutexGuard<'_, Option<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(running) = self.running().take() {
+            running.stop.cancel();
+            self.inner.lock.lock().shared.clients.close_all(Close::Now);
+            if let Some(path) = &self.unix_path {
+                let _ = std::fs::remove_file(path);
+            }
+        }
+    }
+}
+
+/// What a server has done since its start, or since `CONFIG RESETSTAT`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Commands executed, refused ones included.
+    pub commands: u64,
+    /// Connections accepted.
+    pub connections: u64,
+    /// Connections that are open now.
+    pub open_connections: usize,
+    /// Connections refused because of `max_clients`.
+    pub rejected_connections: u64,
+}
+
+impl Inner {
+    pub(crate) fn new(engine: Engine, clock: Clock, when_full: WhenFull) -> Self {
+        let config = &engine.shared.config;
+        let request_limits = Limits {
+            elements: i32::MAX as usize,
+            bulk_bytes: config.max_bulk_bytes,
+            frame_bytes: config.query_buffer_limit,
+            ..Limits::server()
+        };
+        Self {
+            request_limits,
+            nested_requests: config.nested_requests,
+            query_buffer_limit: config.query_buffer_limit,
+            places: (when_full == WhenFull::Wait)
+                .then(|| Arc::new(Semaphore::new(config.max_clients))),
+            when_full,
+            clock,
+            scheduled_ms: AtomicI64::new(i64::MAX),
+            rescheduled: Notify::new(),
+            shutdown_requested: Notify::new(),
+            lock: Lock::new(engine),
+        }
+    }
+
+    /// Enters a new connection into the engine.
+    pub(crate) fn register(&self, addr: String, local_addr: String, is_unix: bool) -> Registered {
+        let mut engine = self.lock.lock();
+        let now = self.clock.now_ms();
+        let id = engine.shared.clients.next_id();
+        let peer = Arc::new(Peer::new(id));
+        let span = debug_span!("conn", id, peer = addr);
+        let mut session = Session::new(peer.clone(), addr, local_addr, now);
+        session.is_unix = is_unix;
+        let authenticated = !engine.shared.config.requires_auth();
+        session.authenticated = authenticated;
+        engine.shared.stats.connections += 1;
+        engine.shared.clients.add(Box::new(session));
+        Registered {
+            peer,
+            span,
+            authenticated,
+        }
+    }
+
+    /// Whether a newcomer is turned away; counts it if so.
+    pub(crate) fn is_full(&self) -> bool {
+        if self.when_full == WhenFull::Wait {
+            return false;
+        }
+        let mut engine = self.lock.lock();
+        let full = engine.shared.clients.len() >= engine.shared.config.max_clients;
+        engine.shared.stats.rejected_connections += u64::from(full);
+        full
+    }
+
+    pub(crate) fn places(&self) -> Option<Arc<Semaphore>> {
+        self.places.clone()
+    }
+
+    /// Makes the timer task wake up by then.
+    #[inline]
+    pub(crate) fn reschedule(&self, at: Option<i64>) {
+        if at.is_some_and(|at| at < self.scheduled_ms.load(Ordering::Relaxed)) {
+            self.rescheduled.notify_one();
+        }
+    }
+}
+
+/// Does what is due: timeouts of blocked clients, the end of pauses, active expiry.
+async fn timer(inner: Arc<Inner>, stop: CancellationToken) {
+    let work = async {
+        loop {
+            let (more, next, now) = {
+                let mut engine = inner.lock.lock();
+                engine.set_now(inner.clock.now_us());
+                let more = engine.tick();
+                let next = engine.next_deadline();
+                inner
+                    .scheduled_ms
+                    .store(next.unwrap_or(i64::MAX), Ordering::Relaxed);
+                (more, next, engine.now_ms())
+            };
+            if more {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            let sleep = async {
+                match next {
+                    Some(at) => inner.clock.sleep_until(at.max(now.saturating_add(1))).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = sleep => {}
+                () = inner.rescheduled.notified() => {}
+            }
+        }
+    };
+    tokio::select! {
+        () = work.instrument(debug_span!("timer")) => {}
+        () = stop.cancelled() => {}
+    }
+}
