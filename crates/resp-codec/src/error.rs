@@ -82,6 +82,9 @@ pub enum DecodeErrorKind {
         /// [`Limits::inline_bytes`](crate::Limits::inline_bytes).
         limit: usize,
     },
+    /// Of a request: an inline command with a NUL byte, in which Redis would wait for ever for the end of the line.
+    #[error("NUL byte in inline request")]
+    InlineNul,
     /// Of a request: an inline command with a quote that is not closed, or with text right behind a closing one.
     #[error("unbalanced quotes in request")]
     UnbalancedQuotes,

@@ -5,19 +5,13 @@ use crate::{request::Arg, tape::narrow};
 /// Splits the line `start..end` of `buf` into words, which it unquotes in place; `false` if a quote is unbalanced.
 ///
 /// The rules are those of Redis's `sdssplitargs`: words end at blanks; `"..."` knows `\n \r \t \b \a \xHH` and takes
-/// any other escaped byte as it is; `'...'` knows `\'` only; a closing quote must be followed by a blank or the end;
-/// a NUL byte ends the line.
+/// any other escaped byte as it is; `'...'` knows `\'` only; a closing quote must be followed by a blank or the end.
 pub(crate) fn split(buf: &mut [u8], start: usize, end: usize, args: &mut Vec<Arg>) -> bool {
     let Some(line) = buf.get_mut(start..end) else {
         return true;
     };
-    let len = line
-        .iter()
-        .position(|&byte| byte == 0)
-        .unwrap_or(line.len());
     let mut words = Words {
         line,
-        len,
         read: 0,
         written: 0,
     };
@@ -41,7 +35,6 @@ pub(crate) fn split(buf: &mut [u8], start: usize, end: usize, args: &mut Vec<Arg
 
 struct Words<'a> {
     line: &'a mut [u8],
-    len: usize,
     read: usize,
     /// `written <= read`
     written: usize,
@@ -49,12 +42,7 @@ struct Words<'a> {
 
 impl Words<'_> {
     fn at(&self, ahead: usize) -> Option<u8> {
-        let index = self.read.checked_add(ahead)?;
-        if index < self.len {
-            self.line.get(index).copied()
-        } else {
-            None
-        }
+        self.line.get(self.read.checked_add(ahead)?).copied()
     }
 
     fn peek(&self) -> Option<u8> {

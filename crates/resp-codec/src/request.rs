@@ -14,7 +14,9 @@ use crate::{
 };
 
 /// One argument of a request: a place in the buffer, in 8 bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+///
+/// The default is an empty text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Arg {
     start: u32,
     /// The length; the top bit says that the bytes are a frame.
@@ -414,7 +416,7 @@ impl RequestDecoder {
         let limit = self.limits.inline_bytes;
         let found = buf
             .get(scanned..)
-            .and_then(|rest| rest.iter().position(|&byte| byte == b'\n'));
+            .and_then(|rest| rest.iter().position(|&byte| matches!(byte, b'\n' | 0)));
         let reached = found.map_or(buf.len(), |found| found.saturating_add(scanned));
         if reached > limit {
             return self.fail(E::InlineTooLong { limit });
@@ -423,6 +425,9 @@ impl RequestDecoder {
             self.state = State::FirstLine { scanned: reached };
             self.missing = 1;
             return Ok(None);
+        }
+        if buf.get(reached) == Some(&0) {
+            return self.fail(E::InlineNul);
         }
         if !inline::split(buf, 0, reached, args) {
             return self.fail(E::UnbalancedQuotes);
