@@ -22,6 +22,8 @@ pub(super) struct Bucket<E> {
     overflow: Option<Box<Overflow<E>>>,
     /// No entry in here, overflow included, expires before this.
     pub(super) next_expiry: i64,
+    /// The bits (see `bit_of`) of the tags in the overflow, so that few lookups follow the pointer in vain.
+    tags_beyond: u32,
     /// A bit per slot. Slots whose bit is 0 are vacant; their tags and clocks mean nothing.
     used: u16,
     clocks: [[u8; 3]; SLOTS],
@@ -71,6 +73,7 @@ impl<E: Entry> Default for Bucket<E> {
             tags: [0; 3],
             overflow: None,
             next_expiry: i64::MAX,
+            tags_beyond: 0,
             used: 0,
             clocks: [[0; 3]; SLOTS],
             slots: std::array::from_fn(|_| E::default()),
@@ -90,6 +93,9 @@ impl<E: Entry> Bucket<E> {
                 return Some(slot);
             }
             hits &= hits - 1;
+        }
+        if self.tags_beyond & bit_of(tag) == 0 {
+            return None;
         }
         self.overflow
             .as_ref()
@@ -173,22 +179,16 @@ impl<E: Entry> Bucket<E> {
         }
     }
 
+    /// Panics if the position it belongs to is out of date.
     fn beyond(&self, beyond: usize) -> &Loose<E> {
-        #[expect(
-            clippy::expect_used,
-            reason = "a position is valid until entries are added or removed"
-        )]
         self.overflow
             .as_ref()
             .expect("position in the overflow")
             .get(beyond)
     }
 
+    /// As `beyond`.
     fn beyond_mut(&mut self, beyond: usize) -> &mut Loose<E> {
-        #[expect(
-            clippy::expect_used,
-            reason = "a position is valid until entries are added or removed"
-        )]
         self.overflow
             .as_mut()
             .expect("position in the overflow")
@@ -201,6 +201,7 @@ impl<E: Entry> Bucket<E> {
         self.next_expiry = self.next_expiry.min(moving.next_expiry);
         let Moving { loose, .. } = moving;
         if self.used == FULL {
+            self.tags_beyond |= bit_of(loose.tag);
             return SLOTS
                 + self
                     .overflow
@@ -220,7 +221,9 @@ impl<E: Entry> Bucket<E> {
     /// Takes an entry out; another one may move to its slot.
     pub(super) fn remove(&mut self, slot: usize) -> E {
         let entry = self.take(slot);
-        self.close_ranks();
+        if self.overflow.is_some() {
+            self.close_ranks();
+        }
         entry
     }
 
@@ -234,22 +237,22 @@ impl<E: Entry> Bucket<E> {
 
     /// Moves entries from the overflow to where there is room.
     fn close_ranks(&mut self) {
-        while self.overflow.is_some() {
-            let room = self.used != FULL;
-            let Some(overflow) = &mut self.overflow else {
-                return;
-            };
-            overflow.close_ranks();
-            if overflow.len() == 0 {
-                self.overflow = None;
-            } else if !room {
-                return;
-            } else if let Some(loose) = overflow.pop() {
-                self.insert(Moving {
-                    loose,
-                    next_expiry: i64::MAX,
-                });
-            }
+        let Some(mut overflow) = self.overflow.take() else {
+            return;
+        };
+        overflow.close_ranks();
+        while self.used != FULL {
+            let Some(loose) = overflow.pop() else { break };
+            self.insert(Moving {
+                loose,
+                next_expiry: i64::MAX,
+            });
+        }
+        self.tags_beyond = overflow
+            .iter()
+            .fold(0, |bits, loose| bits | bit_of(loose.tag));
+        if overflow.len() > 0 {
+            self.overflow = Some(overflow);
         }
     }
 
@@ -323,6 +326,12 @@ fn slot_of(bit: u32) -> usize {
     (bit / 16 + 4 * (bit % 16 - 12)) as usize
 }
 
+/// By the tag's upper bits, which never are among those that all tags of a bucket have in common.
+#[inline]
+fn bit_of(tag: u16) -> u32 {
+    1 << (tag >> 11)
+}
+
 impl<E: Entry> Overflow<E> {
     #[cold]
     fn boxed() -> Box<Self> {
@@ -332,13 +341,21 @@ impl<E: Entry> Overflow<E> {
         })
     }
 
-    #[cold]
     fn find(&self, tag: u16, key: &[u8]) -> Option<usize> {
-        let is_it = |loose: &Loose<E>| {
-            loose.tag == tag && !loose.entry.is_vacant() && loose.entry.key() == key
-        };
-        let at = self.near.iter().chain(&self.far).position(is_it)?;
-        Some(SLOTS + at)
+        Some(
+            SLOTS
+                + self
+                    .iter()
+                    .position(|loose| loose.tag == tag && loose.entry.key() == key)?,
+        )
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Loose<E>> {
+        let near = self
+            .near
+            .iter()
+            .take_while(|loose| !loose.entry.is_vacant());
+        near.chain(&self.far)
     }
 
     /// Those of `near` come first and without a gap, except between `Bucket::take` and `close_ranks`.

@@ -75,8 +75,9 @@ struct Chunk<E> {
 /// Buckets in a chunk; a power of two. 16 KiB with entries of 16 bytes.
 const CHUNK: usize = 64;
 
-/// The table grows above this many entries per bucket, in halves.
-const MAX_LOAD_HALVES: usize = 17;
+/// The table grows above this many entries per bucket, in halves. From 8 to 9.5 nothing measurable gets slower, and
+/// an entry costs 34 or 30.6 bytes of structure; 4 % or 8 % of the entries are in the overflow.
+const MAX_LOAD_HALVES: usize = 19;
 
 /// The table shrinks below this many entries per bucket. Far enough from the load after growth that a table whose
 /// length goes up and down does not follow.

@@ -1,14 +1,13 @@
 //! Walks over parts of the table: SCAN, random entries, samples for eviction.
 
-use super::bucket::SLOTS;
 use super::{CHUNK, Entry, Position, Table};
 
-/// Buckets with more entries than this give each of them less than its share of a random choice. One bucket in a
-/// thousand has more when the table is at its densest.
-const DRAW: usize = 2 * SLOTS + 2;
+/// Buckets with more entries than this give each of them less than its share of a random choice. When the table is at
+/// its densest, with 14 entries in a bucket still to be split, that is one bucket in three thousand.
+const DRAW: usize = 28;
 
 /// Tries to draw an entry before the next best one is taken. At five entries per bucket, the least that a table of
-/// several buckets has, a try in `DRAW / 5` succeeds; this many fail by a chance of 10⁻¹².
+/// several buckets has, a try in `DRAW / 5` succeeds; this many fail by a chance of 10⁻¹⁰.
 const TRIES: usize = 120;
 
 impl<E: Entry> Table<E> {
