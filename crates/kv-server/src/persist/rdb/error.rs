@@ -93,7 +93,7 @@ pub(crate) enum ErrorKind {
     StringTooLong(u64),
     #[error("bad compressed string of {compressed} for {len} bytes")]
     Lzf { compressed: u64, len: u64 },
-    #[error("bad {encoding}: {problem} at its byte {at}")]
+    #[error("bad {encoding}: {problem} (its byte {at})")]
     Packed {
         encoding: &'static str,
         problem: &'static str,

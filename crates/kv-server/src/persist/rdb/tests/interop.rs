@@ -74,7 +74,7 @@ fn payloads_go_to_a_real_server_and_back() {
 }
 
 /// The same few hundred keys each time, in order, some with an expiry far ahead.
-fn sample() -> Vec<Key> {
+pub(super) fn sample() -> Vec<Key> {
     let mut runner = TestRunner::deterministic();
     let strategy = (string(), any::<bool>(), value());
     let keys = (0..400).map(|_| {
@@ -91,7 +91,7 @@ fn sample() -> Vec<Key> {
 }
 
 /// In an order that does not depend on hash tables.
-fn sorted(keys: Vec<Key>) -> Vec<Key> {
+pub(super) fn sorted(keys: Vec<Key>) -> Vec<Key> {
     let mut keys: Vec<Key> = keys
         .into_iter()
         .map(|(key, expire, value)| (key, expire, sorted_value(value)))
@@ -100,7 +100,7 @@ fn sorted(keys: Vec<Key>) -> Vec<Key> {
     keys
 }
 
-fn sorted_value(mut value: RdbValue) -> RdbValue {
+pub(super) fn sorted_value(mut value: RdbValue) -> RdbValue {
     match &mut value {
         RdbValue::String(_) | RdbValue::List(_) => {}
         RdbValue::Set(set) => set.sort(),

@@ -1,6 +1,10 @@
 //! Tests of whole files and payloads.
 
+mod fixtures;
+mod hostile;
 mod interop;
+mod old;
+mod pack;
 mod round_trip;
 
 use proptest::prelude::*;
@@ -107,4 +111,29 @@ fn keys() -> impl Strategy<Value = Vec<Key>> {
             .map(|(key, (expire, value))| (key, expire, value))
             .collect()
     })
+}
+
+/// A file of the given version around `body`, with a checksum from version 5 on.
+fn raw_file(version: u16, body: &[u8]) -> Vec<u8> {
+    let mut file = format!("REDIS{version:04}").into_bytes();
+    file.extend_from_slice(body);
+    file.push(opcode::EOF);
+    if version >= 5 {
+        let crc = crc64::update(0, &file);
+        file.extend_from_slice(&crc.to_le_bytes());
+    }
+    file
+}
+
+/// A string as stored without any encoding.
+fn raw_string(string: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    length::write(&mut out, string.len() as u64).expect("a Vec takes everything");
+    out.extend_from_slice(string);
+    out
+}
+
+/// A key of the given kind whose value is stored as `value`.
+fn raw_key(kind: u8, key: &str, value: &[u8]) -> Vec<u8> {
+    [&[kind][..], &raw_string(key.as_bytes()), value].concat()
 }

@@ -1,0 +1,365 @@
+//! Encodings that no program at hand still writes: each as we build it, read by us and by a real server.
+
+use super::*;
+use crate::persist::rdb::packed::Entry;
+use crate::reference::Reference;
+
+/// One key for each kind that a real server of 7.0 reads and does not write, or writes in fewer forms.
+fn old_kinds() -> Vec<(Vec<u8>, Key)> {
+    let long = vec![b'x'; 20_000];
+    let entries = pack::every_form(&long);
+    let texts = pack::texts(&entries);
+    let few = [
+        Entry::String(b"one"),
+        Entry::Integer(1),
+        Entry::String(b"half"),
+        Entry::String(b"-0.5"),
+    ];
+    let scores = vec![(b"one".to_vec(), 1.0), (b"half".to_vec(), -0.5)];
+    let fields = vec![
+        (b"one".to_vec(), b"1".to_vec()),
+        (b"half".to_vec(), b"-0.5".to_vec()),
+    ];
+    let pair: [(&[u8], &[u8]); 2] = [(b"one", b"1"), (b"half", b"-0.5")];
+    let wide = [(&b"field"[..], &long[..]), (&long[..300], &b"v"[..])];
+    let wide_texts = wide
+        .iter()
+        .map(|(field, value)| (field.to_vec(), value.to_vec()))
+        .collect();
+    let half = entries.len() / 2;
+    let text_scores = [
+        &[4][..],
+        &raw_string(b"a"),
+        b"\x04-0.5",
+        &raw_string(b"b"),
+        b"\xfe",
+        &raw_string(b"c"),
+        b"\xff",
+        &raw_string(b"d"),
+        b"\x1617.10000000000000e+100",
+    ]
+    .concat();
+    let inf = f64::INFINITY;
+    let parsed: Vec<_> = [("a", -0.5), ("b", inf), ("c", -inf), ("d", 17.1e100)]
+        .map(|(member, score)| (member.into(), score))
+        .into();
+    let numbers = |numbers: &[i64]| {
+        numbers
+            .iter()
+            .map(|number| number.to_string().into_bytes())
+            .collect()
+    };
+    let key = |kind, key: &str, stored: &[u8], value| {
+        (raw_key(kind, key, stored), (key.into(), None, value))
+    };
+    let packed =
+        |kind, name: &str, stored: Vec<u8>, value| key(kind, name, &raw_string(&stored), value);
+    vec![
+        packed(
+            kind::LIST_ZIPLIST,
+            "ziplist",
+            pack::ziplist(&entries),
+            RdbValue::List(texts.clone()),
+        ),
+        key(
+            kind::LIST_QUICKLIST,
+            "quicklist",
+            &[
+                &[3][..],
+                &raw_string(&pack::ziplist(&entries[..half])),
+                &raw_string(&pack::ziplist(&[])),
+                &raw_string(&pack::ziplist(&entries[half..])),
+            ]
+            .concat(),
+            RdbValue::List(texts.clone()),
+        ),
+        key(
+            kind::LIST_QUICKLIST_2,
+            "quicklist2",
+            &[
+                &[3, 2][..],
+                &raw_string(&pack::listpack(&entries[..half])),
+                &[2],
+                &raw_string(&pack::listpack(&entries[half..entries.len() - 1])),
+                &[1],
+                &raw_string(&long),
+            ]
+            .concat(),
+            RdbValue::List(texts),
+        ),
+        packed(
+            kind::HASH_ZIPLIST,
+            "hash-ziplist",
+            pack::ziplist(&few),
+            RdbValue::Hash(fields.clone()),
+        ),
+        packed(
+            kind::HASH_LISTPACK,
+            "hash-listpack",
+            pack::listpack(&few),
+            RdbValue::Hash(fields.clone()),
+        ),
+        packed(
+            kind::HASH_ZIPMAP,
+            "zipmap",
+            pack::zipmap(&pair, 0),
+            RdbValue::Hash(fields.clone()),
+        ),
+        packed(
+            kind::HASH_ZIPMAP,
+            "zipmap-unused",
+            pack::zipmap(&pair, 3),
+            RdbValue::Hash(fields),
+        ),
+        packed(
+            kind::HASH_ZIPMAP,
+            "zipmap-long",
+            pack::zipmap(&wide, 0),
+            RdbValue::Hash(wide_texts),
+        ),
+        packed(
+            kind::ZSET_ZIPLIST,
+            "zset-ziplist",
+            pack::ziplist(&few),
+            RdbValue::Zset(scores.clone()),
+        ),
+        packed(
+            kind::ZSET_LISTPACK,
+            "zset-listpack",
+            pack::listpack(&few),
+            RdbValue::Zset(scores),
+        ),
+        key(
+            kind::ZSET,
+            "zset-text",
+            &text_scores,
+            RdbValue::Zset(parsed),
+        ),
+        packed(
+            kind::SET_INTSET,
+            "intset-16",
+            pack::intset(2, &[-32_768, 7]),
+            RdbValue::Set(numbers(&[-32_768, 7])),
+        ),
+        packed(
+            kind::SET_INTSET,
+            "intset-32",
+            pack::intset(4, &[-70_000, 7]),
+            RdbValue::Set(numbers(&[-70_000, 7])),
+        ),
+        packed(
+            kind::SET_INTSET,
+            "intset-64",
+            pack::intset(8, &[i64::MIN, 0, i64::MAX]),
+            RdbValue::Set(numbers(&[i64::MIN, 0, i64::MAX])),
+        ),
+    ]
+}
+
+/// All of them, one after another.
+pub(super) fn every_kind() -> Vec<u8> {
+    old_kinds()
+        .into_iter()
+        .flat_map(|(stored, _)| stored)
+        .collect()
+}
+
+#[test]
+fn every_old_encoding_is_read() {
+    for (stored, key) in old_kinds() {
+        let file = raw_file(10, &stored);
+        assert_eq!(read_keys(&file).expect("a file we built"), [key]);
+    }
+}
+
+#[test]
+fn a_real_server_reads_the_old_encodings_likewise() {
+    let (stored, keys): (Vec<_>, Vec<_>) = old_kinds().into_iter().unzip();
+    let file = raw_file(
+        10,
+        &[&[opcode::SELECT_DB, 0][..], &stored.concat()].concat(),
+    );
+    let Some(mut redis) = Reference::start(Some(&file)) else {
+        return;
+    };
+    let saved = read_keys(&redis.save()).expect("a file of a real server");
+    assert_eq!(interop::sorted(saved), interop::sorted(keys));
+}
+
+#[test]
+fn sets_in_listpacks_of_redis_7_2_are_read() {
+    let members = [Entry::String(b"a"), Entry::Integer(-5)];
+    let stored = raw_key(
+        kind::SET_LISTPACK,
+        "s",
+        &raw_string(&pack::listpack(&members)),
+    );
+    let set = RdbValue::Set(vec![b"a".to_vec(), b"-5".to_vec()]);
+    assert_eq!(
+        read_keys(&raw_file(11, &stored)).expect("a file we built"),
+        [(b"s".to_vec(), None, set)]
+    );
+}
+
+#[test]
+fn packed_collections_too_long_to_count_are_read() {
+    let entries = vec![Entry::Integer(1); 70_000];
+    for (kind, stored) in [
+        (kind::LIST_ZIPLIST, raw_string(&pack::ziplist(&entries))),
+        (
+            kind::LIST_QUICKLIST_2,
+            [&[1, 2], &raw_string(&pack::listpack(&entries))[..]].concat(),
+        ),
+    ] {
+        let keys = read_keys(&raw_file(10, &raw_key(kind, "k", &stored))).expect("a file we built");
+        assert!(matches!(&keys[..], [(_, _, RdbValue::List(list))] if list.len() == 70_000));
+    }
+}
+
+#[test]
+fn files_before_version_5_have_no_checksum() {
+    let stored = raw_key(kind::STRING, "k", &raw_string(b"v"));
+    let body = [
+        &[opcode::EXPIRE_S][..],
+        &1_700_000_000_u32.to_le_bytes(),
+        &stored,
+    ]
+    .concat();
+    let key = (
+        b"k".to_vec(),
+        Some(1_700_000_000_000),
+        RdbValue::String(b"v".to_vec()),
+    );
+    assert_eq!(
+        read_keys(&raw_file(2, &body)).expect("a file we built"),
+        [key]
+    );
+}
+
+#[test]
+fn what_stands_between_keys_is_reported_or_skipped() {
+    let body = [
+        &[opcode::SLOT_INFO, 1, 2, 3, opcode::SELECT_DB, 5][..],
+        // A module's id, "when" as an unsigned number, then one value of each kind.
+        &[
+            opcode::MODULE_AUX,
+            9,
+            2,
+            1,
+            1,
+            4,
+            2,
+            4,
+            3,
+            0,
+            0,
+            0,
+            0,
+            4,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            5,
+            1,
+            b'x',
+            0,
+        ],
+        &[
+            opcode::IDLE,
+            60,
+            opcode::FREQ,
+            200,
+            kind::STRING,
+            1,
+            b'k',
+            1,
+            b'v',
+        ],
+    ]
+    .concat();
+    let entry = crate::persist::rdb::Entry {
+        db: 5,
+        key: b"k".to_vec(),
+        expire_ms: None,
+        idle_s: Some(60),
+        frequency: Some(200),
+        value: RdbValue::String(b"v".to_vec()),
+    };
+    let items = read_items(&raw_file(12, &body)).expect("a file we built");
+    assert_eq!(
+        items,
+        [Item::ModuleAux { module_id: 9 }, Item::Entry(entry)]
+    );
+}
+
+#[test]
+fn empty_collections_are_skipped_with_what_was_said_about_them() {
+    let body = [
+        &[opcode::EXPIRE_MS, 1, 0, 0, 0, 0, 0, 0, 0][..],
+        &raw_key(kind::SET, "empty", &[0]),
+        &raw_key(
+            kind::HASH_ZIPLIST,
+            "empty too",
+            &raw_string(&pack::ziplist(&[])),
+        ),
+        &raw_key(kind::LIST_QUICKLIST, "and this", &[0]),
+        &raw_key(kind::STRING, "k", &[0]),
+    ]
+    .concat();
+    let file = raw_file(9, &body);
+    let mut reader = Reader::new(&file[..]).expect("a header");
+    let Some(Item::Entry(entry)) = reader.next().expect("a key") else {
+        panic!("no key")
+    };
+    assert_eq!((entry.key, entry.expire_ms), (b"k".to_vec(), None));
+    assert_eq!(reader.next().expect("the end"), None);
+    assert_eq!(reader.empty_keys(), 3);
+}
+
+#[test]
+fn kinds_that_are_not_supported_are_named_with_their_key() {
+    for (kind, name) in [
+        (kind::STREAM_3, "a stream"),
+        (kind::MODULE_2, "a value of a module"),
+        (kind::HASH_LISTPACK_EX, "a hash with expiring fields"),
+    ] {
+        let error =
+            read_keys(&raw_file(12, &raw_key(kind, "k\n", &[0]))).expect_err("not supported");
+        assert_eq!(error.key(), Some(&b"k\n"[..]));
+        assert_eq!(
+            error.to_string(),
+            format!("{name} is not supported at byte 13, in the value of key \"k\\n\"")
+        );
+    }
+    for unknown in [8, 26, 100, 243] {
+        let error = read_keys(&raw_file(12, &raw_key(unknown, "k", &[0]))).expect_err("unknown");
+        assert!(
+            matches!(error.kind(), ErrorKind::Opcode(byte) if *byte == unknown),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn headers_of_other_versions_and_files_are_refused() {
+    for header in ["REDIS0000", "REDIS0013", "REDIS9999"] {
+        let error = read_keys(header.as_bytes()).expect_err("a version we do not know");
+        assert!(
+            matches!(error.kind(), ErrorKind::Version { max: 12, .. }),
+            "{error}"
+        );
+    }
+    for header in ["RESP00001", "REDIS+001", "REDIS 001"] {
+        let error = read_keys(header.as_bytes()).expect_err("another file");
+        assert!(matches!(error.kind(), ErrorKind::Magic), "{error}");
+    }
+    assert!(matches!(
+        read_keys(b"REDIS").expect_err("too short").kind(),
+        ErrorKind::UnexpectedEnd
+    ));
+}
