@@ -3,7 +3,8 @@
 //!     cargo run --release -p benches --example kv_table -- 1000000 table
 //!
 //! The second argument is one of `table`, `hashbrown`, `std` or `none`, one a run so that each begins with a fresh heap;
-//! `none` does all but the table, to tell what the rest costs. `hash` compares hash functions instead.
+//! `none` does all but the table, to tell what the rest costs. `hash` compares hash functions
+//! instead, and `expiry` lets all entries expire within an hour of ten turns a second.
 //!
 //! Entries are as in the server: one allocation each, with a key of 16 bytes and a value of 16, and a clock beside it.
 //! Figures are nanoseconds of processor time an operation, of independent operations; they include the making of the
@@ -24,7 +25,7 @@ use std::hash::{Hash, Hasher};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use self::table::{Entry, Seed, Table};
+use self::table::{Entry, ExpiryCursor, Seed, Table};
 
 /// A byte for the length of the key, the key, the value.
 #[derive(Debug, Default)]
@@ -147,6 +148,7 @@ fn main() {
             Vec::with_capacity(usize::try_from(count).unwrap_or(0))
         }),
         Some("hash") => hashes(),
+        Some("expiry") => expiry(count),
         _ => {
             measure("table", count, Table::<Packed>::new);
             shape(count);
@@ -315,6 +317,66 @@ fn shape(count: u64) {
         }
     });
     println!("clear: {clear:?}, longest slice of 1000: {longest}");
+}
+
+/// A key of 16 bytes, and when it expires.
+#[derive(Debug, Default)]
+struct Volatile(Option<Box<([u8; 16], i64)>>);
+
+impl Entry for Volatile {
+    fn key(&self) -> &[u8] {
+        self.0.as_ref().map_or(&[], |entry| &entry.0)
+    }
+
+    fn is_vacant(&self) -> bool {
+        self.0.is_none()
+    }
+
+    fn expire_at(&self) -> Option<i64> {
+        self.0.as_ref().map(|entry| entry.1)
+    }
+}
+
+/// What turns of active expiry cost when entries expire at random times within an hour.
+fn expiry(count: u64) {
+    const HOUR: i64 = 3_600_000;
+    let mut table = Table::<Volatile>::new();
+    for n in 0..count {
+        let at = i64::try_from(mix(n) % HOUR.unsigned_abs()).unwrap_or(0);
+        table.insert(Volatile(Some(Box::new((key(n), at)))));
+    }
+    let mut cursor = ExpiryCursor::default();
+    let idle = timed(|| {
+        for _ in 0..1_000_000 {
+            black_box(table.expired(-1, &mut cursor, 4_096, drop));
+        }
+    });
+    println!(
+        "a turn with nothing due: {} ns",
+        idle.as_nanos() / 1_000_000
+    );
+    // The first turns also make the bounds exact, which growth left too early.
+    let (mut removed, mut now) = (0, 0);
+    for minute in 0..5 {
+        let (mut longest, before) = (Longest::start(), removed);
+        let time = timed(|| {
+            for _ in 0..600 {
+                now += 100;
+                while {
+                    let sweep = table.expired(now, &mut cursor, 4_096, drop);
+                    longest.lap();
+                    removed += sweep.removed;
+                    !sweep.finished
+                } {}
+            }
+        });
+        let due = removed - before;
+        println!(
+            "minute {minute}: {due} entries, {} ns each, {:.2} % of a processor; longest call {longest}",
+            time.as_nanos() / due.max(1) as u128,
+            time.as_secs_f64() / 60.0 * 100.0,
+        );
+    }
 }
 
 /// What a hash costs when the next one waits for it.
