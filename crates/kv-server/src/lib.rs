@@ -32,6 +32,9 @@ mod dispatch;
 mod effect;
 mod engine;
 mod error;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 mod glob;
 mod keyspace;
 mod listen;

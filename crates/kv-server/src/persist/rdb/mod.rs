@@ -18,6 +18,7 @@
 //! | `object.rs`, `value.rs`, `encode.rs` | values by kind; what reading them builds; how they are written |
 //! | `listpack.rs`, `ziplist.rs`, `intset.rs`, `zipmap.rs`, `packed.rs`, `unpack.rs` | collections packed into one string |
 //! | `string.rs`, `length.rs`, `lzf.rs`, `crc64.rs`, `source.rs`, `error.rs` | what all of it is made of |
+//! | `law.rs` | what holds for any bytes, fuzzed |
 //!
 //! The format is described by `rdb.c` and `rdb.h` of Redis; third-party description: <https://rdb.fnordig.de>.
 
@@ -26,6 +27,8 @@ mod dump;
 mod encode;
 mod error;
 mod intset;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod law;
 mod length;
 mod listpack;
 mod lzf;

@@ -7,7 +7,7 @@ use crate::persist::rdb::packed::Entry as Packed;
 
 /// Counts what it is given instead of keeping it.
 #[derive(Default)]
-struct Count {
+pub(super) struct Count {
     elements: usize,
     bytes: usize,
     reserved: usize,
@@ -296,6 +296,46 @@ fn damage() -> impl Strategy<Value = Vec<(proptest::sample::Index, u8, u8)>> {
     )
 }
 
+#[test]
+fn the_law_of_any_bytes_holds_for_the_corpus() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/rdb");
+    let mut count = 0;
+    for file in std::fs::read_dir(&folder).expect("the corpus is checked in") {
+        let path = file.expect("a readable folder").path();
+        println!("{}", path.display()); // shown when the law fails
+        law::any_bytes(&std::fs::read(path).expect("a readable file"));
+        count += 1;
+    }
+    assert!(count >= 10, "{} holds {count} files", folder.display());
+}
+
+/// One small file for each kind of value and of section, for the fuzzer to start from.
+#[test]
+#[ignore = "writes the fuzz target's corpus anew"]
+fn write_corpus() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/rdb");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let write =
+        |name: &str, bytes: &[u8]| std::fs::write(folder.join(name), bytes).expect("a file");
+    for (name, stored) in old::small_kinds() {
+        write(name, &raw_file(11, &stored));
+    }
+    write("sections", &raw_file(12, &old::sections()));
+    write(
+        "version_2",
+        &raw_file(
+            2,
+            &raw_key(kind::STRING, "k", b"\xc3\x05\x15\x00a\xe0\x0b\x00"),
+        ),
+    );
+    write(
+        "payload",
+        &Dump::new(true)
+            .zset(2, [("a", 1.0), ("b", f64::INFINITY)])
+            .expect("a payload"),
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
@@ -314,6 +354,7 @@ proptest! {
             }
         }
         survive(&file);
+        law::any_bytes(&file);
     }
 
     #[test]

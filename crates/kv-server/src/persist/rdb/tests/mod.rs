@@ -6,47 +6,14 @@ mod interop;
 mod old;
 mod pack;
 mod round_trip;
+mod speed;
 
 use proptest::prelude::*;
 
-use super::*;
-
-/// A key and its value, as a test writes it down.
-type Key = (Vec<u8>, Option<i64>, RdbValue);
+use super::{law::Key, *};
 
 fn write_file(keys: &[Key], options: Options) -> Vec<u8> {
-    let mut writer = Writer::new(Vec::new(), options).expect("a Vec takes everything");
-    writer
-        .aux("redis-ver", b"7.2.0")
-        .expect("a Vec takes everything");
-    writer
-        .aux("redis-bits", b"64")
-        .expect("a Vec takes everything");
-    let expires = keys
-        .iter()
-        .filter(|(_, expire, _)| expire.is_some())
-        .count();
-    writer
-        .database(0, keys.len() as u64, expires as u64)
-        .expect("a Vec takes everything");
-    for (key, expire, value) in keys {
-        match value {
-            RdbValue::String(value) => writer.string(key, *expire, value),
-            RdbValue::List(value) => writer.list(key, *expire, value.len(), value),
-            RdbValue::Set(value) => writer.set(key, *expire, value.len(), value),
-            RdbValue::Hash(value) => {
-                writer.hash(key, *expire, value.len(), value.iter().map(|(f, v)| (f, v)))
-            }
-            RdbValue::Zset(value) => writer.zset(
-                key,
-                *expire,
-                value.len(),
-                value.iter().map(|(m, s)| (m, *s)),
-            ),
-        }
-        .expect("a Vec takes everything");
-    }
-    writer.finish().expect("a Vec takes everything")
+    law::write(keys, options).expect("a Vec takes everything")
 }
 
 fn read_items(file: &[u8]) -> Result<Vec<Item>> {

@@ -156,6 +156,72 @@ fn old_kinds() -> Vec<(Vec<u8>, Key)> {
     ]
 }
 
+/// One key for each kind, in a few bytes.
+pub(super) fn small_kinds() -> Vec<(&'static str, Vec<u8>)> {
+    let entries = [
+        Entry::String(b"one"),
+        Entry::Integer(1),
+        Entry::String(b"half"),
+        Entry::String(b"-0.5"),
+    ];
+    let (ziplist, listpack) = (
+        raw_string(&pack::ziplist(&entries)),
+        raw_string(&pack::listpack(&entries)),
+    );
+    let zipmap = raw_string(&pack::zipmap(&[(b"one", b"1"), (b"half", b"-0.5")], 1));
+    let intset = |width| raw_string(&pack::intset(width, &[-5, 5]));
+    let score = 0.5_f64.to_le_bytes();
+    vec![
+        ("string", raw_key(kind::STRING, "k", &raw_string(b"value"))),
+        (
+            "string_int",
+            raw_key(kind::STRING, "k", b"\xc2\x00\x80\x00\x00"),
+        ),
+        (
+            "string_lzf",
+            raw_key(kind::STRING, "k", b"\xc3\x05\x15\x00a\xe0\x0b\x00"),
+        ),
+        ("list", raw_key(kind::LIST, "k", b"\x02\x01a\xc0\x05")),
+        ("list_ziplist", raw_key(kind::LIST_ZIPLIST, "k", &ziplist)),
+        (
+            "list_quicklist",
+            raw_key(kind::LIST_QUICKLIST, "k", &[&[1], &ziplist[..]].concat()),
+        ),
+        (
+            "list_quicklist_2",
+            raw_key(
+                kind::LIST_QUICKLIST_2,
+                "k",
+                &[&[2, 1, 1, b'a', 2], &listpack[..]].concat(),
+            ),
+        ),
+        ("set", raw_key(kind::SET, "k", b"\x02\x01a\xc0\x05")),
+        ("set_intset_16", raw_key(kind::SET_INTSET, "k", &intset(2))),
+        ("set_intset_64", raw_key(kind::SET_INTSET, "k", &intset(8))),
+        ("set_listpack", raw_key(kind::SET_LISTPACK, "k", &listpack)),
+        ("hash", raw_key(kind::HASH, "k", b"\x01\x01f\x01v")),
+        ("hash_zipmap", raw_key(kind::HASH_ZIPMAP, "k", &zipmap)),
+        ("hash_ziplist", raw_key(kind::HASH_ZIPLIST, "k", &ziplist)),
+        (
+            "hash_listpack",
+            raw_key(kind::HASH_LISTPACK, "k", &listpack),
+        ),
+        (
+            "zset",
+            raw_key(kind::ZSET, "k", b"\x02\x01a\x030.5\x01b\xfe"),
+        ),
+        (
+            "zset_2",
+            raw_key(kind::ZSET_2, "k", &[&b"\x01\x01a"[..], &score].concat()),
+        ),
+        ("zset_ziplist", raw_key(kind::ZSET_ZIPLIST, "k", &ziplist)),
+        (
+            "zset_listpack",
+            raw_key(kind::ZSET_LISTPACK, "k", &listpack),
+        ),
+    ]
+}
+
 /// All of them, one after another.
 pub(super) fn every_kind() -> Vec<u8> {
     old_kinds()
@@ -236,9 +302,9 @@ fn files_before_version_5_have_no_checksum() {
     );
 }
 
-#[test]
-fn what_stands_between_keys_is_reported_or_skipped() {
-    let body = [
+/// A key with everything that can stand before it.
+pub(super) fn sections() -> Vec<u8> {
+    [
         &[opcode::SLOT_INFO, 1, 2, 3, opcode::SELECT_DB, 5][..],
         // A module's id, "when" as an unsigned number, then one value of each kind.
         &[
@@ -281,7 +347,11 @@ fn what_stands_between_keys_is_reported_or_skipped() {
             b'v',
         ],
     ]
-    .concat();
+    .concat()
+}
+
+#[test]
+fn what_stands_between_keys_is_reported_or_skipped() {
     let entry = crate::persist::rdb::Entry {
         db: 5,
         key: b"k".to_vec(),
@@ -290,7 +360,7 @@ fn what_stands_between_keys_is_reported_or_skipped() {
         frequency: Some(200),
         value: RdbValue::String(b"v".to_vec()),
     };
-    let items = read_items(&raw_file(12, &body)).expect("a file we built");
+    let items = read_items(&raw_file(12, &sections())).expect("a file we built");
     assert_eq!(
         items,
         [Item::ModuleAux { module_id: 9 }, Item::Entry(entry)]
