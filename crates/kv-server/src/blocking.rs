@@ -4,7 +4,7 @@ use bytes::BytesMut;
 
 use crate::connection::session::{Blocked, OnTimeout, Request, Session};
 use crate::context::Wait;
-use crate::engine::Engine;
+use crate::engine::{Databases, Engine, Shared};
 use crate::error::ReplyError;
 use crate::reply::Reply;
 
@@ -29,18 +29,6 @@ impl Engine {
             on_timeout,
             request,
         });
-    }
-
-    /// Takes a session out of all queues; returns what it waited for.
-    pub(crate) fn unblock(&mut self, session: &mut Session) -> Option<Blocked> {
-        let blocked = session.blocked.take()?;
-        for key in &blocked.keys {
-            self.dbs[blocked.db].remove_waiter(key, session.id);
-        }
-        if let Some(at) = blocked.deadline {
-            self.shared.clients.deadlines.remove(&(at, session.id));
-        }
-        Some(blocked)
     }
 
     /// Runs the commands of clients whose keys became ready, oldest first; a command that serves one may make another key ready.
@@ -73,7 +61,7 @@ impl Engine {
                 )
                 .is_none()
             {
-                self.unblock(&mut session);
+                self.shared.unblock(&mut self.dbs, &mut session);
                 session
                     .peer
                     .deliver(usize::MAX, |buf| buf.extend_from_slice(&out));
@@ -81,18 +69,36 @@ impl Engine {
         }
         self.shared.clients.put_back(session);
     }
+}
 
-    /// The time of a blocked client is up.
-    pub(crate) fn time_out(&mut self, id: u64) {
-        self.end_wait(id, None);
+impl Shared {
+    /// Takes a session out of all queues; returns what it waited for.
+    pub(crate) fn unblock(
+        &mut self,
+        dbs: &mut impl Databases,
+        session: &mut Session,
+    ) -> Option<Blocked> {
+        let blocked = session.blocked.take()?;
+        for key in &blocked.keys {
+            dbs.at(blocked.db).remove_waiter(key, session.id);
+        }
+        if let Some(at) = blocked.deadline {
+            self.clients.deadlines.remove(&(at, session.id));
+        }
+        Some(blocked)
     }
 
-    /// Ends a wait before its time, as CLIENT UNBLOCK does: as if it timed out, or with an error. `false` if the client does not wait.
-    pub(crate) fn end_wait(&mut self, id: u64, error: Option<&ReplyError>) -> bool {
-        let Some(mut session) = self.shared.clients.take(id) else {
+    /// Ends a wait before a key is ready: as if the time were up, or with an error (CLIENT UNBLOCK). `false` if the client does not wait.
+    pub(crate) fn end_wait(
+        &mut self,
+        dbs: &mut impl Databases,
+        id: u64,
+        error: Option<&ReplyError>,
+    ) -> bool {
+        let Some(mut session) = self.clients.take(id) else {
             return false;
         };
-        let blocked = self.unblock(&mut session);
+        let blocked = self.unblock(dbs, &mut session);
         if let Some(blocked) = &blocked {
             let version = session.version;
             session.peer.deliver(usize::MAX, |buf| {
@@ -104,7 +110,7 @@ impl Engine {
                 }
             });
         }
-        self.shared.clients.put_back(session);
+        self.clients.put_back(session);
         blocked.is_some()
     }
 }

@@ -1,9 +1,10 @@
 //! What a handler works with.
 
 use crate::command::RowId;
+use crate::connection::peer::Close;
 use crate::connection::session::{OnTimeout, Session};
-use crate::engine::Shared;
-use crate::error::Result;
+use crate::engine::{Databases, Shared};
+use crate::error::{ReplyError, Result};
 use crate::keyspace::Db;
 use crate::keyspace::entry::NEVER;
 use crate::keyspace::notify::Class;
@@ -78,6 +79,21 @@ impl<'a> OtherDbs<'a> {
     }
 }
 
+/// The selected database and the others.
+struct AllDbs<'x, 'a> {
+    db: &'x mut Db,
+    others: &'x mut OtherDbs<'a>,
+}
+
+impl Databases for AllDbs<'_, '_> {
+    fn at(&mut self, index: usize) -> &mut Db {
+        match self.others.get(index) {
+            Some(db) => db,
+            None => self.db,
+        }
+    }
+}
+
 impl<'a> Context<'a> {
     /// The reply.
     pub fn reply(&mut self) -> &mut Reply<'a> {
@@ -132,6 +148,56 @@ impl<'a> Context<'a> {
             OnTimeout::Null => self.out.null(),
             OnTimeout::NullArray => self.out.null_array(),
         }
+    }
+
+    /// All sessions by id, this one in its place.
+    pub(crate) fn sessions(&self) -> impl Iterator<Item = &Session> {
+        let own = self.session.id;
+        let before = self.shared.clients.iter();
+        let behind = self.shared.clients.iter();
+        before
+            .take_while(move |session| session.id < own)
+            .chain(std::iter::once(&*self.session))
+            .chain(behind.skip_while(move |session| session.id < own))
+    }
+
+    /// Takes back whatever this session registered elsewhere: subscriptions, watched keys.
+    pub(crate) fn forget_session(&mut self) {
+        let mut dbs = AllDbs {
+            db: self.db,
+            others: &mut self.others,
+        };
+        self.shared.forget(&mut dbs, self.session);
+    }
+
+    /// Ends all WATCHes of this session.
+    pub(crate) fn unwatch(&mut self) {
+        let mut dbs = AllDbs {
+            db: self.db,
+            others: &mut self.others,
+        };
+        self.session.unwatch(&mut dbs);
+    }
+
+    /// Closes another connection once what it was answered is sent; it is gone for all others at once.
+    pub(crate) fn disconnect(&mut self, id: u64) {
+        if let Some(peer) = self.shared.clients.peer(id) {
+            peer.close(Close::AfterOutput);
+        }
+        let mut dbs = AllDbs {
+            db: self.db,
+            others: &mut self.others,
+        };
+        self.shared.disconnect(&mut dbs, id);
+    }
+
+    /// Ends the wait of a blocked client, as if its time were up or with an error. `false` if it does not wait.
+    pub(crate) fn end_wait(&mut self, id: u64, error: Option<&ReplyError>) -> bool {
+        let mut dbs = AllDbs {
+            db: self.db,
+            others: &mut self.others,
+        };
+        self.shared.end_wait(&mut dbs, id, error)
     }
 
     /// What the command does to the data, if that is not the command as it was sent (SPOP becomes SREM).

@@ -276,7 +276,7 @@ impl Engine {
             return;
         };
         let touched = session.peer.is_touched() || self.watched_key_expired(session);
-        self.unwatch(session);
+        session.unwatch(&mut self.dbs);
         let mut reply = Reply {
             buf: out,
             version: session.version,

@@ -140,6 +140,33 @@ impl Clients {
     }
 }
 
+/// All databases by number; the one that a running command selected is among them.
+pub(crate) trait Databases {
+    fn at(&mut self, index: usize) -> &mut Db;
+}
+
+impl Databases for Vec<Db> {
+    fn at(&mut self, index: usize) -> &mut Db {
+        &mut self[index]
+    }
+}
+
+impl Shared {
+    /// Forgets a connection: its subscriptions, watched keys and place in queues.
+    pub(crate) fn disconnect(&mut self, dbs: &mut impl Databases, id: u64) {
+        if let Some(mut session) = self.clients.remove(id) {
+            self.forget(dbs, &mut session);
+        }
+    }
+
+    /// Takes back whatever a session registered elsewhere.
+    pub(crate) fn forget(&mut self, dbs: &mut impl Databases, session: &mut Session) {
+        self.unblock(dbs, session);
+        session.unwatch(dbs);
+        self.pubsub.unsubscribe_all(session);
+    }
+}
+
 impl Engine {
     pub(crate) fn now_ms(&self) -> i64 {
         self.now_us.div_euclid(1000)
@@ -152,23 +179,7 @@ impl Engine {
 
     /// Forgets a connection: its subscriptions, watched keys and place in queues.
     pub(crate) fn disconnect(&mut self, id: u64) {
-        if let Some(mut session) = self.shared.clients.remove(id) {
-            self.forget(&mut session);
-        }
-    }
-
-    /// Takes back whatever a session registered elsewhere.
-    pub(crate) fn forget(&mut self, session: &mut Session) {
-        self.unblock(session);
-        self.unwatch(session);
-        self.shared.pubsub.unsubscribe_all(session);
-    }
-
-    pub(crate) fn unwatch(&mut self, session: &mut Session) {
-        for watched in session.watched.drain(..) {
-            self.dbs[watched.db].unwatch(&watched.key, session.id);
-        }
-        session.peer.clear_touched();
+        self.shared.disconnect(&mut self.dbs, id);
     }
 
     /// The earliest time at which [`tick`](Self::tick) has something to do.
@@ -184,7 +195,7 @@ impl Engine {
             at.saturating_add(1)
                 .max(self.last_sweep_ms.saturating_add(SWEEP_PAUSE_MS))
         });
-        [blocked, pause, expiry].into_iter().flatten().min()
+        blocked.into_iter().chain(pause.or(expiry)).min()
     }
 
     /// Does what is due: timeouts of blocked clients, the end of a pause, active expiry. Returns whether work is left for at once.
@@ -195,12 +206,13 @@ impl Engine {
                 break;
             }
             self.shared.clients.deadlines.pop_first();
-            self.time_out(id);
+            self.shared.end_wait(&mut self.dbs, id, None);
         }
         if self.shared.pause.is_some_and(|pause| pause.until_ms <= now) {
             self.shared.pause = None;
             self.shared.clients.wake_postponed();
         }
-        self.expire_actively()
+        // CLIENT PAUSE keeps the data as it is.
+        self.shared.pause.is_none() && self.expire_actively()
     }
 }

@@ -106,6 +106,14 @@ pub enum ReplyError {
         "ERR Can't execute '{0}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
     )]
     Subscribed(String),
+    /// HELLO before authentication, and without AUTH.
+    #[error(
+        "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time"
+    )]
+    HelloWithoutAuth,
+    /// CLIENT UNBLOCK with ERROR ended the wait of a blocking command.
+    #[error("UNBLOCKED client unblocked via CLIENT UNBLOCK")]
+    Unblocked,
     /// HELLO with a version other than 2 and 3.
     #[error("NOPROTO unsupported protocol version")]
     NoProto,
@@ -124,6 +132,13 @@ impl ReplyError {
     /// An error with this text, which should begin with a code (`ERR `) as Redis's do.
     pub fn text(text: impl Into<Cow<'static, str>>) -> Self {
         Self::Text(text.into())
+    }
+
+    /// An integer outside of a range that the error names.
+    pub(crate) fn outside(min: i64, max: i64) -> Self {
+        Self::text(format!(
+            "ERR value is out of range, value must between {min} and {max}"
+        ))
     }
 }
 

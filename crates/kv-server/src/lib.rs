@@ -49,6 +49,7 @@ mod server;
 mod stats;
 mod threads;
 mod value;
+mod version;
 
 pub use builder::{Builder, WhenFull};
 pub use clock::Clock;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
 use crate::connection::Connection;
+use crate::connection::session::Origin;
 use crate::error::Error;
 use crate::server::Inner;
 
@@ -183,7 +185,13 @@ fn start(
             if let Err(error) = stream.set_nodelay(true) {
                 debug!(%error, "cannot set TCP_NODELAY");
             }
-            let registered = inner.register(addr.to_string(), local, false);
+            let origin = Origin {
+                addr: addr.to_string(),
+                local_addr: local,
+                is_unix: false,
+                fd: stream.as_raw_fd(),
+            };
+            let registered = inner.register(origin);
             spawn(
                 Connection::new(stream, inner.clone(), registered),
                 tasks,
@@ -196,7 +204,13 @@ fn start(
                 .ok()
                 .and_then(|addr| addr.as_pathname().map(|path| path.display().to_string()));
             let addr = format!("{}:0", path.unwrap_or_default());
-            let registered = inner.register(addr.clone(), addr, true);
+            let origin = Origin {
+                addr: addr.clone(),
+                local_addr: addr,
+                is_unix: true,
+                fd: stream.as_raw_fd(),
+            };
+            let registered = inner.register(origin);
             spawn(
                 Connection::new(stream, inner.clone(), registered),
                 tasks,

@@ -50,6 +50,11 @@ impl Reply<'_> {
         write::integer(self.buf, i64::try_from(n).unwrap_or(i64::MAX));
     }
 
+    /// A number that is never negative, as an integer.
+    pub(crate) fn unsigned(&mut self, n: u64) {
+        self.integer(i64::try_from(n).unwrap_or(i64::MAX));
+    }
+
     /// 1 or 0.
     pub fn flag(&mut self, yes: bool) {
         self.integer(yes.into());
@@ -119,6 +124,17 @@ impl Reply<'_> {
     /// Text for people (`INFO`, `CLIENT LIST`): a verbatim string, in RESP2 a bulk string.
     pub fn text(&mut self, text: &str) {
         write::verbatim(self.buf, self.version, b"txt", text.as_bytes());
+    }
+
+    /// What `CONTAINER HELP` answers: a line or two for each subcommand.
+    pub(crate) fn help(&mut self, container: &str, lines: &[&str]) {
+        self.array(lines.len() + 3);
+        self.simple(&format!(
+            "{container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"
+        ));
+        lines.iter().for_each(|line| self.simple(line));
+        self.simple("HELP");
+        self.simple("    Print this help.");
     }
 
     /// A frame that is encoded already.

@@ -17,7 +17,7 @@ use tracing::{Instrument, debug_span, info};
 use crate::builder::{Builder, WhenFull};
 use crate::clock::Clock;
 use crate::connection::peer::{Close, Peer};
-use crate::connection::session::Session;
+use crate::connection::session::{Origin, Session};
 use crate::connection::{Connection, Registered};
 use crate::engine::Engine;
 use crate::error::Error;
@@ -188,9 +188,7 @@ impl Server {
     pub fn serve(&self, io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
         let running = self.running();
         let running = running.as_ref().expect("the server is stopped");
-        let registered = self
-            .inner
-            .register("0.0.0.0:0".to_owned(), "0.0.0.0:0".to_owned(), false);
+        let registered = self.inner.register(Origin::in_memory());
         let connection = Connection::new(io, self.inner.clone(), registered);
         running.tasks.spawn_on(connection, &running.handle);
     }
@@ -326,14 +324,13 @@ impl Inner {
     }
 
     /// Enters a new connection into the engine.
-    pub(crate) fn register(&self, addr: String, local_addr: String, is_unix: bool) -> Registered {
+    pub(crate) fn register(&self, origin: Origin) -> Registered {
         let mut engine = self.lock.lock();
         let now = self.clock.now_ms();
         let id = engine.shared.clients.next_id();
         let peer = Arc::new(Peer::new(id));
-        let span = debug_span!("conn", id, peer = addr);
-        let mut session = Session::new(peer.clone(), addr, local_addr, now);
-        session.is_unix = is_unix;
+        let span = debug_span!("conn", id, peer = origin.addr);
+        let mut session = Session::new(peer.clone(), origin, now);
         let authenticated = !engine.shared.config.requires_auth();
         session.authenticated = authenticated;
         engine.shared.stats.connections += 1;

@@ -211,8 +211,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         engine.set_now(server.clock.now_us());
         let progress = match engine.shared.clients.take(self.peer.id) {
             Some(mut session) => {
+                session.query_bytes = batch.buf.len();
+                session.query_room = batch.buf.capacity() - batch.buf.len();
                 let progress = self.execute_turn(&mut engine, &mut session, &mut batch);
-                session.query_bytes = self.partial.len() + batch.buf.len() - batch.decoded;
+                // The rest of the buffer goes back to the thread.
+                session.query_bytes = batch.buf.len() - batch.decoded;
+                session.query_room = 0;
                 session.output_bytes = self.out.len() - self.sent;
                 self.follow(&session);
                 engine.shared.clients.put_back(session);

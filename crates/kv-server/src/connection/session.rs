@@ -8,6 +8,7 @@ use resp_codec::{Arg, Version};
 
 use crate::command::{Args, RowId};
 use crate::connection::peer::Peer;
+use crate::engine::Databases;
 use crate::pubsub::Kind;
 
 /// The state of one connection, kept by the engine so that CLIENT LIST and CLIENT KILL see it.
@@ -15,10 +16,7 @@ use crate::pubsub::Kind;
 pub(crate) struct Session {
     pub(crate) id: u64,
     pub(crate) peer: Arc<Peer>,
-    /// The peer's address, and the server's own.
-    pub(crate) addr: String,
-    pub(crate) local_addr: String,
-    pub(crate) is_unix: bool,
+    pub(crate) origin: Origin,
     pub(crate) version: Version,
     pub(crate) authenticated: bool,
     pub(crate) db: usize,
@@ -48,7 +46,32 @@ pub(crate) struct Session {
     pub(crate) commands: u64,
     /// Bytes of the query buffer and of unsent output, as of the last request.
     pub(crate) query_bytes: usize,
+    /// Room left in the query buffer.
+    pub(crate) query_room: usize,
     pub(crate) output_bytes: usize,
+}
+
+/// Where a connection comes from.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    /// The peer's address, and the server's own; for a Unix socket its path and `:0`.
+    pub(crate) addr: String,
+    pub(crate) local_addr: String,
+    pub(crate) is_unix: bool,
+    /// The file descriptor; -1 if there is none.
+    pub(crate) fd: i32,
+}
+
+impl Origin {
+    /// A connection without a socket.
+    pub(crate) fn in_memory() -> Self {
+        Self {
+            addr: "0.0.0.0:0".to_owned(),
+            local_addr: "0.0.0.0:0".to_owned(),
+            is_unix: false,
+            fd: -1,
+        }
+    }
 }
 
 /// A transaction that is being queued.
@@ -124,13 +147,11 @@ pub(crate) enum ReplyMode {
 }
 
 impl Session {
-    pub(crate) fn new(peer: Arc<Peer>, addr: String, local_addr: String, now_ms: i64) -> Self {
+    pub(crate) fn new(peer: Arc<Peer>, origin: Origin, now_ms: i64) -> Self {
         Self {
             id: peer.id,
             peer,
-            addr,
-            local_addr,
-            is_unix: false,
+            origin,
             version: Version::Resp2,
             authenticated: false,
             db: 0,
@@ -153,8 +174,41 @@ impl Session {
             bytes_out: 0,
             commands: 0,
             query_bytes: 0,
+            query_room: 0,
             output_bytes: 0,
         }
+    }
+
+    /// Ends all WATCHes.
+    pub(crate) fn unwatch(&mut self, dbs: &mut impl Databases) {
+        for watched in self.watched.drain(..) {
+            dbs.at(watched.db).unwatch(&watched.key, self.id);
+        }
+        self.peer.clear_touched();
+    }
+
+    /// Bytes that the session takes, its connection's buffers included, messages that wait for it left out.
+    pub(crate) fn memory(&self) -> usize {
+        let names = self.name.capacity() + self.lib_name.capacity() + self.lib_version.capacity();
+        let watched: usize = self.watched.iter().map(|watched| watched.key.len()).sum();
+        size_of::<Self>()
+            + names
+            + watched
+            + self.multi.as_ref().map_or(0, |multi| multi.bytes)
+            + self.query_bytes
+            + self.query_room
+    }
+
+    /// RESET: forgets what the connection said about itself, except for its library. What it registered elsewhere is gone already.
+    pub(crate) fn reset(&mut self, authenticated: bool) {
+        self.version = Version::Resp2;
+        self.authenticated = authenticated;
+        self.db = 0;
+        self.name.clear();
+        self.multi = None;
+        self.reply_mode = ReplyMode::On;
+        self.no_evict = false;
+        self.no_touch = false;
     }
 
     /// Whether a RESP2 connection is limited to the subscribe commands.

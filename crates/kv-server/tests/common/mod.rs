@@ -1,0 +1,159 @@
+//! A client of raw bytes, over a connection in memory or a socket.
+
+#![allow(dead_code, reason = "each test file uses some of it")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::time::Duration;
+
+use bytes::BytesMut;
+use kv_server::{Builder, Server};
+use resp_codec::{FrameDecoder, Limits};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// Longer than any reply takes; a test that waits for so long has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+/// A server with the default settings.
+pub(crate) async fn server() -> Server {
+    start(Server::builder()).await
+}
+
+pub(crate) async fn start(builder: Builder) -> Server {
+    builder.start().await.unwrap()
+}
+
+/// Sends requests and checks replies, byte by byte.
+pub(crate) struct Client {
+    pub(crate) io: Box<dyn Io>,
+    /// Received and not asked for yet.
+    buf: BytesMut,
+}
+
+impl Client {
+    pub(crate) fn over(io: impl Io + 'static) -> Self {
+        Self {
+            io: Box::new(io),
+            buf: BytesMut::new(),
+        }
+    }
+
+    /// A connection in memory.
+    pub(crate) fn new(server: &Server) -> Self {
+        Self::over(server.connect())
+    }
+
+    /// A connection over TCP.
+    pub(crate) async fn tcp(server: &Server) -> Self {
+        Self::over(TcpStream::connect(server.addr()).await.unwrap())
+    }
+
+    /// Sends bytes as they are.
+    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.io.write_all(bytes.as_ref()).await.unwrap();
+        self.io.flush().await.unwrap();
+    }
+
+    /// Sends an array of bulk strings.
+    pub(crate) async fn request<A: AsRef<[u8]>>(&mut self, args: impl AsRef<[A]>) {
+        self.send(request(args)).await;
+    }
+
+    /// Sends an inline command, and returns its reply as it came over the wire.
+    pub(crate) async fn call(&mut self, line: &str) -> String {
+        self.send(format!("{line}\r\n")).await;
+        self.reply().await
+    }
+
+    /// The next frame, as it came over the wire.
+    pub(crate) async fn reply(&mut self) -> String {
+        let mut decoder = FrameDecoder::new(Limits::client());
+        loop {
+            let whole = decoder
+                .decode(&self.buf)
+                .unwrap()
+                .map(|frame| frame.frame_len());
+            if let Some(len) = whole {
+                let frame = self.buf.split_to(len);
+                return String::from_utf8_lossy(&frame).into_owned();
+            }
+            assert!(
+                self.read().await > 0,
+                "closed before a reply: {:?}",
+                self.buf
+            );
+        }
+    }
+
+    /// Waits until exactly these bytes have come.
+    pub(crate) async fn expect(&mut self, expected: impl AsRef<[u8]>) {
+        let expected = expected.as_ref();
+        while self.buf.len() < expected.len() && expected.starts_with(&self.buf) {
+            if self.read().await == 0 {
+                break;
+            }
+        }
+        let got = &self.buf[..self.buf.len().min(expected.len())];
+        assert_eq!(
+            String::from_utf8_lossy(got),
+            String::from_utf8_lossy(expected)
+        );
+        let _ = self.buf.split_to(expected.len());
+    }
+
+    /// Sends an inline command and checks its reply.
+    #[track_caller]
+    pub(crate) fn check(&mut self, line: &str, expected: &str) -> impl Future<Output = ()> {
+        let caller = std::panic::Location::caller();
+        async move {
+            let got = self.call(line).await;
+            assert_eq!(got, expected, "reply to {line:?}, asked at {caller}");
+        }
+    }
+
+    /// Waits for the end of the stream; nothing may come before it.
+    pub(crate) async fn expect_closed(&mut self) {
+        while self.read().await > 0 {}
+        assert_eq!(String::from_utf8_lossy(&self.buf), "");
+    }
+
+    /// What is left until the end of the stream.
+    pub(crate) async fn rest(&mut self) -> String {
+        while self.read().await > 0 {}
+        String::from_utf8_lossy(&self.buf.split()).into_owned()
+    }
+
+    /// How many bytes came; 0 at the end of the stream.
+    async fn read(&mut self) -> usize {
+        let read = tokio::time::timeout(PATIENCE, self.io.read_buf(&mut self.buf));
+        match read.await {
+            Ok(Ok(len)) => len,
+            // What a socket says when the server closed it with unread bytes.
+            Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionReset => 0,
+            Ok(Err(error)) => panic!("{error}"),
+            Err(_) => panic!("nothing came after {:?}", self.buf),
+        }
+    }
+}
+
+/// An array of bulk strings.
+pub(crate) fn request<A: AsRef<[u8]>>(args: impl AsRef<[A]>) -> Vec<u8> {
+    let args = args.as_ref();
+    let mut bytes = format!("*{}\r\n", args.len()).into_bytes();
+    for arg in args {
+        let arg = arg.as_ref();
+        bytes.extend_from_slice(format!("${}\r\n", arg.len()).as_bytes());
+        bytes.extend_from_slice(arg);
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes
+}
+
+/// A bulk string.
+pub(crate) fn bulk(text: &str) -> String {
+    format!("${}\r\n{text}\r\n", text.len())
+}
