@@ -4,7 +4,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::OnceLock;
 
 /// The secret key of the hash. Clients choose keys and see the table's order through SCAN, so the hash has to
-/// withstand somebody who does both; SipHash is made for that.
+/// withstand somebody who does both; SipHash is made for that. Foldhash, which is not, would save 3 to 7 ns for keys of
+/// 8 to 32 bytes, of some 400 ns that a lookup takes in a table of a million.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seed {
     k0: u64,

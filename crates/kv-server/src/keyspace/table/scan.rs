@@ -1,5 +1,6 @@
 //! Walks over parts of the table: SCAN, random entries, samples for eviction.
 
+use super::shape::precedes;
 use super::{CHUNK, Entry, Position, Table};
 
 /// Buckets with more entries than this give each of them less than its share of a random choice. When the table is at
@@ -13,15 +14,21 @@ const TRIES: usize = 120;
 impl<E: Entry> Table<E> {
     /// Hands over the entries of one bucket and returns the cursor of the next; 0 begins and 0 ends.
     ///
-    /// An entry that is in the table from the first call of a round to the last is handed over at least once, and more
-    /// than once only if the table grew or shrank meanwhile. Any number is a valid cursor.
+    /// An entry that is in the table from the first call of a round to the last is handed over exactly once, whatever
+    /// comes and goes and however the table grows and shrinks meanwhile; others once or not at all. (Redis may repeat
+    /// entries.) Any number is a valid cursor.
     pub(crate) fn scan(&self, cursor: u64, mut f: impl FnMut(&E)) -> u64 {
         if self.is_empty() {
             return 0;
         }
         let bucket = self.bucket(self.shape.locate(cursor).0);
+        // A bucket that reaches back beyond the cursor has entries that were handed over already.
+        let whole = self.shape.begins_bucket(cursor);
         for slot in bucket.slots() {
-            f(bucket.get(slot));
+            let entry = bucket.get(slot);
+            if whole || !precedes(self.hash(entry.key()), cursor) {
+                f(entry);
+            }
         }
         self.shape.next(cursor)
     }

@@ -186,10 +186,9 @@ impl Shape {
     /// order, and not a number of a bucket, it stays right whatever happens to the table.
     pub(super) fn next(&self, cursor: u64) -> u64 {
         let group = cursor & self.mask as u64;
-        let buckets = self.sides[usize::from(low(group) < self.split)].buckets as u64;
-        let fraction = (cursor >> self.level & 0xff).reverse_bits() >> 56;
+        let (buckets, fraction) = self.within_group(cursor);
         let interval = fraction * buckets / 256;
-        // The first fraction that lies in the next interval, or 256, which carries into the group.
+        // The first fraction of the next interval, or 256, which carries into the group.
         let next = ((interval + 1) * 256).div_ceil(buckets);
         let group = if self.level == 0 {
             0
@@ -200,6 +199,27 @@ impl Shape {
         // The carry out of the last group is shifted out, which leaves 0.
         (point << (56 - self.level)).reverse_bits()
     }
+
+    /// Whether `cursor` is the first of a bucket's interval, rather than somewhere in it because the table has changed.
+    pub(super) fn begins_bucket(&self, cursor: u64) -> bool {
+        let (buckets, fraction) = self.within_group(cursor);
+        let interval = fraction * buckets / 256;
+        cursor >> self.level <= 0xff && fraction == (interval * 256).div_ceil(buckets)
+    }
+
+    /// The number of buckets in the group of a hash, and how far into the group's interval it is, in 256ths.
+    fn within_group(&self, hash: u64) -> (u64, u64) {
+        let side = &self.sides[usize::from(low(hash) & self.mask < self.split)];
+        (
+            side.buckets as u64,
+            (hash >> self.level & 0xff).reverse_bits() >> 56,
+        )
+    }
+}
+
+/// Whether `a` comes before `b` in the order of reversed bits.
+pub(super) fn precedes(a: u64, b: u64) -> bool {
+    a.reverse_bits() < b.reverse_bits()
 }
 
 #[inline]
@@ -272,6 +292,11 @@ mod tests {
             let mut cursor = 0;
             loop {
                 let (address, _) = shape.locate(cursor);
+                assert!(shape.begins_bucket(cursor), "{cursor} of {buckets}");
+                assert!(
+                    !shape.begins_bucket(cursor | 1 << 63),
+                    "{cursor} of {buckets}"
+                );
                 assert!(
                     !std::mem::replace(&mut seen[address], true),
                     "bucket {address} of {buckets} twice"

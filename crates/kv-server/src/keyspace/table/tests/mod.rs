@@ -190,6 +190,17 @@ fn a_length_that_goes_up_and_down_does_not_move_buckets() {
     assert!(table.buckets() <= buckets + 2);
 }
 
+/// What bounds the time of the longest insertion. The capacity remembers the most that was ever on the move.
+#[test]
+fn no_step_of_growth_or_shrinkage_moves_many_entries() {
+    let mut table = table_of(0..300_000);
+    for n in 0..300_000_u32 {
+        table.remove(&n.to_le_bytes());
+    }
+    let most = table.moving.capacity();
+    assert!((8..=128).contains(&most), "{most} entries at once");
+}
+
 /// Tags are made from other bits of the hash from 256 and from 65536 groups on, and back.
 #[test]
 fn tags_are_renewed_where_the_level_asks_for_it() {

@@ -115,7 +115,7 @@ proptest! {
     }
 
     #[test]
-    fn a_scan_returns_whatever_stays_from_start_to_end(
+    fn a_scan_returns_whatever_stays_from_start_to_end_exactly_once(
         seed in any::<u64>(),
         staying in 1..2_000_u32,
         // How many entries come (or, below 0, go) after each step of the scan.
@@ -134,7 +134,7 @@ proptest! {
         let mut seen = HashSet::new();
         let (mut cursor, mut steps) = (0, 0);
         loop {
-            cursor = table.scan(cursor, |item| { seen.insert(item.number()); });
+            cursor = table.scan(cursor, |item| { assert!(seen.insert(item.number()), "{item:?} twice"); });
             if cursor == 0 {
                 break;
             }
