@@ -42,40 +42,85 @@ struct Sample {
 
 fn main() -> Result<()> {
     let options = Options::parse()?;
-    let ours = env::current_exe()?.with_file_name("examples").join("kv-server");
+    let ours = env::current_exe()?
+        .with_file_name("examples")
+        .join("kv-server");
     if !ours.exists() {
-        return Err(format!("{} is missing: cargo build --release --example kv-server", ours.display()).into());
+        return Err(format!(
+            "{} is missing: cargo build --release --example kv-server",
+            ours.display()
+        )
+        .into());
     }
     let dir = env::temp_dir().join(format!("kv-compare-{}", std::process::id()));
     fs::create_dir_all(&dir)?;
     let servers = [
         Server::start("kv-server", ours, 21_101, &[])?,
-        Server::start("redis-server", PathBuf::from(&options.redis), 21_102, &[
-            "--save", "", "--appendonly", "no", "--dir", dir.to_str().ok_or("temporary directory")?,
-        ])?,
+        Server::start(
+            "redis-server",
+            PathBuf::from(&options.redis),
+            21_102,
+            &[
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+                "--dir",
+                dir.to_str().ok_or("temporary directory")?,
+            ],
+        )?,
     ];
-    println!("{:<16} {:>9} {:>9} {:>6}  {:>8} {:>8} {:>6}  {:>9} {:>9} {:>6}", "50 clients", "ours rps", "redis", "ratio", "ours p99", "redis", "ratio", "ours µs", "redis", "CPU");
+    println!(
+        "{:<16} {:>9} {:>9} {:>6}  {:>8} {:>8} {:>6}  {:>9} {:>9} {:>6}",
+        "50 clients",
+        "ours rps",
+        "redis",
+        "ratio",
+        "ours p99",
+        "redis",
+        "ratio",
+        "ours µs",
+        "redis",
+        "CPU"
+    );
     for pipeline in &options.pipelines {
         for test in options.tests.split(',') {
             let mut samples = [Vec::new(), Vec::new()];
             for _ in 0..options.rounds {
                 for (server, samples) in servers.iter().zip(&mut samples) {
-                    samples.push(server.round(test, *pipeline, options.requests * u64::from((*pipeline).min(16)))?);
+                    samples.push(server.round(
+                        test,
+                        *pipeline,
+                        options.requests * u64::from((*pipeline).min(16)),
+                    )?);
                 }
             }
             let [ours, redis] = samples.map(|samples| median(&samples));
             println!(
                 "{:<16} {:>9.0} {:>9.0} {:>6.2}  {:>8.3} {:>8.3} {:>6.2}  {:>9.3} {:>9.3} {:>6.2}",
                 format!("{test} P={pipeline}"),
-                ours.requests_a_second, redis.requests_a_second, ours.requests_a_second / redis.requests_a_second,
-                ours.p99_ms, redis.p99_ms, ours.p99_ms / redis.p99_ms,
-                ours.cpu_us, redis.cpu_us, ours.cpu_us / redis.cpu_us,
+                ours.requests_a_second,
+                redis.requests_a_second,
+                ours.requests_a_second / redis.requests_a_second,
+                ours.p99_ms,
+                redis.p99_ms,
+                ours.p99_ms / redis.p99_ms,
+                ours.cpu_us,
+                redis.cpu_us,
+                ours.cpu_us / redis.cpu_us,
             );
         }
     }
     if options.keys > 0 {
-        let [ours, redis] = [servers[0].bytes_per_key(options.keys)?, servers[1].bytes_per_key(options.keys)?];
-        println!("bytes per key, {} keys of 14 bytes, values of 64: ours {ours:.1}, redis {redis:.1}, ratio {:.2}", options.keys, ours / redis);
+        let [ours, redis] = [
+            servers[0].bytes_per_key(options.keys)?,
+            servers[1].bytes_per_key(options.keys)?,
+        ];
+        println!(
+            "bytes per key, {} keys of 14 bytes, values of 64: ours {ours:.1}, redis {redis:.1}, ratio {:.2}",
+            options.keys,
+            ours / redis
+        );
     }
     drop(servers);
     fs::remove_dir_all(dir)?;
@@ -84,7 +129,14 @@ fn main() -> Result<()> {
 
 impl Options {
     fn parse() -> Result<Self> {
-        let mut options = Self { rounds: 5, requests: 200_000, tests: "set,get".into(), pipelines: vec![1, 16, 100], keys: 1_000_000, redis: "redis-server".into() };
+        let mut options = Self {
+            rounds: 5,
+            requests: 200_000,
+            tests: "set,get".into(),
+            pipelines: vec![1, 16, 100],
+            keys: 1_000_000,
+            redis: "redis-server".into(),
+        };
         let mut args = env::args().skip(1);
         while let Some(flag) = args.next() {
             let value = args.next().ok_or("a flag has no value")?;
@@ -92,7 +144,12 @@ impl Options {
                 "--rounds" => options.rounds = value.parse()?,
                 "--requests" => options.requests = value.parse()?,
                 "--tests" => options.tests = value,
-                "--pipelines" => options.pipelines = value.split(',').map(str::parse).collect::<std::result::Result<_, _>>()?,
+                "--pipelines" => {
+                    options.pipelines = value
+                        .split(',')
+                        .map(str::parse)
+                        .collect::<std::result::Result<_, _>>()?
+                }
                 "--keys" => options.keys = value.parse()?,
                 "--redis" => options.redis = value,
                 _ => return Err(format!("unknown flag {flag}").into()),
@@ -110,6 +167,7 @@ impl Server {
             .args(["--port", &port.to_string()])
             .args(args)
             .stdout(Stdio::null())
+            .stderr(Stdio::null())
             .spawn()?;
         let server = Self { name, child, port };
         let deadline = Instant::now() + Duration::from_secs(10);
@@ -126,15 +184,46 @@ impl Server {
     fn round(&self, test: &str, pipeline: u32, requests: u64) -> Result<Sample> {
         let before = self.cpu()?;
         let output = Command::new("taskset")
-            .args(["-c", "1", "redis-benchmark", "--csv", "-p", &self.port.to_string(), "-t", test, "-P", &pipeline.to_string()])
-            .args(["-c", "50", "-r", "1000000", "-d", "64", "-n", &requests.to_string()])
+            .args([
+                "-c",
+                "1",
+                "redis-benchmark",
+                "--csv",
+                "-p",
+                &self.port.to_string(),
+                "-t",
+                test,
+                "-P",
+                &pipeline.to_string(),
+            ])
+            .args([
+                "-c",
+                "50",
+                "-r",
+                "1000000",
+                "-d",
+                "64",
+                "-n",
+                &requests.to_string(),
+            ])
             .output()?;
         let cpu = self.cpu()? - before;
         let text = String::from_utf8(output.stdout)?;
-        let row = text.lines().find(|line| line.to_lowercase().starts_with(&format!("\"{test}\""))).ok_or_else(|| format!("{}: {text}", self.name))?;
-        let fields: Vec<f64> = row.split(',').skip(1).map(|field| field.trim_matches('"').parse()).collect::<std::result::Result<_, _>>()?;
+        let row = text
+            .lines()
+            .find(|line| line.to_lowercase().starts_with(&format!("\"{test}\"")))
+            .ok_or_else(|| format!("{}: {text}", self.name))?;
+        let fields: Vec<f64> = row
+            .split(',')
+            .skip(1)
+            .map(|field| field.trim_matches('"').parse())
+            .collect::<std::result::Result<_, _>>()?;
         #[allow(clippy::cast_precision_loss)]
-        Ok(Sample { requests_a_second: fields[0], p99_ms: fields[5], cpu_us: cpu.as_secs_f64() * 1e6 / requests as f64 })
+        Ok(Sample {
+            requests_a_second: fields[0],
+            p99_ms: fields[5],
+            cpu_us: cpu.as_secs_f64() * 1e6 / requests as f64,
+        })
     }
 
     /// CPU time of all threads so far.
@@ -142,22 +231,38 @@ impl Server {
         let mut total = 0;
         for thread in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
             let schedstat = fs::read_to_string(thread?.path().join("schedstat"))?;
-            total += schedstat.split(' ').next().ok_or("schedstat")?.parse::<u64>()?;
+            total += schedstat
+                .split(' ')
+                .next()
+                .ok_or("schedstat")?
+                .parse::<u64>()?;
         }
         Ok(Duration::from_nanos(total))
     }
 
     /// Growth of the resident set while `keys` keys are set, by `redis-cli --pipe`.
     fn bytes_per_key(&self, keys: u64) -> Result<f64> {
-        let cli = |args: &[&str]| Command::new("redis-cli").args(["-p", &self.port.to_string()]).args(args).output();
+        let cli = |args: &[&str]| {
+            Command::new("redis-cli")
+                .args(["-p", &self.port.to_string()])
+                .args(args)
+                .output()
+        };
         cli(&["FLUSHALL"])?;
         let before = self.resident()?;
-        let mut pipe = Command::new("redis-cli").args(["-p", &self.port.to_string(), "--pipe"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
+        let mut pipe = Command::new("redis-cli")
+            .args(["-p", &self.port.to_string(), "--pipe"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()?;
         {
             let mut input = std::io::BufWriter::new(pipe.stdin.take().ok_or("stdin")?);
             for key in 0..keys {
                 use std::io::Write;
-                write!(input, "*3\r\n$3\r\nSET\r\n$14\r\nkey:{key:010}\r\n$64\r\n{key:064}\r\n")?;
+                write!(
+                    input,
+                    "*3\r\n$3\r\nSET\r\n$14\r\nkey:{key:010}\r\n$64\r\n{key:064}\r\n"
+                )?;
             }
         }
         pipe.wait()?;
@@ -168,8 +273,16 @@ impl Server {
 
     fn resident(&self) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).ok_or("VmRSS")?;
-        Ok(line.split_whitespace().nth(1).ok_or("VmRSS")?.parse::<u64>()? * 1024)
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS:"))
+            .ok_or("VmRSS")?;
+        Ok(line
+            .split_whitespace()
+            .nth(1)
+            .ok_or("VmRSS")?
+            .parse::<u64>()?
+            * 1024)
     }
 }
 
@@ -187,5 +300,9 @@ fn median(samples: &[Sample]) -> Sample {
         values.sort_by(f64::total_cmp);
         values[values.len() / 2]
     };
-    Sample { requests_a_second: middle(|s| s.requests_a_second), p99_ms: middle(|s| s.p99_ms), cpu_us: middle(|s| s.cpu_us) }
+    Sample {
+        requests_a_second: middle(|s| s.requests_a_second),
+        p99_ms: middle(|s| s.p99_ms),
+        cpu_us: middle(|s| s.cpu_us),
+    }
 }

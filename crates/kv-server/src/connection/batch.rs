@@ -64,6 +64,27 @@ impl Batch {
         Some((&self.buf, &self.args[start as usize..end as usize]))
     }
 
+    /// The first arguments of the requests to come, which are nearly always keys.
+    pub(super) fn upcoming_keys(&self) -> impl Iterator<Item = &[u8]> {
+        let start = if self.next == 0 {
+            0
+        } else {
+            self.requests[self.next - 1].args_end
+        };
+        let starts = std::iter::once(start)
+            .chain(self.requests[self.next..].iter().map(|span| span.args_end));
+        let spans = starts.zip(&self.requests[self.next..]);
+        spans.filter_map(|(start, span)| {
+            let args = &self.args[start as usize..span.args_end as usize];
+            args.get(1).map(|arg| arg.of(&self.buf))
+        })
+    }
+
+    /// How many requests are left.
+    pub(super) fn remaining(&self) -> usize {
+        self.requests.len() - self.next
+    }
+
     /// Goes on to the next request.
     pub(super) fn advance(&mut self) {
         self.next += 1;

@@ -25,6 +25,7 @@ use crate::connection::peer::{Close, Peer};
 use crate::connection::session::Session;
 use crate::dispatch::Flow;
 use crate::engine::Engine;
+use crate::keyspace::table::WARM_MAX;
 use crate::server::Inner;
 
 /// Requests that are executed before the lock is offered to others.
@@ -290,7 +291,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
             return Progress::Waiting;
         }
         session.active_ms = engine.now_ms();
-        for _ in 0..TURN {
+        for turn in 0..TURN {
+            if turn % WARM_MAX == 0 && batch.remaining() > 1 {
+                engine.dbs[session.db].warm(batch.upcoming_keys());
+            }
             let Some((buf, args)) = batch.peek() else {
                 break;
             };

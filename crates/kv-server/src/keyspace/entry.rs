@@ -316,6 +316,14 @@ impl table::Entry for Entry {
         matches!(self, Self::Packed(packed) if packed.is_empty())
     }
 
+    #[inline]
+    fn touch(&self) -> usize {
+        match self {
+            Self::Packed(packed) => packed.first().copied().map_or(0, usize::from),
+            Self::Object(object) => object.key.len(),
+        }
+    }
+
     fn expire_at(&self) -> Option<i64> {
         Some(self.expire_at()).filter(|&at| at != NEVER)
     }

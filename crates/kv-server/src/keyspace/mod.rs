@@ -80,6 +80,12 @@ impl Db {
         }
     }
 
+    /// Prepares lookups of these keys; see [`Table::warm`].
+    #[inline]
+    pub(crate) fn warm<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) {
+        self.table.warm(keys);
+    }
+
     /// Sets the time of the commands that follow.
     #[inline]
     pub(crate) fn begin(&mut self, now: i64) {

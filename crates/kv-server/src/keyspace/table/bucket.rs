@@ -117,6 +117,22 @@ impl<E: Entry> Bucket<E> {
         hits
     }
 
+    pub(super) fn has_used_slots(&self) -> bool {
+        self.used != 0
+    }
+
+    /// Touches the entry that a lookup of this tag compares first.
+    #[inline]
+    pub(super) fn touch(&self, tag: u16) -> usize {
+        let hits = self.hits(tag);
+        if hits == 0 {
+            return 0;
+        }
+        // One lane has no slot.
+        let first = slot_of(hits.trailing_zeros());
+        self.slots.get(first).map_or(0, Entry::touch)
+    }
+
     /// The slots in use, in order.
     pub(super) fn slots(&self) -> impl Iterator<Item = usize> + use<E> {
         let (mut bits, mut beyond) = (

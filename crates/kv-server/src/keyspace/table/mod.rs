@@ -18,6 +18,7 @@ mod scan;
 mod shape;
 #[cfg(test)]
 mod tests;
+mod warm;
 
 use std::mem;
 
@@ -26,6 +27,7 @@ pub(crate) use self::expiry::{ExpiryCursor, Sweep};
 pub(crate) use self::hash::Seed;
 pub(crate) use self::heap::Heap;
 use self::shape::{Shape, Step};
+pub(crate) use self::warm::WARM_MAX;
 
 /// What a table can hold. The default value stands for "nothing here" and must not allocate.
 pub(crate) trait Entry: Default {
@@ -34,6 +36,11 @@ pub(crate) trait Entry: Default {
 
     /// Whether this is the default value.
     fn is_vacant(&self) -> bool;
+
+    /// Reads the first byte of whatever the entry points to.
+    fn touch(&self) -> usize {
+        0
+    }
 
     /// When the entry expires, in milliseconds since the Unix epoch.
     fn expire_at(&self) -> Option<i64> {

@@ -360,3 +360,13 @@ fn a_cleared_table_is_freed_in_slices() {
     }
     assert!(table.insert(Item::numbered(1)).is_none());
 }
+
+#[test]
+fn warming_reads_present_and_absent_keys_without_harm() {
+    let table = table_of(0..40_000);
+    let keys: Vec<_> = (0..80_000u32).map(u32::to_le_bytes).collect();
+    for chunk in keys.chunks(warm::WARM_MAX + 3) {
+        table.warm(chunk.iter().map(|key| &key[..]));
+    }
+    assert_eq!(table.len(), 40_000);
+}
