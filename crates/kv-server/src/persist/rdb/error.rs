@@ -51,7 +51,13 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} at byte {}", self.kind, self.offset)?;
         if let Some(key) = &self.key {
-            write!(f, ", in the value of key \"{}\"", key.escape_ascii())?;
+            let shown = &key[..key.len().min(MAX_SHOWN)];
+            let more = if shown.len() < key.len() { "..." } else { "" };
+            write!(
+                f,
+                ", in the value of key \"{}{more}\"",
+                shown.escape_ascii()
+            )?;
         }
         Ok(())
     }
@@ -116,4 +122,21 @@ pub(crate) enum ErrorKind {
     /// Only in DUMP payloads.
     #[error("bytes after the value")]
     TrailingBytes,
+}
+
+/// How much of a key is shown, in bytes.
+const MAX_SHOWN: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_key_is_shown_in_part() {
+        let error = Error::new(ErrorKind::UnexpectedEnd, 7).in_key(&[b'k'; 129]);
+        let shown = "k".repeat(128);
+        let expected = format!("the data ends early at byte 7, in the value of key \"{shown}...\"");
+        assert_eq!(error.to_string(), expected);
+        assert_eq!(error.key().map(<[u8]>::len), Some(129));
+    }
 }

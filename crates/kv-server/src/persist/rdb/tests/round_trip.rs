@@ -1,5 +1,7 @@
 //! What we write, we read.
 
+use std::io::{self, Read};
+
 use super::*;
 
 #[test]
@@ -49,7 +51,6 @@ fn items_come_in_the_order_written() {
 
 #[test]
 fn what_follows_the_file_is_handed_on() {
-    use std::io::Read as _;
     let mut file = write_file(&[], Options::default());
     file.extend_from_slice(b"*1\r\n");
     let mut reader = Reader::new(&file[..]).expect("a header");
@@ -60,12 +61,103 @@ fn what_follows_the_file_is_handed_on() {
 }
 
 #[test]
+fn values_longer_than_every_buffer_pass_the_checksum() {
+    let bytes: Vec<u8> = (0..300_000_u32)
+        .map(|number| number.wrapping_mul(0x9e37_79b1).to_be_bytes()[0])
+        .collect();
+    let long = RdbValue::String(bytes.clone());
+    let keys = [
+        (b"long".to_vec(), None, long.clone()),
+        (
+            b"list".to_vec(),
+            None,
+            RdbValue::List(vec![b"short".to_vec(), bytes]),
+        ),
+        (b"longer".to_vec(), None, long),
+    ];
+    let file = write_file(
+        &keys,
+        Options {
+            compress: false,
+            ..Options::default()
+        },
+    );
+    assert_eq!(read_keys(&file).expect("our own file"), keys);
+    let mut damaged = file;
+    damaged[200_000] ^= 1;
+    let error = read_keys(&damaged).expect_err("damaged");
+    assert!(
+        matches!(error.kind(), ErrorKind::Checksum { .. }),
+        "{error}"
+    );
+}
+
+/// Yields a few bytes at a time, interrupted now and then, and fails behind the last.
+struct Trickle<'a> {
+    bytes: &'a [u8],
+    calls: usize,
+}
+
+impl Read for Trickle<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.calls += 1;
+        if self.calls % 5 == 0 {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        if self.bytes.is_empty() {
+            return Err(io::Error::other("the disk is gone"));
+        }
+        let len = (self.calls % 3 + 1).min(self.bytes.len()).min(out.len());
+        self.bytes.read(&mut out[..len])
+    }
+}
+
+#[test]
+fn a_file_that_arrives_in_small_pieces_is_read_alike() {
+    let keys = interop::sample();
+    let file = write_file(&keys, Options::default());
+    let mut reader = Reader::new(Trickle {
+        bytes: &file,
+        calls: 0,
+    })
+    .expect("a header");
+    let mut items = Vec::new();
+    while let Some(item) = reader.next().expect("our own file") {
+        items.push(item);
+    }
+    assert_eq!(items, read_items(&file).expect("our own file"));
+    assert_eq!(reader.offset(), file.len() as u64);
+}
+
+#[test]
+fn an_error_of_the_reader_is_handed_on_as_the_source() {
+    let file = write_file(&[], Options::default());
+    let cut = Trickle {
+        bytes: &file[..file.len() - 1],
+        calls: 0,
+    };
+    let mut reader = Reader::new(cut).expect("a header");
+    let error = loop {
+        match reader.next() {
+            Ok(item) => assert!(item.is_some(), "the last byte is missing"),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(
+        error.to_string(),
+        format!("reading failed at byte {}", file.len() - 1)
+    );
+    let source = std::error::Error::source(&error).expect("the error of the reader");
+    assert_eq!(source.to_string(), "the disk is gone");
+}
+
+#[test]
 fn a_collection_of_another_length_than_announced_is_not_written() {
     let mut writer = Writer::new(Vec::new(), Options::default()).expect("a Vec takes everything");
     let error = writer
         .set(b"k", None, 2, ["a"])
         .expect_err("one element is missing");
-    assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+    assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
     assert_eq!(error.to_string(), "collection of 2 elements yielded 1");
     let error = Dump::new(true)
         .zset(1, [("a", f64::NAN)])
