@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::command::{Command, Table};
-use crate::config::Config;
+use crate::config::{Config, params};
 use crate::effect::{Effect, Effects, Observer};
 use crate::engine::{Clients, Engine, Shared};
 use crate::error::Error;
@@ -22,10 +22,6 @@ use crate::stats::Stats;
 #[must_use]
 pub struct Builder {
     config: Config,
-    hosts: Vec<String>,
-    port: Option<u16>,
-    unix_path: Option<PathBuf>,
-    unix_mode: Option<u32>,
     threads: usize,
     clock: Option<Clock>,
     commands: Vec<Command>,
@@ -49,10 +45,6 @@ impl Default for Builder {
     fn default() -> Self {
         Self {
             config: Config::default(),
-            hosts: vec!["127.0.0.1".to_owned()],
-            port: Some(0),
-            unix_path: None,
-            unix_mode: None,
             threads: 0,
             clock: None,
             commands: Vec::new(),
@@ -67,31 +59,31 @@ impl Default for Builder {
 impl Builder {
     /// The TCP port. Default: 0, one that the system chooses.
     pub fn port(mut self, port: u16) -> Self {
-        self.port = Some(port);
+        self.config.port = Some(port);
         self
     }
 
     /// The host names or addresses to listen on, with the same port. Default: `127.0.0.1`.
     pub fn bind<H: Into<String>>(mut self, hosts: impl IntoIterator<Item = H>) -> Self {
-        self.hosts = hosts.into_iter().map(Into::into).collect();
+        self.config.bind = hosts.into_iter().map(Into::into).collect();
         self
     }
 
     /// No TCP at all: a Unix socket, or in-memory connections only.
     pub fn no_tcp(mut self) -> Self {
-        self.port = None;
+        self.config.port = None;
         self
     }
 
     /// Also listens on a Unix socket at this path; a socket left behind there is replaced.
     pub fn unix_socket(mut self, path: impl Into<PathBuf>) -> Self {
-        self.unix_path = Some(path.into());
+        self.config.unix_socket = Some(path.into());
         self
     }
 
     /// Permissions of the Unix socket, as `0o700`. Default: what the process's umask leaves.
     pub fn unix_socket_mode(mut self, mode: u32) -> Self {
-        self.unix_mode = Some(mode);
+        self.config.unix_socket_mode = Some(mode);
         self
     }
 
@@ -163,8 +155,23 @@ impl Builder {
         self
     }
 
-    pub(crate) fn config_mut(&mut self) -> &mut Config {
-        &mut self.config
+    /// Sets a parameter by its name in redis.conf, with the arguments that a line of that file has.
+    ///
+    /// What CONFIG GET shows can be set. `port 0` means no TCP here, as in redis.conf.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] if there is no such parameter (or not yet), or if it does not take this value.
+    pub fn directive(mut self, name: &str, args: &[impl AsRef<[u8]>]) -> Result<Self, Error> {
+        let param = params::find(name.as_bytes())
+            .ok_or_else(|| Error::Config(format!("unknown parameter '{name}'")))?;
+        let args: Vec<_> = args.iter().map(AsRef::as_ref).collect();
+        let failed = |reason| Error::Config(format!("{name}: {reason}"));
+        if args.is_empty() {
+            return Err(failed("wrong number of arguments".to_owned()));
+        }
+        (param.set)(&mut self.config, &args.join(&b' ')).map_err(failed)?;
+        Ok(self)
     }
 
     /// Starts the server; it accepts connections when this returns.
@@ -178,13 +185,13 @@ impl Builder {
     /// Outside of a Tokio runtime with I/O and time enabled.
     pub async fn start(self) -> Result<Server, Error> {
         let mut listeners = Vec::new();
-        if let Some(port) = self.port {
-            for host in &self.hosts {
+        if let Some(port) = self.config.port {
+            for host in &self.config.bind {
                 listeners.push(Listener::tcp(host, port).await?);
             }
         }
-        if let Some(path) = &self.unix_path {
-            listeners.push(Listener::unix(path, self.unix_mode)?);
+        if let Some(path) = &self.config.unix_socket {
+            listeners.push(Listener::unix(path, self.config.unix_socket_mode)?);
         }
         let tcp_port = listeners
             .iter()
@@ -251,7 +258,6 @@ impl std::fmt::Debug for Builder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Builder")
             .field("config", &self.config)
-            .field("hosts", &self.hosts)
             .finish_non_exhaustive()
     }
 }

@@ -54,6 +54,7 @@ mod version;
 pub use builder::{Builder, WhenFull};
 pub use clock::Clock;
 pub use command::{Args, Command, Flags, Group, KeySpec, Keys};
+pub use config::{Directive, directives};
 pub use context::Context;
 pub use effect::Effect;
 pub use error::{Error, ReplyError, Result};

@@ -13,6 +13,7 @@ mod args;
 mod connection;
 mod flags;
 mod keys;
+mod server;
 mod string;
 
 pub use args::Args;
@@ -190,6 +191,10 @@ pub(crate) const FAMILIES: &[Family] = &[
     Family {
         group: Group::Connection,
         commands: connection::COMMANDS,
+    },
+    Family {
+        group: Group::Server,
+        commands: server::COMMANDS,
     },
     Family {
         group: Group::String,

@@ -1,6 +1,7 @@
 //! What a connection has said about itself so far: database, protocol, name, transaction, subscriptions.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -71,6 +72,12 @@ impl Origin {
             is_unix: false,
             fd: -1,
         }
+    }
+
+    /// Whether the peer is on this machine.
+    pub(crate) fn is_local(&self) -> bool {
+        let ip = self.addr.parse().map(|addr: SocketAddr| addr.ip());
+        self.is_unix || ip.is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified())
     }
 }
 

@@ -1,0 +1,41 @@
+//! Server commands.
+
+mod config;
+
+use crate::command::{Args, Command, Flags, Keys, container, row};
+use crate::context::Context;
+use crate::error::Result;
+
+#[rustfmt::skip] // a table reads best in columns
+pub(super) const COMMANDS: &[Command] = &[
+    container("CONFIG", CONFIG).docs("2.0.0", "", "A container for server configuration commands.", "Depends on subcommand."),
+    row("TIME", 1, Flags::LOADING.and(Flags::STALE).and(Flags::FAST), Keys::NONE, time)
+        .docs("2.6.0", "", "Returns the server's time as seconds and microseconds.", "O(1)"),
+];
+
+const CONFIG_FLAGS: Flags = Flags::ADMIN
+    .and(Flags::NOSCRIPT)
+    .and(Flags::LOADING)
+    .and(Flags::STALE);
+
+#[rustfmt::skip] // a table reads best in columns
+const CONFIG: &[Command] = &[
+    row("GET", -3, CONFIG_FLAGS, Keys::NONE, config::get)
+        .docs("2.0.0", "parameter [parameter ...]", "Returns the values of the parameters that match.", "O(N) when N is the number of configuration parameters provided"),
+    row("HELP", 2, Flags::LOADING.and(Flags::STALE), Keys::NONE, config::help)
+        .docs("5.0.0", "", "Lists the subcommands.", "O(1)"),
+    row("RESETSTAT", 2, CONFIG_FLAGS, Keys::NONE, config::resetstat)
+        .docs("2.0.0", "", "Sets the server's statistics back to zero.", "O(1)"),
+    row("REWRITE", 2, CONFIG_FLAGS, Keys::NONE, config::rewrite)
+        .docs("2.8.0", "", "Writes the configuration to the file it came from.", "O(1)"),
+    row("SET", -4, CONFIG_FLAGS, Keys::NONE, config::set)
+        .docs("2.0.0", "parameter value [parameter value ...]", "Changes parameters while the server runs.", "O(N) when N is the number of configuration parameters provided"),
+];
+
+fn time(args: Args<'_>, cx: &mut Context<'_>) -> Result {
+    args.finish()?;
+    cx.out.array(2);
+    cx.out.bulk_integer(cx.now_us.div_euclid(1_000_000));
+    cx.out.bulk_integer(cx.now_us.rem_euclid(1_000_000));
+    Ok(())
+}

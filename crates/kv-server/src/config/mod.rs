@@ -1,0 +1,130 @@
+//! The settings of a server: what the builder sets, CONFIG GET shows and CONFIG SET changes.
+
+mod file;
+pub(crate) mod params;
+mod value;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use file::{Directive, directives};
+
+use crate::keyspace::notify::Class;
+
+/// Settings under the lock; names and defaults are those of
+/// [redis.conf](https://redis.io/docs/latest/operate/oss_and_stack/management/config/) unless said otherwise.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    /// Host names or addresses to listen on.
+    pub(crate) bind: Vec<String>,
+    /// `None` listens on no TCP port at all; 0 lets the system choose.
+    pub(crate) port: Option<u16>,
+    pub(crate) unix_socket: Option<PathBuf>,
+    /// Permissions of the socket file.
+    pub(crate) unix_socket_mode: Option<u32>,
+    /// Number of databases; fixed at start.
+    pub(crate) databases: usize,
+    pub(crate) requirepass: Option<Vec<u8>>,
+    pub(crate) max_clients: usize,
+    /// Closes idle connections; whole seconds.
+    pub(crate) timeout: Option<Duration>,
+    /// `proto-max-bulk-len`.
+    pub(crate) max_bulk_bytes: usize,
+    /// `client-query-buffer-limit`.
+    pub(crate) query_buffer_limit: usize,
+    /// `client-output-buffer-limit`: of normal connections, replicas and subscribers.
+    pub(crate) normal_output: OutputLimit,
+    pub(crate) replica_output: OutputLimit,
+    pub(crate) pubsub_output: OutputLimit,
+    pub(crate) notify: Class,
+    pub(crate) dir: PathBuf,
+    pub(crate) db_filename: String,
+    /// `save` points: seconds and changes.
+    pub(crate) save: Vec<(u64, u64)>,
+    pub(crate) rdb_compression: bool,
+    pub(crate) rdb_checksum: bool,
+    /// Who may use DEBUG, and who may change protected parameters.
+    pub(crate) debug_command: Protection,
+    pub(crate) protected_configs: Protection,
+    /// Accepts requests that nest and requests that are no arrays.
+    pub(crate) nested_requests: bool,
+}
+
+/// One class of `client-output-buffer-limit`; 0 is no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OutputLimit {
+    /// Bytes above which a connection is closed at once.
+    pub(crate) hard: usize,
+    /// Bytes above which it is closed after `soft_seconds`.
+    pub(crate) soft: usize,
+    pub(crate) soft_seconds: u64,
+}
+
+impl OutputLimit {
+    pub(crate) const NONE: Self = Self {
+        hard: 0,
+        soft: 0,
+        soft_seconds: 0,
+    };
+
+    /// The hard limit, for comparisons.
+    pub(crate) fn hard_bytes(self) -> usize {
+        if self.hard == 0 {
+            usize::MAX
+        } else {
+            self.hard
+        }
+    }
+}
+
+/// Who may use a dangerous command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protection {
+    No,
+    Yes,
+    /// Only connections from this machine.
+    Local,
+}
+
+impl Config {
+    pub(crate) fn requires_auth(&self) -> bool {
+        self.requirepass.is_some()
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            bind: vec!["127.0.0.1".to_owned()],
+            port: Some(0),
+            unix_socket: None,
+            unix_socket_mode: None,
+            databases: 16,
+            requirepass: None,
+            max_clients: 10_000,
+            timeout: None,
+            max_bulk_bytes: 512 << 20,
+            query_buffer_limit: 1 << 30,
+            normal_output: OutputLimit::NONE,
+            replica_output: OutputLimit {
+                hard: 256 << 20,
+                soft: 64 << 20,
+                soft_seconds: 60,
+            },
+            pubsub_output: OutputLimit {
+                hard: 32 << 20,
+                soft: 8 << 20,
+                soft_seconds: 60,
+            },
+            notify: Class::NONE,
+            dir: PathBuf::from("."),
+            db_filename: "dump.rdb".to_owned(),
+            save: Vec::new(),
+            rdb_compression: true,
+            rdb_checksum: true,
+            debug_command: Protection::No,
+            protected_configs: Protection::No,
+            nested_requests: false,
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! The parameters by name: one row each, read by CONFIG, the configuration file and the command line.
+
+use super::value::{self, Parsed};
+use super::{Config, OutputLimit};
+use crate::keyspace::notify::Class;
+
+/// One parameter of redis.conf.
+pub(crate) struct Param {
+    pub(crate) name: &'static str,
+    pub(crate) change: Change,
+    pub(crate) show: fn(&Config) -> String,
+    /// Reads a value; the arguments of a directive are joined with blanks.
+    pub(crate) set: fn(&mut Config, &[u8]) -> Parsed<()>,
+}
+
+/// When a parameter may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// By CONFIG SET too.
+    Any,
+    /// Before the start only.
+    Start,
+    /// As `Any`, but CONFIG SET needs `enable-protected-configs`.
+    Protected,
+}
+
+const fn param(
+    name: &'static str,
+    change: Change,
+    show: fn(&Config) -> String,
+    set: fn(&mut Config, &[u8]) -> Parsed<()>,
+) -> Param {
+    Param {
+        name,
+        change,
+        show,
+        set,
+    }
+}
+
+/// The parameter of this name, in any case.
+pub(crate) fn find(name: &[u8]) -> Option<&'static Param> {
+    PARAMS
+        .iter()
+        .find(|param| param.name.as_bytes().eq_ignore_ascii_case(name))
+}
+
+#[rustfmt::skip] // a table reads best in columns
+pub(crate) const PARAMS: &[Param] = &[
+    param("appendonly", Change::Any, |_| "no".to_owned(), |_, value| off("the append-only file is not built yet", value)),
+    param("bind", Change::Start, |config| config.bind.join(" "), |config, value| {
+        config.bind = value::text(value)?.split_whitespace().map(str::to_owned).collect();
+        Ok(())
+    }),
+    param("client-output-buffer-limit", Change::Any, show_output_limits, set_output_limits),
+    param("client-query-buffer-limit", Change::Start, |config| config.query_buffer_limit.to_string(), |config, value| {
+        config.query_buffer_limit = at_least(value::memory(value)?, 1 << 20)?;
+        Ok(())
+    }),
+    param("databases", Change::Start, |config| config.databases.to_string(), |config, value| {
+        config.databases = size(value::integer(value, 1, i32::MAX as u64)?);
+        Ok(())
+    }),
+    param("dbfilename", Change::Protected, |config| config.db_filename.clone(), |config, value| {
+        let name = value::text(value)?;
+        if name.contains('/') {
+            return Err("dbfilename can't be a path, just a filename".to_owned());
+        }
+        name.clone_into(&mut config.db_filename);
+        Ok(())
+    }),
+    param("dir", Change::Protected, |config| config.dir.display().to_string(), |config, value| {
+        let dir = std::path::absolute(value::text(value)?).map_err(|error| error.to_string())?;
+        if !dir.is_dir() {
+            return Err("No such file or directory".to_owned());
+        }
+        config.dir = dir;
+        Ok(())
+    }),
+    param("enable-debug-command", Change::Start, |config| value::show_protection(config.debug_command), |config, value| {
+        config.debug_command = value::protection(value)?;
+        Ok(())
+    }),
+    param("enable-protected-configs", Change::Start, |config| value::show_protection(config.protected_configs), |config, value| {
+        config.protected_configs = value::protection(value)?;
+        Ok(())
+    }),
+    param("maxclients", Change::Any, |config| config.max_clients.to_string(), |config, value| {
+        config.max_clients = size(value::integer(value, 1, u64::from(u32::MAX))?);
+        Ok(())
+    }),
+    param("notify-keyspace-events", Change::Any, |config| config.notify.letters(), |config, value| {
+        config.notify = Class::parse(value).ok_or("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")?;
+        Ok(())
+    }),
+    param("port", Change::Start, |config| config.port.unwrap_or(0).to_string(), |config, value| {
+        let port = value::integer(value, 0, u64::from(u16::MAX))?;
+        // As in redis.conf, 0 means no TCP at all.
+        config.port = u16::try_from(port).ok().filter(|&port| port > 0);
+        Ok(())
+    }),
+    param("proto-max-bulk-len", Change::Start, |config| config.max_bulk_bytes.to_string(), |config, value| {
+        config.max_bulk_bytes = at_least(value::memory(value)?, 1 << 20)?;
+        Ok(())
+    }),
+    param("rdbchecksum", Change::Start, |config| value::show_yes_no(config.rdb_checksum), |config, value| {
+        config.rdb_checksum = value::yes_no(value)?;
+        Ok(())
+    }),
+    param("rdbcompression", Change::Any, |config| value::show_yes_no(config.rdb_compression), |config, value| {
+        config.rdb_compression = value::yes_no(value)?;
+        Ok(())
+    }),
+    param("requirepass", Change::Any, |config| String::from_utf8_lossy(config.requirepass.as_deref().unwrap_or_default()).into_owned(), |config, value| {
+        config.requirepass = Some(value.to_vec()).filter(|password| !password.is_empty());
+        Ok(())
+    }),
+    param("save", Change::Any, |config| value::show_save_points(&config.save), |config, value| {
+        config.save = value::save_points(value)?;
+        Ok(())
+    }),
+    param("timeout", Change::Any, |config| config.timeout.map_or(0, |timeout| timeout.as_secs()).to_string(), |config, value| {
+        let seconds = value::integer(value, 0, i32::MAX as u64)?;
+        config.timeout = (seconds > 0).then(|| std::time::Duration::from_secs(seconds));
+        Ok(())
+    }),
+    param("unixsocket", Change::Start, |config| config.unix_socket.as_ref().map(|path| path.display().to_string()).unwrap_or_default(), |config, value| {
+        config.unix_socket = Some(value::text(value)?).filter(|path| !path.is_empty()).map(Into::into);
+        Ok(())
+    }),
+    param("unixsocketperm", Change::Start, |config| format!("{:o}", config.unix_socket_mode.unwrap_or(0)), |config, value| {
+        let mode = u32::from_str_radix(value::text(value)?, 8).ok().filter(|&mode| mode <= 0o777);
+        config.unix_socket_mode = Some(mode.ok_or("argument couldn't be parsed into an integer")?);
+        Ok(())
+    }),
+];
+
+/// A feature that is not there yet can only be off.
+fn off(why: &str, value: &[u8]) -> Parsed<()> {
+    if value::yes_no(value)? {
+        Err(why.to_owned())
+    } else {
+        Ok(())
+    }
+}
+
+fn at_least(bytes: usize, min: usize) -> Parsed<usize> {
+    if bytes >= min {
+        Ok(bytes)
+    } else {
+        Err(format!(
+            "argument must be between {min} and {} inclusive",
+            i64::MAX
+        ))
+    }
+}
+
+fn size(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+fn show_output_limits(config: &Config) -> String {
+    let classes = [
+        ("normal", config.normal_output),
+        ("slave", config.replica_output),
+        ("pubsub", config.pubsub_output),
+    ];
+    classes
+        .map(|(class, limit)| value::show_output_limit(class, limit))
+        .join(" ")
+}
+
+fn set_output_limits(config: &mut Config, value: &[u8]) -> Parsed<()> {
+    value::output_limits(value, |class, limit: OutputLimit| {
+        match class {
+            "normal" => config.normal_output = limit,
+            "slave" | "replica" => config.replica_output = limit,
+            "pubsub" => config.pubsub_output = limit,
+            _ => return false,
+        }
+        true
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_parameter_shows_it_also_reads() {
+        let mut config = Config::default();
+        for param in PARAMS.iter().filter(|param| param.name != "dir") {
+            let shown = (param.show)(&config);
+            (param.set)(&mut config, shown.as_bytes())
+                .unwrap_or_else(|error| panic!("{}: {shown}: {error}", param.name));
+            assert_eq!((param.show)(&config), shown, "{}", param.name);
+        }
+    }
+
+    #[test]
+    fn the_table_is_sorted_and_has_no_name_twice() {
+        assert!(PARAMS.is_sorted_by(|one, two| one.name < two.name));
+    }
+}

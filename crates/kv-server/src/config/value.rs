@@ -1,0 +1,177 @@
+//! How values of parameters are written: memory units, `yes` and `no`, lists.
+
+use super::{OutputLimit, Protection};
+
+/// Why a value is refused, in Redis's words.
+pub(super) type Parsed<T> = Result<T, String>;
+
+pub(super) fn text(value: &[u8]) -> Parsed<&str> {
+    std::str::from_utf8(value).map_err(|_| "argument must be valid UTF-8".to_owned())
+}
+
+pub(super) fn yes_no(value: &[u8]) -> Parsed<bool> {
+    match text(value)? {
+        word if word.eq_ignore_ascii_case("yes") => Ok(true),
+        word if word.eq_ignore_ascii_case("no") => Ok(false),
+        _ => Err("argument must be 'yes' or 'no'".to_owned()),
+    }
+}
+
+pub(super) fn show_yes_no(yes: bool) -> String {
+    if yes { "yes" } else { "no" }.to_owned()
+}
+
+/// An integer from `min` to `max`.
+pub(super) fn integer(value: &[u8], min: u64, max: u64) -> Parsed<u64> {
+    let number = text(value)?
+        .parse::<i128>()
+        .map_err(|_| "argument couldn't be parsed into an integer".to_owned())?;
+    match u64::try_from(number) {
+        Ok(number) if (min..=max).contains(&number) => Ok(number),
+        _ => Err(format!(
+            "argument must be between {min} and {max} inclusive"
+        )),
+    }
+}
+
+/// Bytes, with the units of redis.conf: `1k` is 1,000 and `1kb` is 1,024.
+pub(super) fn memory(value: &[u8]) -> Parsed<usize> {
+    let value = text(value)?.to_ascii_lowercase();
+    let digits = value
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(value.len());
+    let unit = match &value[digits..] {
+        "" | "b" => 1,
+        "k" => 1_000,
+        "kb" => 1 << 10,
+        "m" => 1_000_000,
+        "mb" => 1 << 20,
+        "g" => 1_000_000_000,
+        "gb" => 1 << 30,
+        _ => return Err("argument must be a memory value".to_owned()),
+    };
+    let number = value[..digits]
+        .parse::<usize>()
+        .ok()
+        .and_then(|number| number.checked_mul(unit));
+    number.ok_or_else(|| "argument must be a memory value".to_owned())
+}
+
+pub(super) fn protection(value: &[u8]) -> Parsed<Protection> {
+    match text(value)?.to_ascii_lowercase().as_str() {
+        "no" => Ok(Protection::No),
+        "yes" => Ok(Protection::Yes),
+        "local" => Ok(Protection::Local),
+        _ => Err("argument(s) must be one of the following: no, yes, local".to_owned()),
+    }
+}
+
+pub(super) fn show_protection(protection: Protection) -> String {
+    match protection {
+        Protection::No => "no",
+        Protection::Yes => "yes",
+        Protection::Local => "local",
+    }
+    .to_owned()
+}
+
+/// `seconds changes seconds changes ...`; empty for none.
+pub(super) fn save_points(value: &[u8]) -> Parsed<Vec<(u64, u64)>> {
+    let words: Vec<_> = text(value)?.split_whitespace().collect();
+    if words.len() % 2 != 0 {
+        return Err("Invalid save parameters".to_owned());
+    }
+    let pairs = words.chunks_exact(2).map(|pair| {
+        let number = |word: &str| {
+            word.parse::<u64>()
+                .map_err(|_| "Invalid save parameters".to_owned())
+        };
+        match (number(pair[0])?, number(pair[1])?) {
+            (seconds @ 1.., changes) => Ok((seconds, changes)),
+            _ => Err("Invalid save parameters".to_owned()),
+        }
+    });
+    pairs.collect()
+}
+
+pub(super) fn show_save_points(points: &[(u64, u64)]) -> String {
+    let words: Vec<_> = points
+        .iter()
+        .map(|(seconds, changes)| format!("{seconds} {changes}"))
+        .collect();
+    words.join(" ")
+}
+
+/// `class hard soft seconds` any number of times; calls `set` for each.
+pub(super) fn output_limits(
+    value: &[u8],
+    mut set: impl FnMut(&str, OutputLimit) -> bool,
+) -> Parsed<()> {
+    let words: Vec<_> = text(value)?.split_whitespace().collect();
+    if words.is_empty() || words.len() % 4 != 0 {
+        return Err("Wrong number of arguments in buffer limit configuration.".to_owned());
+    }
+    for class in words.chunks_exact(4) {
+        let broken = |_| {
+            "Error in hard, soft or soft_seconds setting in buffer limit configuration.".to_owned()
+        };
+        let limit = OutputLimit {
+            hard: memory(class[1].as_bytes()).map_err(broken)?,
+            soft: memory(class[2].as_bytes()).map_err(broken)?,
+            soft_seconds: class[3].parse().map_err(|_| broken(String::new()))?,
+        };
+        if !set(&class[0].to_ascii_lowercase(), limit) {
+            return Err("Invalid client class specified in buffer limit configuration.".to_owned());
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn show_output_limit(class: &str, limit: OutputLimit) -> String {
+    format!(
+        "{class} {} {} {}",
+        limit.hard, limit.soft, limit.soft_seconds
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_units_are_those_of_redis_conf() {
+        for (given, bytes) in [
+            ("7", 7),
+            ("7b", 7),
+            ("1k", 1_000),
+            ("1KB", 1_024),
+            ("2mb", 2 << 20),
+            ("1G", 1_000_000_000),
+        ] {
+            assert_eq!(memory(given.as_bytes()), Ok(bytes), "{given}");
+        }
+        for given in [
+            "",
+            "k",
+            "1x",
+            "-1",
+            "1.5mb",
+            "99999999999999999999",
+            "18446744073709551615gb",
+        ] {
+            assert!(memory(given.as_bytes()).is_err(), "{given}");
+        }
+    }
+
+    #[test]
+    fn save_points_are_pairs() {
+        assert_eq!(
+            save_points(b"3600 1 300 100"),
+            Ok(vec![(3600, 1), (300, 100)])
+        );
+        assert_eq!(save_points(b""), Ok(vec![]));
+        for given in ["1", "0 1", "x 1", "1 -1"] {
+            assert!(save_points(given.as_bytes()).is_err(), "{given}");
+        }
+    }
+}
