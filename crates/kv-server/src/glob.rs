@@ -7,7 +7,7 @@
 //! - A class without its `]` ends with the pattern: `[ab` is `[ab]`, `[^` is any byte and `[` matches nothing.
 //! - `[z-a]` is `[a-z]`. A `-` needs a byte on either side: in `[a-]` it makes a range from `a` to `]`.
 //! - A backslash quotes the next byte, in a class too; at the end of the pattern it stands for itself.
-//! - Ignoring case, a quoted byte in a class keeps its case, and the ends of a range are ordered before they are folded.
+//! - Ignoring case, a quoted byte in a class keeps its case, and a range is put in order before its ends are folded.
 //!
 //! Two differences, both on purpose: bytes of a range compare unsigned (in Redis that depends on the processor), and a
 //! pattern with more than a thousand stars still matches what it says.

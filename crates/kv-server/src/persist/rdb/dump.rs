@@ -67,9 +67,9 @@ impl Dump {
 ///
 /// # Errors
 ///
-/// [`Footer`](ErrorKind::Footer), [`Version`](ErrorKind::Version) and [`Checksum`](ErrorKind::Checksum) are found before
-/// `build` is touched (Redis: "DUMP payload version or checksum are wrong"); all others are about the value ("Bad data
-/// format"), among them [`Empty`](ErrorKind::Empty).
+/// [`Footer`](ErrorKind::Footer), [`Version`](ErrorKind::Version) and [`Checksum`](ErrorKind::Checksum) are found
+/// before `build` is touched (Redis: "DUMP payload version or checksum are wrong"); all others are about the value
+/// ("Bad data format"), among them [`Empty`](ErrorKind::Empty).
 pub(crate) fn restore<B: Build>(payload: &[u8], build: &mut B) -> Result<B::Value> {
     let body = verify(payload)?;
     let mut source = Source::new(body, body.len().min(BUFFER));

@@ -16,7 +16,7 @@
 //! | `read.rs`, `write.rs` | whole files: header, sections, keys, trailer |
 //! | `dump.rs` | payloads of DUMP and RESTORE |
 //! | `object.rs`, `value.rs`, `encode.rs` | values by kind; what reading them builds; how they are written |
-//! | `listpack.rs`, `ziplist.rs`, `intset.rs`, `zipmap.rs`, `packed.rs`, `unpack.rs` | collections packed into one string |
+//! | `listpack.rs`, `ziplist.rs`, `intset.rs`, `zipmap.rs`, `packed.rs`, `unpack.rs` | collections in one string |
 //! | `string.rs`, `length.rs`, `lzf.rs`, `crc64.rs`, `source.rs`, `error.rs` | what all of it is made of |
 //! | `law.rs` | what holds for any bytes, fuzzed |
 //!

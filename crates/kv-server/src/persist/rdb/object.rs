@@ -34,7 +34,11 @@ impl Objects {
     ) -> Result<Content> {
         let count = match kind {
             kind::STRING => {
-                build.string(source.owned_string()?);
+                let mut string = source.owned_string()?;
+                if string.len() > KEPT {
+                    string.shrink_to_fit(); // it grew piece by piece, and may have room for as much again
+                }
+                build.string(string);
                 1
             }
             kind::LIST => self.list(source, build)?,
