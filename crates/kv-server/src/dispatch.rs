@@ -67,7 +67,10 @@ impl Engine {
             .as_mut()
             .filter(|_| !runs_inside_multi(&command.name))
         {
-            multi.push(Request::copy(row, buf, args));
+            // A transaction that fails anyway takes no memory.
+            if !multi.broken && !session.peer.is_touched() {
+                multi.push(Request::copy(row, buf, args));
+            }
             out.extend_from_slice(b"+QUEUED\r\n");
             return Flow::Continue;
         }
@@ -300,7 +303,7 @@ impl Engine {
         session.watched.iter().any(|watched| {
             let db = &mut self.dbs[watched.db];
             db.begin(now);
-            !watched.was_expired && db.is_expired(&watched.key)
+            db.is_expired(&watched.key)
         })
     }
 

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::command::Args;
+
 /// An error reply; its `Display` is the text on the wire, without the leading `-`.
 ///
 /// Texts are those of Redis 7.2, so that clients which look at them (`MOVED`, `WRONGTYPE`, `NOAUTH`, ...) work unchanged.
@@ -132,6 +134,16 @@ impl ReplyError {
     /// An error with this text, which should begin with a code (`ERR `) as Redis's do.
     pub fn text(text: impl Into<Cow<'static, str>>) -> Self {
         Self::Text(text.into())
+    }
+
+    /// A subcommand with arguments that do not fit it; `args` are those of the whole command.
+    pub(crate) fn subcommand_syntax(args: &Args<'_>) -> Self {
+        let mut words = args.all().map(String::from_utf8_lossy);
+        let container = words.next().unwrap_or_default().to_uppercase();
+        let name = words.next().unwrap_or_default();
+        Self::text(format!(
+            "ERR unknown subcommand or wrong number of arguments for '{name:.128}'. Try {container} HELP."
+        ))
     }
 
     /// An integer outside of a range that the error names.

@@ -13,8 +13,10 @@ mod args;
 mod connection;
 mod flags;
 mod keys;
+mod pubsub;
 mod server;
 mod string;
+mod transaction;
 
 pub use args::Args;
 pub use flags::{Flags, Group};
@@ -158,6 +160,19 @@ pub(crate) const fn row(
     }
 }
 
+/// The row of EXEC.
+pub(crate) const fn exec(name: &'static str, flags: Flags) -> Command {
+    Command {
+        name: Cow::Borrowed(name),
+        arity: 1,
+        flags,
+        keys: Keys::NONE,
+        handler: Handler::Exec,
+        docs: Docs::NONE,
+        subcommands: &[],
+    }
+}
+
 /// A row that only holds subcommands.
 pub(crate) const fn container(name: &'static str, subcommands: &'static [Command]) -> Command {
     Command {
@@ -193,12 +208,20 @@ pub(crate) const FAMILIES: &[Family] = &[
         commands: connection::COMMANDS,
     },
     Family {
+        group: Group::PubSub,
+        commands: pubsub::COMMANDS,
+    },
+    Family {
         group: Group::Server,
         commands: server::COMMANDS,
     },
     Family {
         group: Group::String,
         commands: string::COMMANDS,
+    },
+    Family {
+        group: Group::Transactions,
+        commands: transaction::COMMANDS,
     },
 ];
 

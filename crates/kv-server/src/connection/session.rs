@@ -103,8 +103,6 @@ impl Multi {
 pub(crate) struct Watched {
     pub(crate) db: usize,
     pub(crate) key: Box<[u8]>,
-    /// It had expired already: that it goes away changes nothing.
-    pub(crate) was_expired: bool,
 }
 
 /// A request that outlives the read buffer.
@@ -233,7 +231,15 @@ impl Subscriptions {
         }
     }
 
-    /// Channels and patterns; what (P|S)SUBSCRIBE answers counts shard channels apart.
+    /// The number in the confirmations: channels and patterns together, shard channels apart.
+    pub(crate) fn counted_with(&self, kind: Kind) -> usize {
+        match kind {
+            Kind::Channel | Kind::Pattern => self.channels.len() + self.patterns.len(),
+            Kind::Shard => self.shard_channels.len(),
+        }
+    }
+
+    /// All of them.
     pub(crate) fn count(&self) -> usize {
         self.channels.len() + self.patterns.len() + self.shard_channels.len()
     }

@@ -7,15 +7,12 @@ pub(crate) mod table;
 mod waiters;
 mod watch;
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
-use crate::connection::peer::Peer;
 use crate::error::{ReplyError, Result};
 use crate::keyspace::entry::{Entry, NEVER};
 use crate::keyspace::notify::{Class, Event};
 use crate::keyspace::table::{Entry as _, Heap, Position, Seed, Table};
 use crate::keyspace::waiters::Waiters;
+use crate::keyspace::watch::Watched;
 use crate::value::{Value, ValueType};
 
 /// One database.
@@ -26,7 +23,7 @@ pub(crate) struct Db {
     now: i64,
     /// What the running command changed so far.
     pub(crate) changes: Changes,
-    watched: HashMap<Box<[u8]>, Vec<Arc<Peer>>>,
+    watched: Watched,
     waiters: Waiters,
     pub(crate) counters: Counters,
     /// How many keys have an expiry.
@@ -71,7 +68,7 @@ impl Db {
             table: Table::with_seed(seed),
             now: 0,
             changes: Changes::default(),
-            watched: HashMap::new(),
+            watched: Watched::default(),
             waiters: Waiters::default(),
             counters: Counters::default(),
             volatile: 0,

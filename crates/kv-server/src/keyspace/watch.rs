@@ -1,21 +1,24 @@
 //! WATCH: who is told when a key changes.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::connection::peer::Peer;
 use crate::keyspace::Db;
 
+/// Connections by id, by key.
+pub(super) type Watched = HashMap<Box<[u8]>, BTreeMap<u64, Arc<Peer>>>;
+
 impl Db {
-    pub(crate) fn watch(&mut self, key: &[u8], peer: &Arc<Peer>) {
-        self.watched
-            .entry(key.into())
-            .or_default()
-            .push(peer.clone());
+    /// `false` if the connection watches the key already.
+    pub(crate) fn watch(&mut self, key: &[u8], peer: &Arc<Peer>) -> bool {
+        let watchers = self.watched.entry(key.into()).or_default();
+        watchers.insert(peer.id, peer.clone()).is_none()
     }
 
     pub(crate) fn unwatch(&mut self, key: &[u8], id: u64) {
         if let Some(peers) = self.watched.get_mut(key) {
-            peers.retain(|peer| peer.id != id);
+            peers.remove(&id);
             if peers.is_empty() {
                 self.watched.remove(key);
             }
@@ -23,8 +26,8 @@ impl Db {
     }
 
     pub(super) fn touch_watchers(&self, key: &[u8]) {
-        for peer in self.watched.get(key).into_iter().flatten() {
-            peer.touch();
+        if let Some(peers) = self.watched.get(key) {
+            peers.values().for_each(|peer| peer.touch());
         }
     }
 
@@ -32,7 +35,7 @@ impl Db {
     pub(super) fn touch_all_existing(&self, other: &Self) {
         for (key, peers) in &self.watched {
             if self.table.find(key).is_some() || other.table.find(key).is_some() {
-                peers.iter().for_each(|peer| peer.touch());
+                peers.values().for_each(|peer| peer.touch());
             }
         }
     }

@@ -115,7 +115,7 @@ pub(super) fn unblock(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
                 "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR",
             ));
         }
-        _ => return Err(ReplyError::Arity("client|unblock".into())),
+        _ => return Err(ReplyError::subcommand_syntax(&args)),
     };
     let id = number::parse_i64(id).ok_or(ReplyError::NotInteger)?;
     let ended = u64::try_from(id).is_ok_and(|id| cx.end_wait(id, error.as_ref()));

@@ -18,7 +18,7 @@ pub(super) fn pause(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
                 "ERR CLIENT PAUSE mode must be WRITE or ALL",
             ));
         }
-        _ => return Err(ReplyError::Arity("client|pause".into())),
+        _ => return Err(ReplyError::subcommand_syntax(&args)),
     };
     let until_ms = end(timeout, cx.now_ms())?;
     // A pause never makes one that lasts longer, or holds back more, any weaker.
