@@ -1,7 +1,9 @@
 //! One key with its value and expiry, in 16 bytes of table and, for most strings, one allocation.
 
+use resp_codec::number::parse_i64;
+
 use crate::keyspace::table;
-use crate::value::Value;
+use crate::value::{Form, Text, Value};
 
 /// A slot of the keyspace's table.
 ///
@@ -26,15 +28,23 @@ pub(crate) struct Object {
 
 /// Strings whose key and value are longer together get an [`Object`], so that a new expiry does not copy them.
 const PACKED_MAX: usize = 1024;
+/// Edited strings get an [`Object`], whose vector can grow, above this length.
+const EDITED_PACKED_MAX: usize = 128;
+/// Plain strings up to this length are `embstr` in `OBJECT ENCODING`, longer ones `raw`.
+const EMBEDDED_MAX: usize = 44;
 /// The `expire_at` of a key that does not expire.
 pub(crate) const NEVER: i64 = i64::MAX;
+/// The last time at which a key can expire, in the year 292,278,994.
+pub(crate) const LATEST: i64 = NEVER - 1;
 
 // Bits of the first byte of a packed entry.
 const HAS_EXPIRY: u8 = 1;
 /// The key's length takes two bytes.
 const LONG_KEY: u8 = 1 << 1;
-/// Shown as `raw` or `embstr` even if the text is an integer: it was edited in place.
-const NOT_INT: u8 = 1 << 2;
+/// [`Form::Text`]
+const TEXT: u8 = 1 << 2;
+/// [`Form::Edited`]
+const EDITED: u8 = 1 << 3;
 const EXPIRY_BYTES: usize = 8;
 
 /// Where the parts of a packed entry are.
@@ -67,15 +77,21 @@ impl Layout {
 impl Entry {
     /// A string.
     pub(crate) fn string(key: &[u8], value: &[u8], expire_at: i64) -> Self {
-        if key.len() + value.len() > PACKED_MAX {
-            return Self::object(key, Value::String(value.to_vec().into()), expire_at);
-        }
-        Self::packed(key, value, expire_at, 0)
+        Self::string_in(Form::Plain, key, value, expire_at)
     }
 
-    fn packed(key: &[u8], value: &[u8], expire_at: i64, meta: u8) -> Self {
+    /// A string of a certain form.
+    pub(crate) fn string_in(form: Form, key: &[u8], value: &[u8], expire_at: i64) -> Self {
+        if key.len() + value.len() > PACKED_MAX {
+            let text = Text::new(value.to_vec(), form);
+            return Self::object(key, Value::String(text), expire_at);
+        }
+        Self::packed(key, value, expire_at, form)
+    }
+
+    fn packed(key: &[u8], value: &[u8], expire_at: i64, form: Form) -> Self {
         let mut bytes = Vec::with_capacity(3 + EXPIRY_BYTES + key.len() + value.len());
-        let mut meta = meta & NOT_INT;
+        let mut meta = form_bits(form);
         if expire_at != NEVER {
             meta |= HAS_EXPIRY;
         }
@@ -126,7 +142,7 @@ impl Entry {
                         &packed[layout.key..layout.value],
                         &packed[layout.value..],
                         at,
-                        meta,
+                        form_of(meta),
                     );
                 }
             }
@@ -148,7 +164,7 @@ impl Entry {
 
     /// Overwrites a packed string of the same length in place; `false` if the entry is of another shape.
     #[inline]
-    pub(crate) fn overwrite(&mut self, value: &[u8], expire_at: i64) -> bool {
+    pub(crate) fn overwrite(&mut self, value: &[u8], expire_at: i64, form: Form) -> bool {
         let Self::Packed(packed) = self else {
             return false;
         };
@@ -158,60 +174,73 @@ impl Entry {
             return false;
         }
         packed[layout.value..].copy_from_slice(value);
-        packed[0] &= !NOT_INT;
+        packed[0] = packed[0] & !(TEXT | EDITED) | form_bits(form);
         if has_expiry {
             self.set_expire_at(expire_at);
         }
         true
     }
 
-    /// The bytes of a string, to be edited without changing their number. The entry no longer counts as an integer.
+    /// The bytes of a string, to be edited without changing their number.
     pub(crate) fn string_bytes_mut(&mut self) -> Option<&mut [u8]> {
         match self {
             Self::Packed(packed) => {
-                packed[0] |= NOT_INT;
+                packed[0] = packed[0] & !TEXT | EDITED;
                 let at = Layout::of(packed).value;
                 Some(&mut packed[at..])
             }
             Self::Object(object) => match &mut object.value {
-                Value::String(text) => Some(text.make_raw()),
+                Value::String(text) => Some(text.edit()),
                 _ => None,
             },
         }
     }
 
-    /// The string as a vector that can grow; a packed entry becomes an object first.
-    pub(crate) fn string_vec_mut(&mut self) -> Option<&mut Vec<u8>> {
-        if let Self::Packed(packed) = self {
-            let expire_at = packed_expiry(packed);
-            let layout = Layout::of(packed);
-            let text = packed[layout.value..].to_vec();
-            *self = Self::object(
-                &packed[layout.key..layout.value],
-                Value::String(text.into()),
-                expire_at,
-            );
-        }
+    /// Edits a string that may become longer or shorter. `false` for a collection.
+    pub(crate) fn edit_string(&mut self, edit: impl FnOnce(&mut Vec<u8>)) -> bool {
         match self {
+            Self::Packed(packed) => {
+                let expire_at = packed_expiry(packed);
+                let layout = Layout::of(packed);
+                let key = &packed[layout.key..layout.value];
+                let mut value = packed[layout.value..].to_vec();
+                edit(&mut value);
+                *self = if key.len() + value.len() <= EDITED_PACKED_MAX {
+                    Self::packed(key, &value, expire_at, Form::Edited)
+                } else {
+                    let text = Text::new(value, Form::Edited);
+                    Self::object(key, Value::String(text), expire_at)
+                };
+                true
+            }
             Self::Object(object) => match &mut object.value {
-                Value::String(text) => Some(text.make_raw()),
-                _ => None,
+                Value::String(text) => {
+                    edit(text.edit());
+                    true
+                }
+                _ => false,
             },
-            Self::Packed(_) => None,
         }
     }
 
-    /// Whether `OBJECT ENCODING` may say `int`.
-    pub(crate) fn may_be_int(&self) -> bool {
+    fn form(&self) -> Form {
         match self {
-            Self::Packed(packed) => packed[0] & NOT_INT == 0,
-            Self::Object(object) => matches!(&object.value, Value::String(text) if !text.is_raw()),
+            Self::Packed(packed) => form_of(packed[0]),
+            Self::Object(object) => match &object.value {
+                Value::String(text) => text.form(),
+                _ => Form::Plain,
+            },
         }
     }
 
-    /// Whether the string was edited in place, which `OBJECT ENCODING` calls `raw`.
-    pub(crate) fn is_raw(&self) -> bool {
-        !self.may_be_int()
+    /// The name that `OBJECT ENCODING` gives.
+    pub(crate) fn encoding(&self) -> &'static str {
+        match (self.as_string(), self.value(), self.form()) {
+            (Some(text), _, Form::Plain) if parse_i64(text).is_some() => "int",
+            (Some(text), _, Form::Plain | Form::Text) if text.len() <= EMBEDDED_MAX => "embstr",
+            (None, Some(value), _) => value.encoding(),
+            _ => "raw",
+        }
     }
 
     /// The value of a collection; `None` for strings.
@@ -236,7 +265,12 @@ impl Entry {
         match self {
             Self::Packed(ref packed) => {
                 let layout = Layout::of(packed);
-                Self::packed_or_object(key, &packed[layout.value..], self.expire_at(), packed[0])
+                Self::string_in(
+                    form_of(packed[0]),
+                    key,
+                    &packed[layout.value..],
+                    self.expire_at(),
+                )
             }
             Self::Object(mut object) => {
                 object.key = key.into();
@@ -248,21 +282,13 @@ impl Entry {
     /// A copy under another key.
     pub(crate) fn copied(&self, key: &[u8]) -> Self {
         match self {
-            Self::Packed(packed) => Self::packed_or_object(
+            Self::Packed(packed) => Self::string_in(
+                form_of(packed[0]),
                 key,
                 &packed[Layout::of(packed).value..],
                 self.expire_at(),
-                packed[0],
             ),
             Self::Object(object) => Self::object(key, object.value.clone(), object.expire_at),
-        }
-    }
-
-    fn packed_or_object(key: &[u8], value: &[u8], expire_at: i64, meta: u8) -> Self {
-        if key.len() + value.len() > PACKED_MAX {
-            Self::string(key, value, expire_at)
-        } else {
-            Self::packed(key, value, expire_at, meta)
         }
     }
 
@@ -277,6 +303,24 @@ impl Entry {
             Self::Packed(packed) => packed.len(),
             Self::Object(object) => size_of::<Object>() + object.key.len() + object.value.memory(),
         }
+    }
+}
+
+#[inline]
+fn form_bits(form: Form) -> u8 {
+    match form {
+        Form::Plain => 0,
+        Form::Text => TEXT,
+        Form::Edited => EDITED,
+    }
+}
+
+#[inline]
+fn form_of(meta: u8) -> Form {
+    match meta & (TEXT | EDITED) {
+        0 => Form::Plain,
+        TEXT => Form::Text,
+        _ => Form::Edited,
     }
 }
 
@@ -363,24 +407,67 @@ mod tests {
     #[test]
     fn a_value_of_the_same_length_is_overwritten_in_place() {
         let mut entry = Entry::string(b"k", b"12345", NEVER);
-        assert!(entry.overwrite(b"67890", NEVER));
+        assert!(entry.overwrite(b"67890", NEVER, Form::Plain));
         assert_eq!(text(&entry), b"67890");
-        assert!(!entry.overwrite(b"678901", NEVER), "another length");
-        assert!(!entry.overwrite(b"67890", 77), "no room for an expiry");
+        assert!(
+            !entry.overwrite(b"678901", NEVER, Form::Plain),
+            "another length"
+        );
+        assert!(
+            !entry.overwrite(b"67890", 77, Form::Plain),
+            "no room for an expiry"
+        );
     }
 
     #[test]
-    fn an_edited_integer_is_no_integer_until_it_is_set_again() {
+    fn an_edited_integer_is_raw_until_it_is_set_again() {
         let mut entry = Entry::string(b"k", b"123", NEVER);
-        assert!(entry.may_be_int());
+        assert_eq!(entry.encoding(), "int");
         entry.string_bytes_mut().unwrap()[0] = b'9';
-        assert!(!entry.may_be_int());
-        assert!(entry.overwrite(b"456", NEVER) && entry.may_be_int());
-        entry.string_vec_mut().unwrap().push(b'7');
-        assert_eq!(
-            (text(&entry), entry.may_be_int(), entry.key()),
-            (&b"4567"[..], false, &b"k"[..])
+        assert_eq!((text(&entry), entry.encoding()), (&b"923"[..], "raw"));
+        assert!(entry.overwrite(b"456", NEVER, Form::Plain));
+        assert_eq!(entry.encoding(), "int");
+        assert!(entry.overwrite(b"457", NEVER, Form::Text));
+        assert_eq!(entry.encoding(), "embstr");
+        entry.set_expire_at(99);
+        assert_eq!(entry.renamed(b"other").encoding(), "embstr");
+    }
+
+    #[test]
+    fn an_edited_string_keeps_key_and_expiry_as_it_grows() {
+        let mut entry = Entry::string(b"key", b"", 7);
+        for len in 1..=300 {
+            entry.edit_string(|text| text.push(b'x'));
+            assert_eq!(
+                (
+                    entry.key(),
+                    text(&entry).len(),
+                    entry.expire_at(),
+                    entry.encoding()
+                ),
+                (&b"key"[..], len, 7, "raw")
+            );
+        }
+        assert!(
+            matches!(entry, Entry::Object(_)),
+            "long ones can grow in place"
         );
+    }
+
+    #[test]
+    fn encodings_go_by_content_and_length() {
+        for (value, name) in [
+            (&b"0"[..], "int"),
+            (b"-9223372036854775808", "int"),
+            (b"9223372036854775808", "embstr"),
+            (b"01", "embstr"),
+            (b"", "embstr"),
+            (&[b'x'; 44], "embstr"),
+            (&[b'x'; 45], "raw"),
+            (&[b'x'; 5000], "raw"),
+        ] {
+            assert_eq!(Entry::string(b"k", value, NEVER).encoding(), name);
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub(crate) mod entry;
 mod expiry;
 pub(crate) mod notify;
+mod string;
 pub(crate) mod table;
 mod waiters;
 mod watch;
@@ -128,6 +129,7 @@ impl Db {
             }
             None => {
                 self.counters.misses += 1;
+                self.event(Class::KEY_MISS, "keymiss", key);
                 None
             }
         }
@@ -148,31 +150,6 @@ impl Db {
 
     pub(crate) fn contains(&mut self, key: &[u8]) -> bool {
         self.find(key).is_some()
-    }
-
-    /// A string, for a command that reads.
-    #[inline]
-    pub(crate) fn string(&mut self, key: &[u8]) -> Result<Option<&[u8]>> {
-        match self.read(key) {
-            Some(entry) => entry.as_string().map(Some).ok_or(ReplyError::WrongType),
-            None => Ok(None),
-        }
-    }
-
-    /// Sets a string, whatever was there.
-    #[inline]
-    pub(crate) fn set_string(&mut self, key: &[u8], value: &[u8], expire_at: i64) {
-        let hash = self.table.hash(key);
-        match self.table.find_hashed(hash, key) {
-            Some(at) => {
-                if !self.table.at_mut(at).overwrite(value, expire_at) {
-                    self.replace_at(at, Entry::string(key, value, expire_at));
-                } else if expire_at != NEVER {
-                    self.table.note_expiry(at, expire_at);
-                }
-            }
-            None => self.insert_new(hash, Entry::string(key, value, expire_at)),
-        }
     }
 
     /// A collection, for a command that reads.
@@ -215,13 +192,16 @@ impl Db {
         let hash = self.table.hash(entry.key());
         match self.table.find_hashed(hash, entry.key()) {
             Some(at) => self.replace_at(at, entry),
-            None => self.insert_new(hash, entry),
+            None => {
+                self.insert_new(hash, entry);
+            }
         }
     }
 
-    fn insert_new(&mut self, hash: u64, entry: Entry) {
+    fn insert_new(&mut self, hash: u64, entry: Entry) -> Position {
         self.volatile += usize::from(entry.expire_at() != NEVER);
-        self.table.insert_unique(hash, entry);
+        self.event(Class::NEW, "new", entry.key());
+        self.table.insert_unique(hash, entry)
     }
 
     fn replace_at(&mut self, at: Position, entry: Entry) {

@@ -2,7 +2,7 @@
 
 mod text;
 
-pub(crate) use text::Text;
+pub(crate) use text::{Form, Text};
 
 /// A value that is not a packed string.
 #[derive(Debug, Clone)]
@@ -21,6 +21,13 @@ impl Value {
     pub(crate) fn type_name(&self) -> &'static str {
         match self {
             Self::String(_) => "string",
+        }
+    }
+
+    /// The name that `OBJECT ENCODING` gives to a collection; a string's depends on its key's entry.
+    pub(crate) fn encoding(&self) -> &'static str {
+        match self {
+            Self::String(_) => "raw",
         }
     }
 

@@ -1,26 +1,40 @@
 //! A string that is long, or that is edited in place.
 
-/// Text in an allocation of its own, which knows whether it was edited since it was set.
+/// How a string came to be, as far as `OBJECT ENCODING` shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Set as it is: `int` if it reads as one, else by its length.
+    Plain,
+    /// Computed as text (INCRBYFLOAT): never `int`.
+    Text,
+    /// Edited in place: `raw`.
+    Edited,
+}
+
+/// Text in an allocation of its own.
 #[derive(Debug, Clone)]
 pub(crate) struct Text {
     bytes: Vec<u8>,
-    /// Edited in place: `OBJECT ENCODING` says `raw`.
-    raw: bool,
+    form: Form,
 }
 
 impl Text {
+    pub(crate) fn new(bytes: Vec<u8>, form: Form) -> Self {
+        Self { bytes, form }
+    }
+
     pub(crate) fn as_slice(&self) -> &[u8] {
         &self.bytes
     }
 
     /// The bytes, to be edited.
-    pub(crate) fn make_raw(&mut self) -> &mut Vec<u8> {
-        self.raw = true;
+    pub(crate) fn edit(&mut self) -> &mut Vec<u8> {
+        self.form = Form::Edited;
         &mut self.bytes
     }
 
-    pub(crate) fn is_raw(&self) -> bool {
-        self.raw
+    pub(crate) fn form(&self) -> Form {
+        self.form
     }
 
     /// Bytes allocated.
@@ -31,6 +45,6 @@ impl Text {
 
 impl From<Vec<u8>> for Text {
     fn from(bytes: Vec<u8>) -> Self {
-        Self { bytes, raw: false }
+        Self::new(bytes, Form::Plain)
     }
 }
