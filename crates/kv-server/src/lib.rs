@@ -39,6 +39,7 @@ mod glob;
 mod keyspace;
 mod listen;
 mod lock;
+mod long_double;
 mod persist;
 mod pubsub;
 #[cfg(test)]
