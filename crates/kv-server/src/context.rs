@@ -112,6 +112,11 @@ impl<'a> Context<'a> {
         self.session.db
     }
 
+    /// The name of the command that is running, in lower case, `container|subcommand`.
+    pub(crate) fn command_name(&self) -> String {
+        self.shared.commands.row(self.row).full_name.clone()
+    }
+
     /// Removes a key of any type. `false` if it was not there.
     pub fn remove(&mut self, key: &[u8]) -> bool {
         let removed = self.db.remove(key).is_some();
