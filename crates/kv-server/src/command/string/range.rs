@@ -89,8 +89,14 @@ pub(super) fn setrange(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
 
 /// Writes a piece that ends behind the text; a gap before it becomes zeros.
 fn write_beyond(text: &mut Vec<u8>, offset: usize, piece: &[u8]) {
-    text.resize(offset, 0);
-    text.extend_from_slice(piece);
+    if text.is_empty() {
+        // Zeroed memory comes from the system, which does not write it before it is used.
+        *text = vec![0; offset + piece.len()];
+        text[offset..].copy_from_slice(piece);
+    } else {
+        text.resize(offset, 0);
+        text.extend_from_slice(piece);
+    }
 }
 
 /// The length of a string that grows to `len + more`, if that is allowed.
