@@ -1,0 +1,370 @@
+//! What a reply can become: [`FromReply`] and its implementations.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hash::{BuildHasher, Hash};
+
+use bytes::Bytes;
+use resp_codec::Frame;
+
+use crate::error::ReplyError;
+use crate::reply::Reply;
+
+/// A type that a reply can be turned into, with [`Command::into`](crate::Command::into).
+///
+/// ```
+/// use kv_client::{FromReply, Reply, ReplyError};
+///
+/// struct Celsius(f64);
+///
+/// impl FromReply for Celsius {
+///     fn from_reply(reply: Reply) -> Result<Self, ReplyError> {
+///         f64::from_reply(reply).map(Celsius)
+///     }
+/// }
+///
+/// # async fn example(client: kv_client::Client) -> kv_client::Result<()> {
+/// let oven: Celsius = client.get("oven").into().await?;
+/// # Ok(()) }
+/// ```
+pub trait FromReply: Sized {
+    /// Turns a reply, which is not an error, into this type.
+    ///
+    /// # Errors
+    ///
+    /// When the reply has another shape; [`Reply::mismatch`] words it.
+    fn from_reply(reply: Reply) -> Result<Self, ReplyError>;
+}
+
+impl FromReply for Reply {
+    fn from_reply(reply: Reply) -> Result<Self, ReplyError> {
+        Ok(reply)
+    }
+}
+
+impl FromReply for Frame {
+    fn from_reply(reply: Reply) -> Result<Self, ReplyError> {
+        Ok(reply.into())
+    }
+}
+
+impl FromReply for () {
+    /// Whatever the reply is, unless it is an error.
+    fn from_reply(_reply: Reply) -> Result<Self, ReplyError> {
+        Ok(())
+    }
+}
+
+impl FromReply for bool {
+    /// A boolean, the numbers 1 and 0, the status `OK` (true) and null (false).
+    fn from_reply(reply: Reply) -> Result<Self, ReplyError> {
+        match reply {
+            Reply::Boolean(flag) => Ok(flag),
+            Reply::Integer(0) | Reply::Null => Ok(false),
+            Reply::Integer(1) => Ok(true),
+            reply if reply.is_ok() => Ok(true),
+            reply => Err(reply.mismatch("a boolean")),
+        }
+    }
+}
+
+macro_rules! integer_from_reply {
+    ($($type:ty),+) => {$(
+        impl FromReply for $type {
+            /// A number, or a string that holds one.
+            fn from_reply(reply: Reply) -> Result<Self, ReplyError> {
+                const EXPECTED: &str = concat!("an integer (", stringify!($type), ")");
+                match &reply {
+                    Reply::Integer(number) => Self::try_from(*number).ok(),
+                    reply => reply.as_bytes().and_then(|text| std::str::from_utf8(text).ok()?.parse().ok()),
+                }
+                .ok_or_else(|| reply.mismatch(EXPECTED))
+            }
+        }
+    )+};
+}
+
+// `u8` is left out, so that `Vec<u8>` is binary data and not a list of numbers.
+integer_from_reply!(i8, i16, i32, i64, i128, isize, u16, u32, u64, u128, usize);
+
+macro_rules! float_from_reply {
+    ($($type:ty),+) => {$(
+        impl FromReply for $type {
+            /// A double, an integer, or a string that holds a number.
+            #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_lossless, reason = "asked for by the caller")]
+            fn from_reply(reply: Reply) -> Result<Self, ReplyError> {
+                match &reply {
+                    Reply::Double(number) => Some(*number as $type),
+                    Reply::Integer(number) => Some(*number as $type),
+                    reply => reply.as_bytes().and_then(|text| std::str::from_utf8(text).ok()?.parse().ok()),
+                }
+                .ok_or_else(|| reply.mismatch("a number"))
+            }
+        }
+    )+};
+}
+
+float_from_reply!(f32, f64);
+
+impl FromReply for Bytes {
+    /// A string or a status; a number as its decimal text.
+    fn from_reply(reply: Reply) -> Result<Self, ReplyError> {
+        match reply {
+            Reply::Simple(bytes) | Reply::Bulk(bytes) | Reply::BigNumber(bytes) => Ok(bytes),
+            Reply::Integer(number) => Ok(number.to_string().into()),
+            Reply::Double(number) => Ok(number.to_string().into()),
+            reply => Err(reply.mismatch("a string")),
+        }
+    }
+}
+
+impl FromReply for Vec<u8> {
+    /// As for [`Bytes`], copied.
+    fn from_reply(reply: Reply) -> Result<Self, ReplyError> {
+        Bytes::from_reply(reply).map(Self::from)
+    }
+}
+
+impl FromReply for String {
+    /// As for [`Bytes`], if it is UTF-8.
+    fn from_reply(reply: Reply) -> Result<Self, ReplyError> {
+        let bytes = Bytes::from_reply(reply)?;
+        let text = std::str::from_utf8(&bytes)
+            .map_err(|error| ReplyError::new("text in UTF-8", format!("other bytes: {error}")))?;
+        Ok(text.to_owned())
+    }
+}
+
+impl<T: FromReply> FromReply for Option<T> {
+    /// Null is `None`.
+    fn from_reply(reply: Reply) -> Result<Self, ReplyError> {
+        match reply {
+            Reply::Null => Ok(None),
+            reply => T::from_reply(reply).map(Some),
+        }
+    }
+}
+
+/// Feeds the elements of an aggregate to `each`; null counts as an empty one.
+fn for_each(
+    reply: Reply,
+    expected: &'static str,
+    mut each: impl FnMut(Reply) -> Result<(), ReplyError>,
+) -> Result<(), ReplyError> {
+    match reply {
+        Reply::Null => Ok(()),
+        Reply::Array(elements)
+        | Reply::Set(elements)
+        | Reply::Map(elements)
+        | Reply::Push(elements) => elements.iter().try_for_each(|element| match element {
+            Reply::Error(error) => Err(ReplyError::new(
+                expected,
+                format!("the error {error} in it"),
+            )),
+            element => each(element),
+        }),
+        reply => Err(reply.mismatch(expected)),
+    }
+}
+
+fn capacity(reply: &Reply) -> usize {
+    match reply {
+        Reply::Array(elements)
+        | Reply::Set(elements)
+        | Reply::Map(elements)
+        | Reply::Push(elements) => elements.len(),
+        _ => 0,
+    }
+}
+
+impl<T: FromReply> FromReply for Vec<T> {
+    fn from_reply(reply: Reply) -> Result<Self, ReplyError> {
+        let mut list = Self::with_capacity(capacity(&reply));
+        for_each(reply, "a list", |element| {
+            list.push(T::from_reply(element)?);
+            Ok(())
+        })?;
+        Ok(list)
+    }
+}
+
+impl<T: FromReply + Eq + Hash, S: BuildHasher + Default> FromReply for HashSet<T, S> {
+    fn from_reply(reply: Reply) -> Result<Self, ReplyError> {
+        let mut set = Self::with_capacity_and_hasher(capacity(&reply), S::default());
+        for_each(reply, "a set", |element| {
+            set.insert(T::from_reply(element)?);
+            Ok(())
+        })?;
+        Ok(set)
+    }
+}
+
+impl<T: FromReply + Ord> FromReply for BTreeSet<T> {
+    fn from_reply(reply: Reply) -> Result<Self, ReplyError> {
+        let mut set = Self::new();
+        for_each(reply, "a set", |element| {
+            set.insert(T::from_reply(element)?);
+            Ok(())
+        })?;
+        Ok(set)
+    }
+}
+
+/// Feeds keys and values to `each`: those of a map, of a flat list, or of a list of pairs.
+fn for_each_pair<K: FromReply, V: FromReply>(
+    reply: Reply,
+    mut each: impl FnMut(K, V),
+) -> Result<(), ReplyError> {
+    const EXPECTED: &str = "a map";
+    let mut key = None;
+    for_each(reply, EXPECTED, |element| {
+        if let (None, Reply::Array(_)) = (&key, &element) {
+            let (k, v) = <(K, V)>::from_reply(element)?;
+            each(k, v);
+            return Ok(());
+        }
+        match key.take() {
+            None => key = Some(K::from_reply(element)?),
+            Some(key) => each(key, V::from_reply(element)?),
+        }
+        Ok(())
+    })?;
+    match key {
+        Some(_) => Err(ReplyError::new(EXPECTED, "a key without a value")),
+        None => Ok(()),
+    }
+}
+
+impl<K: FromReply + Eq + Hash, V: FromReply, S: BuildHasher + Default> FromReply
+    for HashMap<K, V, S>
+{
+    fn from_reply(reply: Reply) -> Result<Self, ReplyError> {
+        let mut map = Self::with_capacity_and_hasher(capacity(&reply) / 2, S::default());
+        for_each_pair(reply, |key, value| {
+            map.insert(key, value);
+        })?;
+        Ok(map)
+    }
+}
+
+impl<K: FromReply + Ord, V: FromReply> FromReply for BTreeMap<K, V> {
+    fn from_reply(reply: Reply) -> Result<Self, ReplyError> {
+        let mut map = Self::new();
+        for_each_pair(reply, |key, value| {
+            map.insert(key, value);
+        })?;
+        Ok(map)
+    }
+}
+
+impl<T: FromReply, const N: usize> FromReply for [T; N] {
+    /// A list of exactly `N`.
+    fn from_reply(reply: Reply) -> Result<Self, ReplyError> {
+        let list = Vec::<T>::from_reply(reply)?;
+        let len = list.len();
+        Self::try_from(list)
+            .map_err(|_| ReplyError::new(format!("a list of {N}"), format!("one of {len}")))
+    }
+}
+
+macro_rules! tuple_from_reply {
+    ($(($count:literal: $($name:ident),+)),+) => {$(
+        impl<$($name: FromReply),+> FromReply for ($($name,)+) {
+            /// A list of exactly as many elements.
+            fn from_reply(reply: Reply) -> Result<Self, ReplyError> {
+                const EXPECTED: &str = concat!("a list of ", $count);
+                let elements = match reply {
+                    Reply::Array(elements) | Reply::Set(elements) | Reply::Map(elements) | Reply::Push(elements) => elements,
+                    reply => return Err(reply.mismatch(EXPECTED)),
+                };
+                if elements.len() != $count {
+                    return Err(ReplyError::new(EXPECTED, format!("one of {}", elements.len())));
+                }
+                let mut elements = elements.iter();
+                Ok(($($name::from_reply(elements.next().unwrap_or(Reply::Null))?,)+))
+            }
+        }
+    )+};
+}
+
+tuple_from_reply!((1: A), (2: A, B), (3: A, B, C), (4: A, B, C, D), (5: A, B, C, D, E), (6: A, B, C, D, E, F));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bulk(text: &'static str) -> Reply {
+        Reply::Bulk(Bytes::from_static(text.as_bytes()))
+    }
+
+    fn array(replies: impl IntoIterator<Item = Reply>) -> Reply {
+        Reply::Array(replies.into_iter().collect::<Vec<_>>().into())
+    }
+
+    #[test]
+    fn a_map_is_the_same_in_every_shape_it_can_arrive_in() {
+        let flat = || [bulk("a"), bulk("1"), bulk("b"), bulk("2")];
+        let expected = BTreeMap::from([("a".to_owned(), 1), ("b".to_owned(), 2)]);
+        let shapes = [
+            Reply::Map(flat().to_vec().into()),
+            array(flat()),
+            array([array([bulk("a"), bulk("1")]), array([bulk("b"), bulk("2")])]),
+        ];
+        for shape in shapes {
+            assert_eq!(
+                BTreeMap::<String, i64>::from_reply(shape.clone()),
+                Ok(expected.clone()),
+                "{shape:?}"
+            );
+        }
+        let odd = BTreeMap::<String, i64>::from_reply(array([bulk("a")]));
+        assert_eq!(
+            odd.unwrap_err().to_string(),
+            "expected a map, got a key without a value"
+        );
+    }
+
+    #[test]
+    fn a_number_that_does_not_fit_is_an_error_and_not_another_number() {
+        assert_eq!(
+            u16::from_reply(Reply::Integer(65536))
+                .unwrap_err()
+                .to_string(),
+            "expected an integer (u16), got the integer 65536"
+        );
+        assert_eq!(u64::from_reply(bulk("18446744073709551615")), Ok(u64::MAX));
+        assert!(u32::from_reply(Reply::Integer(-1)).is_err());
+        assert!(i64::from_reply(bulk("1.5")).is_err());
+        assert_eq!(f64::from_reply(bulk("inf")), Ok(f64::INFINITY));
+    }
+
+    #[test]
+    fn binary_data_is_not_text_but_is_bytes() {
+        let binary = Reply::Bulk(Bytes::from_static(b"\xff\r\n\0"));
+        assert!(String::from_reply(binary.clone()).is_err());
+        assert_eq!(Vec::<u8>::from_reply(binary), Ok(b"\xff\r\n\0".to_vec()));
+    }
+
+    #[test]
+    fn the_length_of_a_tuple_must_be_that_of_the_list() {
+        assert_eq!(
+            <(String, i64)>::from_reply(array([bulk("a"), bulk("2")])),
+            Ok(("a".to_owned(), 2))
+        );
+        let error = <(String, i64)>::from_reply(array([bulk("a")])).unwrap_err();
+        assert_eq!(error.to_string(), "expected a list of 2, got one of 1");
+    }
+
+    #[test]
+    fn an_error_inside_a_list_is_not_lost() {
+        let list = array([
+            bulk("a"),
+            Reply::Error(crate::error::ServerError::new(b"ERR no")),
+        ]);
+        assert!(
+            Vec::<Option<String>>::from_reply(list)
+                .unwrap_err()
+                .to_string()
+                .contains("ERR no")
+        );
+    }
+}

@@ -1,0 +1,236 @@
+//! One command on its way to the server: its name, its encoded arguments and its class.
+
+use std::borrow::Cow;
+
+use bytes::{Bytes, BytesMut};
+use resp_codec::write;
+
+use crate::class::Class;
+use crate::connection::outgoing::Outgoing;
+
+/// The arguments of one command, already in their wire form.
+///
+/// Commands build it themselves; it is public so that [`ToArg`](crate::ToArg) can be implemented for types of your own.
+#[derive(Clone, Debug)]
+pub struct Request {
+    name: Cow<'static, str>,
+    /// `None` until it is asked for: it depends on the arguments.
+    class: Option<Class>,
+    /// Number of arguments, the name included.
+    argc: usize,
+    /// The arguments as bulk strings, without the array header and without those in `shared`.
+    body: BytesMut,
+    /// Long arguments that are sent from where they are, each with the length of `body` it stands behind.
+    shared: Vec<(usize, Bytes)>,
+    /// The length of everything in `shared`.
+    shared_len: usize,
+}
+
+/// Arguments from this length on are sent from the caller's buffer instead of being copied into the write buffer.
+pub(crate) const SHARED_FROM: usize = 8 * 1024;
+/// Room for a short command, so that building it takes one allocation.
+const SHORT: usize = 128;
+/// The most that the array header of a request takes: `*`, 20 digits, CR LF.
+const HEADER: usize = 23;
+
+impl Request {
+    /// A request of the command `name`, in upper case. Its class follows from the name and the arguments.
+    pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
+        Self::build(name.into(), None)
+    }
+
+    /// A request whose class is known, without a look at the table.
+    pub(crate) fn with_class(name: &'static str, class: Class) -> Self {
+        Self::build(Cow::Borrowed(name), Some(class))
+    }
+
+    fn build(name: Cow<'static, str>, class: Option<Class>) -> Self {
+        let mut body = BytesMut::with_capacity(SHORT);
+        write::bulk(&mut body, name.as_bytes());
+        Self {
+            name,
+            class,
+            argc: 1,
+            body,
+            shared: Vec::new(),
+            shared_len: 0,
+        }
+    }
+
+    /// The command's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What may be done with it when the connection breaks.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        self.class.unwrap_or_else(|| self.look_up_class())
+    }
+
+    /// Makes further calls of [`Self::class`] cheap.
+    pub(crate) fn classify(&mut self) {
+        self.class = Some(self.class());
+    }
+
+    fn look_up_class(&self) -> Class {
+        let subcommand = self
+            .args()
+            .next()
+            .map(|arg| String::from_utf8_lossy(arg).to_ascii_uppercase());
+        let has_block = self.args().any(|arg| arg.eq_ignore_ascii_case(b"BLOCK"));
+        match Class::of(&self.name, subcommand.as_deref(), has_block) {
+            // NX and GET make a difference to the reply, so only the plain form counts.
+            Class::Idempotent if self.name == "SET" && self.argc > 3 => Class::Write,
+            class => class,
+        }
+    }
+
+    pub(crate) fn set_class(&mut self, class: Class) {
+        self.class = Some(class);
+    }
+
+    pub(crate) fn clone_name(&self) -> Cow<'static, str> {
+        self.name.clone()
+    }
+
+    /// Appends one argument, copying it.
+    pub fn push(&mut self, arg: &[u8]) {
+        if arg.len() >= SHARED_FROM {
+            self.share(Bytes::copy_from_slice(arg));
+        } else {
+            self.argc += 1;
+            write::bulk(&mut self.body, arg);
+        }
+    }
+
+    /// Appends one argument, sharing it if it is long.
+    pub fn push_shared(&mut self, arg: &Bytes) {
+        if arg.len() >= SHARED_FROM {
+            self.share(arg.clone());
+        } else {
+            self.push(arg);
+        }
+    }
+
+    /// Appends the decimal text of a number as one argument.
+    pub fn push_i64(&mut self, arg: i64) {
+        self.argc += 1;
+        write::bulk_i64(&mut self.body, arg);
+    }
+
+    /// Appends a floating-point number as one argument: the shortest text that reads back the same, `inf`, `-inf` or `nan`.
+    pub fn push_f64(&mut self, arg: f64) {
+        self.push(format_f64(arg).as_bytes());
+    }
+
+    fn share(&mut self, arg: Bytes) {
+        self.argc += 1;
+        self.body
+            .extend_from_slice(format!("${}\r\n", arg.len()).as_bytes());
+        self.shared_len += arg.len();
+        self.shared.push((self.body.len(), arg));
+        self.body.extend_from_slice(b"\r\n");
+    }
+
+    /// An upper bound of the encoded length, within a few bytes of it.
+    pub(crate) fn len(&self) -> usize {
+        HEADER + self.body.len() + self.shared_len
+    }
+
+    pub(crate) fn encode(&self, out: &mut Outgoing) {
+        write::array_header(out.tail(), self.argc);
+        let mut done = 0;
+        for (at, arg) in &self.shared {
+            out.tail().extend_from_slice(&self.body[done..*at]);
+            out.push_shared(arg.clone());
+            done = *at;
+        }
+        out.tail().extend_from_slice(&self.body[done..]);
+    }
+
+    /// The wire form in one piece.
+    pub(crate) fn to_vec(&self) -> Vec<u8> {
+        let mut out = Outgoing::default();
+        self.encode(&mut out);
+        out.to_vec()
+    }
+
+    /// The arguments behind the name that are short enough to be part of `body`: enough to recognise a subcommand.
+    pub(crate) fn args(&self) -> impl Iterator<Item = &[u8]> {
+        let mut rest: &[u8] = if self.shared.is_empty() {
+            &self.body
+        } else {
+            &self.body[..self.shared[0].0]
+        };
+        std::iter::from_fn(move || {
+            let line = rest.iter().position(|&byte| byte == b'\n')?;
+            let len: usize = std::str::from_utf8(rest.get(1..line - 1)?)
+                .ok()?
+                .parse()
+                .ok()?;
+            let arg = rest.get(line + 1..line + 1 + len)?;
+            rest = rest.get(line + 3 + len..)?;
+            Some(arg)
+        })
+        .skip(1)
+    }
+}
+
+fn format_f64(number: f64) -> String {
+    if number.is_infinite() {
+        return if number > 0.0 { "inf" } else { "-inf" }.to_owned();
+    }
+    if number.is_nan() {
+        return "nan".to_owned();
+    }
+    number.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_an_array_of_bulk_strings() {
+        let mut request = Request::new("SET");
+        request.push(b"k\r\n");
+        request.push_i64(-7);
+        assert_eq!(
+            request.to_vec(),
+            b"*3\r\n$3\r\nSET\r\n$3\r\nk\r\n\r\n$2\r\n-7\r\n"
+        );
+        assert_eq!(request.args().collect::<Vec<_>>(), [&b"k\r\n"[..], b"-7"]);
+    }
+
+    #[test]
+    fn a_long_argument_stands_where_it_was_pushed() {
+        let long = vec![b'x'; SHARED_FROM];
+        let mut request = Request::new("MSET");
+        request.push(b"a");
+        request.push_shared(&Bytes::from(long.clone()));
+        request.push(b"b");
+        request.push(&long);
+
+        let mut expected = b"*5\r\n$4\r\nMSET\r\n$1\r\na\r\n$8192\r\n".to_vec();
+        expected.extend_from_slice(&long);
+        expected.extend_from_slice(b"\r\n$1\r\nb\r\n$8192\r\n");
+        expected.extend_from_slice(&long);
+        expected.extend_from_slice(b"\r\n");
+        assert_eq!(request.to_vec(), expected);
+        assert!(request.len() >= expected.len());
+    }
+
+    #[test]
+    fn floating_point_numbers_use_the_words_the_server_knows() {
+        for (number, text) in [
+            (f64::INFINITY, "inf"),
+            (f64::NEG_INFINITY, "-inf"),
+            (0.1, "0.1"),
+            (3.0, "3"),
+        ] {
+            assert_eq!(format_f64(number), text);
+        }
+    }
+}
