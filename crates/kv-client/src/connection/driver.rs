@@ -1,0 +1,354 @@
+//! The task that owns a connection: it writes what callers queued, reads what the server answers, and reconnects.
+
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, Sleep, sleep_until};
+use tracing::{debug, info, warn};
+
+use crate::config::{Config, Stream};
+use crate::connection::backoff::random;
+use crate::connection::engine::Engine;
+use crate::connection::handshake::{Established, establish, is_transient};
+use crate::connection::link::{Life, Link};
+use crate::error::{Error, ErrorKind, Outcome};
+
+/// The driver of one connection after another.
+pub(crate) struct Driver {
+    link: Arc<Link>,
+    config: Arc<Config>,
+    engine: Engine,
+    timer: Timer,
+    /// Why there is no connection.
+    cause: Option<Error>,
+    /// When the last byte came from the server.
+    heard: Instant,
+    /// When it was asked for a sign of life, if none has come since.
+    pinged: Option<Instant>,
+    /// The stream may hold written bytes back.
+    unflushed: bool,
+    wake: Vec<Waker>,
+}
+
+/// Why a connection, or the driver, ends.
+enum End {
+    /// The connection is lost.
+    Lost(ErrorKind),
+    /// The client has no more use for it.
+    Closed,
+}
+
+impl Driver {
+    pub(crate) fn new(link: Arc<Link>, config: Arc<Config>, engine: Engine) -> Self {
+        Self {
+            link,
+            config,
+            engine,
+            timer: Timer::new(),
+            cause: None,
+            heard: Instant::now(),
+            pinged: None,
+            unflushed: false,
+            wake: Vec::new(),
+        }
+    }
+
+    /// Runs until the client is closed, or dropped, or over with its only connection.
+    pub(crate) async fn run(mut self, mut first: Option<Established>) {
+        let epitaph = loop {
+            let established = match first.take() {
+                Some(established) => established,
+                None => match self.reconnect().await {
+                    Some(established) => established,
+                    None => break None,
+                },
+            };
+            match self.serve(established).await {
+                End::Closed => break None,
+                End::Lost(kind) => {
+                    self.engine.lost(&kind);
+                    if !self.config.reconnect {
+                        break Some(kind);
+                    }
+                    self.cause = Some(Error::new(kind, Outcome::NotSent));
+                }
+            }
+        };
+        let mut shared = self.link.lock();
+        shared.bury(epitaph.clone());
+        // What arrived in the last moment is answered like the rest.
+        self.engine
+            .exchange(&mut shared, Instant::now, &mut self.wake);
+        self.engine.give_up(
+            &mut shared,
+            &epitaph.unwrap_or(ErrorKind::Closed),
+            &mut self.wake,
+        );
+        drop(shared);
+        self.wake.drain(..).for_each(Waker::wake);
+    }
+
+    /// Serves one connection until it ends.
+    async fn serve(&mut self, established: Established) -> End {
+        let Established {
+            mut stream,
+            version,
+            input,
+        } = established;
+        info!(addr = %self.config.address, ?version, "connected");
+        self.engine.connected(input);
+        self.cause = None;
+        self.heard = Instant::now();
+        self.pinged = None;
+        {
+            let mut shared = self.link.lock();
+            shared.status.connected = Some(version);
+            shared.status.connections += 1;
+        }
+        let end = std::future::poll_fn(|cx| self.poll_serve(cx, &mut *stream)).await;
+        self.link.lock().status.connected = None;
+        match &end {
+            End::Lost(kind) => warn!(addr = %self.config.address, error = %kind, "connection lost"),
+            End::Closed => {
+                debug!(addr = %self.config.address, "closing");
+                // The peer's opinion of the farewell is of no interest.
+                let _ = stream.shutdown().await;
+            }
+        }
+        end
+    }
+
+    fn poll_serve(&mut self, cx: &mut Context<'_>, stream: &mut dyn Stream) -> Poll<End> {
+        if let Err(error) = self.engine.decode() {
+            return Poll::Ready(self.unreadable(error));
+        }
+        loop {
+            if let Some(end) = self.exchange(cx, true) {
+                return Poll::Ready(end);
+            }
+            if let Err(error) = self.poll_write(cx, stream) {
+                // Replies that are already here still count.
+                while let Poll::Ready(Ok(true)) = self.poll_read(cx, stream) {}
+                return Poll::Ready(self.lost(error));
+            }
+            match self.poll_read(cx, stream) {
+                Poll::Ready(Ok(true)) => {}
+                Poll::Ready(Ok(false)) => {
+                    let error =
+                        io::Error::new(io::ErrorKind::UnexpectedEof, "closed by the server");
+                    return Poll::Ready(self.lost(error));
+                }
+                Poll::Ready(Err(end)) => return Poll::Ready(end),
+                Poll::Pending => break,
+            }
+        }
+        self.poll_timer(cx, true)
+    }
+
+    /// Gives answers, takes commands; says whether it is time to end.
+    fn exchange(&mut self, cx: &Context<'_>, online: bool) -> Option<End> {
+        let mut shared = self.link.lock();
+        self.engine
+            .exchange(&mut shared, Instant::now, &mut self.wake);
+        shared.listen(cx.waker());
+        let end = match shared.life() {
+            Life::Open => false,
+            Life::Closing => !online || (self.engine.is_idle() && !shared.has_waiters()),
+            Life::Abandoned | Life::Ended => true,
+        };
+        drop(shared);
+        self.wake.drain(..).for_each(Waker::wake);
+        end.then_some(End::Closed)
+    }
+
+    /// Writes until there is nothing more to write or the socket takes no more.
+    fn poll_write(&mut self, cx: &mut Context<'_>, stream: &mut dyn Stream) -> io::Result<()> {
+        while !self.engine.out.is_empty() {
+            let stream = Pin::new(&mut *stream);
+            let out = &self.engine.out;
+            let written = if out.is_contiguous() {
+                stream.poll_write(cx, out.first())
+            } else {
+                let mut slices = Vec::new();
+                out.slices(&mut slices);
+                poll_write_slices(stream, cx, &slices)
+            };
+            match written {
+                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(n)) => self.engine.wrote(n),
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Pending => return Ok(()),
+            }
+            self.unflushed = true;
+        }
+        if self.unflushed {
+            if let Poll::Ready(flushed) = Pin::new(stream).poll_flush(cx) {
+                self.unflushed = false;
+                flushed?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads once and decodes. `Ok(false)` is the end of the stream.
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        stream: &mut dyn Stream,
+    ) -> Poll<Result<bool, End>> {
+        self.engine.reserve();
+        let read = pin!(stream.read_buf(&mut self.engine.input)).poll(cx);
+        match ready!(read) {
+            Ok(0) => Poll::Ready(Ok(false)),
+            Ok(_) => {
+                self.heard = Instant::now();
+                self.pinged = None;
+                let decoded = self.engine.decode();
+                self.engine.pushes.clear();
+                Poll::Ready(
+                    decoded
+                        .map(|()| true)
+                        .map_err(|error| self.unreadable(error)),
+                )
+            }
+            Err(error) => Poll::Ready(Err(self.lost(error))),
+        }
+    }
+
+    /// Deals with deadlines and silence.
+    fn poll_timer(&mut self, cx: &mut Context<'_>, online: bool) -> Poll<End> {
+        let keepalive = self.config.keepalive.filter(|_| online);
+        loop {
+            let silence = keepalive.map(|interval| self.pinged.unwrap_or(self.heard) + interval);
+            let alarm = match (self.engine.next_deadline(), silence) {
+                (Some(deadline), Some(silence)) => deadline.min(silence),
+                (Some(alarm), None) | (None, Some(alarm)) => alarm,
+                (None, None) => return Poll::Pending,
+            };
+            ready!(self.timer.poll(cx, alarm));
+            let now = Instant::now();
+            let mut shared = self.link.lock();
+            self.engine.expire(
+                &mut shared,
+                now,
+                online,
+                self.cause.as_ref(),
+                &mut self.wake,
+            );
+            drop(shared);
+            self.wake.drain(..).for_each(Waker::wake);
+            if silence.is_some_and(|silence| now >= silence) {
+                if self.pinged.is_some() {
+                    let text = format!("no sign of life for {:?}", now - self.heard);
+                    return Poll::Ready(self.lost(io::Error::new(io::ErrorKind::TimedOut, text)));
+                }
+                self.engine.ping();
+                self.pinged = Some(now);
+                cx.waker().wake_by_ref(); // to write it
+            }
+        }
+    }
+
+    /// Makes a connection, however long it takes, while commands queue up and run out of time. `None`: nobody wants it any more.
+    async fn reconnect(&mut self) -> Option<Established> {
+        let config = Arc::clone(&self.config);
+        for attempt in 0u32.. {
+            let session = self.engine.session();
+            let delay = config.backoff.delay(attempt, random(u64::from(attempt)));
+            let mut connecting = pin!(async {
+                if !delay.is_zero() {
+                    tokio::time::sleep(delay).await;
+                }
+                establish(&config, &session).await
+            });
+            let outcome = std::future::poll_fn(|cx| {
+                if self.exchange(cx, false).is_some() {
+                    return Poll::Ready(None);
+                }
+                if let Poll::Ready(result) = connecting.as_mut().poll(cx) {
+                    return Poll::Ready(Some(result));
+                }
+                self.poll_timer(cx, false).map(|_| None)
+            });
+            match outcome.await? {
+                Ok(established) => return Some(established),
+                Err(error) => {
+                    debug!(addr = %config.address, attempt, %error, "not connected");
+                    if !is_transient(&error) {
+                        self.refuse(&error);
+                    }
+                    self.cause = Some(error);
+                }
+            }
+        }
+        None
+    }
+
+    /// Waiting would not help: everything that is queued fails with the server's refusal.
+    fn refuse(&mut self, error: &Error) {
+        warn!(addr = %self.config.address, %error, "cannot connect");
+        let mut shared = self.link.lock();
+        self.engine
+            .exchange(&mut shared, Instant::now, &mut self.wake);
+        self.engine
+            .give_up(&mut shared, error.kind(), &mut self.wake);
+        drop(shared);
+        self.wake.drain(..).for_each(Waker::wake);
+    }
+
+    fn lost(&self, error: io::Error) -> End {
+        End::Lost(ErrorKind::Lost {
+            addr: self.config.address.to_string(),
+            source: Arc::new(error),
+        })
+    }
+
+    fn unreadable(&self, source: resp_codec::DecodeError) -> End {
+        End::Lost(ErrorKind::Protocol {
+            addr: self.config.address.to_string(),
+            source,
+        })
+    }
+}
+
+fn poll_write_slices(
+    stream: Pin<&mut dyn Stream>,
+    cx: &mut Context<'_>,
+    slices: &[IoSlice<'_>],
+) -> Poll<io::Result<usize>> {
+    if stream.is_write_vectored() {
+        stream.poll_write_vectored(cx, slices)
+    } else {
+        stream.poll_write(cx, slices.first().map_or(&[], |slice| slice))
+    }
+}
+
+/// One alarm. Setting it to a later time costs nothing: it rings too early, and is set again.
+struct Timer {
+    sleep: Pin<Box<Sleep>>,
+    set: Option<Instant>,
+}
+
+impl Timer {
+    fn new() -> Self {
+        Self {
+            sleep: Box::pin(sleep_until(Instant::now())),
+            set: None,
+        }
+    }
+
+    /// Ready when `alarm` has passed, or an earlier alarm that was set before.
+    fn poll(&mut self, cx: &mut Context<'_>, alarm: Instant) -> Poll<()> {
+        if self.set.is_none_or(|set| alarm < set) {
+            self.sleep.as_mut().reset(alarm);
+            self.set = Some(alarm);
+        }
+        ready!(self.sleep.as_mut().poll(cx));
+        self.set = None;
+        Poll::Ready(())
+    }
+}

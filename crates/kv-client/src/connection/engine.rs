@@ -1,0 +1,540 @@
+//! The exchange on one connection: what is to be written, what was written, and who gets which reply.
+//!
+//! It takes bytes and `now`, and does no I/O. Positions are counted in bytes since the client began, over all of its
+//! connections, so that `end <= written` is all there is to know about whether the server can have seen a command.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Waker;
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use resp_codec::{DecodeError, FrameDecoder, Kind, Limits};
+use tokio::time::Instant;
+
+use crate::connection::link::{Answer, Failure, Parcel, Shared, Ticket, TimeLimit};
+use crate::connection::outgoing::Outgoing;
+use crate::connection::session::{Effect, Session};
+use crate::error::{Error, ErrorKind, Outcome, Phase};
+use crate::reply::Reply;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    /// Not written yet.
+    pub(crate) out: Outgoing,
+    /// Read and not decoded yet.
+    pub(crate) input: BytesMut,
+    decoder: FrameDecoder,
+    limits: Limits,
+    /// Commands without a reply, in the order in which they are written. Those with `end <= written` are written whole.
+    pending: VecDeque<Pending>,
+    /// Where the next byte is written. `written + out.len()` is the `end` of the last pending command.
+    written: u64,
+    /// Answers on their way to the callers.
+    answers: Vec<(Ticket, Answer)>,
+    /// Commands answered and bytes written since the last exchange.
+    answered: usize,
+    freed: usize,
+    /// Bytes of the engine's own commands among those written; no caller waits for their room.
+    own: usize,
+    /// Scratch space.
+    parcels: Vec<Parcel>,
+    /// No pending command's deadline is earlier.
+    next_deadline: Option<Instant>,
+    ping_pending: bool,
+    /// Shared with the handles; changed by replies to SELECT, AUTH and CLIENT SETNAME.
+    session: Arc<Mutex<Session>>,
+    /// Messages out of band, for the driver to deliver.
+    pub(crate) pushes: Vec<Reply>,
+}
+
+#[derive(Debug)]
+struct Pending {
+    sender: Sender,
+    start: u64,
+    end: u64,
+    /// Its deadline is `None` once it has passed.
+    limit: TimeLimit,
+    effect: Option<Box<Effect>>,
+    batch: Option<Box<Batch>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sender {
+    Caller(Ticket),
+    /// The sign of life that the driver asks for.
+    Ping,
+}
+
+#[derive(Debug)]
+struct Batch {
+    /// Where each command ends, counted from the batch's start.
+    ends: Box<[usize]>,
+    replies: Vec<Reply>,
+}
+
+impl Pending {
+    fn commands(&self) -> usize {
+        match self.sender {
+            Sender::Ping => 0,
+            Sender::Caller(_) => self.batch.as_ref().map_or(1, |batch| batch.ends.len()),
+        }
+    }
+
+    fn len(&self) -> usize {
+        length(self.end - self.start)
+    }
+}
+
+/// Bulk strings from this length on are split off the read buffer; shorter ones are copied out of it.
+const SPLIT_FROM: usize = 16 * 1024;
+/// Room in the read buffer before each read.
+const READ: usize = 16 * 1024;
+/// The most that is reserved for a frame that has been announced and has not arrived.
+const MAX_RESERVE: usize = 1024 * 1024;
+
+impl Engine {
+    pub(crate) fn new(limits: Limits, session: Arc<Mutex<Session>>) -> Self {
+        Self {
+            out: Outgoing::default(),
+            input: BytesMut::new(),
+            decoder: FrameDecoder::new(limits),
+            limits,
+            pending: VecDeque::new(),
+            written: 0,
+            answers: Vec::new(),
+            answered: 0,
+            freed: 0,
+            own: 0,
+            parcels: Vec::new(),
+            next_deadline: None,
+            ping_pending: false,
+            session,
+            pushes: Vec::new(),
+        }
+    }
+
+    /// Starts on a new connection, which has already delivered `input`.
+    pub(crate) fn connected(&mut self, input: BytesMut) {
+        self.decoder = FrameDecoder::new(self.limits);
+        self.input = input;
+    }
+
+    /// What the next connection is to be given.
+    pub(crate) fn session(&self) -> Session {
+        self.session
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Gives the callers their answers and takes their new commands.
+    pub(crate) fn exchange(
+        &mut self,
+        shared: &mut Shared,
+        now: impl Fn() -> Instant,
+        wake: &mut Vec<Waker>,
+    ) {
+        self.deliver(shared, wake);
+        if shared.has_arrivals() {
+            self.collect(shared, now());
+        }
+        if shared.has_waiters() {
+            let deadline = shared.stamp_waiters(now());
+            self.remember(deadline);
+        }
+        if shared.take_abandoned() {
+            self.withdraw(shared, wake);
+        }
+    }
+
+    fn deliver(&mut self, shared: &mut Shared, wake: &mut Vec<Waker>) {
+        for (ticket, answer) in self.answers.drain(..) {
+            shared.answer(ticket, answer, wake);
+        }
+        if self.answered > 0 || self.freed > 0 {
+            let own = self.own.min(self.freed);
+            self.own -= own;
+            shared.release(
+                std::mem::take(&mut self.answered),
+                std::mem::take(&mut self.freed) - own,
+                wake,
+            );
+        }
+    }
+
+    fn collect(&mut self, shared: &mut Shared, now: Instant) {
+        let mut end = self.end();
+        shared.collect(&mut self.out, &mut self.parcels);
+        let mut earliest = None::<Instant>;
+        for parcel in self.parcels.drain(..) {
+            let start = end;
+            end += position(parcel.len);
+            let limit = parcel.limit.started(now);
+            if let Some(deadline) = limit.deadline {
+                earliest = Some(earliest.map_or(deadline, |other| other.min(deadline)));
+            }
+            let batch = parcel.ends.map(|ends| {
+                Box::new(Batch {
+                    replies: Vec::with_capacity(ends.len()),
+                    ends,
+                })
+            });
+            let sender = Sender::Caller(parcel.ticket);
+            self.pending.push_back(Pending {
+                sender,
+                start,
+                end,
+                limit,
+                effect: parcel.effect,
+                batch,
+            });
+        }
+        self.remember(earliest);
+    }
+
+    fn remember(&mut self, deadline: Option<Instant>) {
+        if let Some(deadline) = deadline {
+            self.next_deadline = Some(
+                self.next_deadline
+                    .map_or(deadline, |other| other.min(deadline)),
+            );
+        }
+    }
+
+    /// The position behind everything that is to be written.
+    fn end(&self) -> u64 {
+        self.written + position(self.out.len())
+    }
+
+    /// When [`Self::expire`] has something to do, at the latest.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.next_deadline
+    }
+
+    /// Whether every command has been answered.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.pending.is_empty() && self.answers.is_empty()
+    }
+
+    /// The socket took `n` bytes.
+    pub(crate) fn wrote(&mut self, n: usize) {
+        self.out.advance(n);
+        self.written += position(n);
+        self.freed += n;
+    }
+
+    /// Asks the server for a sign of life, unless it was asked already.
+    pub(crate) fn ping(&mut self) {
+        const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
+        if self.ping_pending {
+            return;
+        }
+        let start = self.end();
+        self.out.tail().extend_from_slice(PING);
+        self.own += PING.len();
+        let end = self.end();
+        let limit = TimeLimit::default();
+        self.pending.push_back(Pending {
+            sender: Sender::Ping,
+            start,
+            end,
+            limit,
+            effect: None,
+            batch: None,
+        });
+        self.ping_pending = true;
+    }
+
+    /// Makes room for the next read.
+    pub(crate) fn reserve(&mut self) {
+        if self.input.capacity() - self.input.len() < READ / 4 {
+            self.input
+                .reserve(self.decoder.missing().clamp(READ, MAX_RESERVE));
+        }
+    }
+
+    /// Decodes what was read, and pairs replies with commands.
+    pub(crate) fn decode(&mut self) -> Result<(), DecodeError> {
+        while let Some(&first) = self.input.first() {
+            let reply = match first {
+                b'*' | b'%' | b'~' | b'>' | b'|' => {
+                    match self.decoder.decode_owned(&mut self.input)? {
+                        Some(frame) => Reply::from_owned(frame),
+                        None => return Ok(()),
+                    }
+                }
+                _ => match self.scalar()? {
+                    Some(reply) => reply,
+                    None => return Ok(()),
+                },
+            };
+            if let Reply::Push(_) = reply {
+                self.pushes.push(reply);
+            } else {
+                self.pair(reply);
+            }
+        }
+        Ok(())
+    }
+
+    fn scalar(&mut self) -> Result<Option<Reply>, DecodeError> {
+        let Some(view) = self.decoder.decode(&self.input)? else {
+            return Ok(None);
+        };
+        let frame_len = view.frame_len();
+        match view.as_bytes() {
+            Some(bytes) if bytes.len() >= SPLIT_FROM && view.kind() == Kind::BulkString => {
+                let len = bytes.len();
+                Ok(Some(Reply::split_bulk(&mut self.input, frame_len, len)))
+            }
+            _ => {
+                let reply = Reply::from_scalar(view);
+                self.input.advance(frame_len);
+                Ok(Some(reply))
+            }
+        }
+    }
+
+    /// Gives `reply` to the command that has waited longest. A reply too many is dropped: nobody asked for it.
+    fn pair(&mut self, reply: Reply) {
+        let Some(front) = self.pending.front_mut() else {
+            return;
+        };
+        if let Some(batch) = &mut front.batch {
+            batch.replies.push(reply);
+            if batch.replies.len() < batch.ends.len() {
+                return;
+            }
+            let replies = std::mem::take(&mut batch.replies);
+            self.finish(|_| Answer::Many {
+                executed_maybe: replies.len(),
+                replies,
+                failure: None,
+            });
+        } else {
+            if let (Some(effect), true) = (front.effect.take(), reply.is_ok()) {
+                effect.apply(&mut self.session.lock().unwrap_or_else(PoisonError::into_inner));
+            }
+            self.finish(|_| Answer::One(reply));
+        }
+    }
+
+    /// Takes the first pending command off the list and answers it.
+    fn finish(&mut self, answer: impl FnOnce(&mut Pending) -> Answer) {
+        let Some(mut front) = self.pending.pop_front() else {
+            return;
+        };
+        self.answered += front.commands();
+        match front.sender {
+            Sender::Caller(ticket) => self.answers.push((ticket, answer(&mut front))),
+            Sender::Ping => self.ping_pending = false,
+        }
+    }
+
+    /// Answers every command whose time is over. What was not written of them never will be.
+    pub(crate) fn expire(
+        &mut self,
+        shared: &mut Shared,
+        now: Instant,
+        online: bool,
+        cause: Option<&Error>,
+        wake: &mut Vec<Waker>,
+    ) {
+        self.deliver(shared, wake);
+        let written = self.written;
+        let mut unwritten = false;
+        let mut earliest = None::<Instant>;
+        for pending in &mut self.pending {
+            let (Some(deadline), Some(timeout)) = (pending.limit.deadline, pending.limit.timeout)
+            else {
+                continue;
+            };
+            if deadline > now {
+                earliest = Some(earliest.map_or(deadline, |other| other.min(deadline)));
+                continue;
+            }
+            pending.limit.deadline = None;
+            let phase = if pending.end <= written {
+                Phase::Waiting
+            } else if online || pending.start < written {
+                Phase::Writing
+            } else {
+                Phase::Connecting
+            };
+            // A command that is written in part will be written whole when the socket takes more.
+            let outcome = if pending.start < written {
+                Outcome::MaybeExecuted
+            } else {
+                Outcome::NotSent
+            };
+            unwritten |= outcome == Outcome::NotSent;
+            let failure = timed_out(phase, timeout, cause, outcome);
+            let sent = if outcome == Outcome::NotSent {
+                0
+            } else {
+                pending.commands()
+            };
+            if let Sender::Caller(ticket) = pending.sender {
+                shared.answer(
+                    ticket,
+                    unanswered(pending.batch.as_deref_mut(), failure, sent),
+                    wake,
+                );
+            }
+        }
+        self.next_deadline = earliest;
+        shared.expire_waiters(
+            Some(now),
+            |timeout| {
+                timed_out(
+                    Phase::Queued,
+                    timeout.unwrap_or_default(),
+                    cause,
+                    Outcome::NotSent,
+                )
+            },
+            wake,
+        );
+        let waiting = shared.stamp_waiters(now);
+        self.remember(waiting);
+        if unwritten {
+            self.withdraw(shared, wake);
+        }
+    }
+
+    /// Takes commands that nobody waits for out of what is to be written.
+    fn withdraw(&mut self, shared: &mut Shared, wake: &mut Vec<Waker>) {
+        let written = self.written;
+        let first = self
+            .pending
+            .partition_point(|pending| pending.start < written);
+        let mut old = std::mem::take(&mut self.out);
+        if let Some(cut) = first.checked_sub(1).and_then(|last| self.pending.get(last)) {
+            old.move_to(length(cut.end.saturating_sub(written)), &mut self.out);
+        }
+        let mut commands = 0;
+        let mut bytes = 0;
+        for mut pending in self.pending.split_off(first) {
+            let len = pending.len();
+            if let Sender::Caller(ticket) = pending.sender {
+                if !shared.is_wanted(ticket) {
+                    old.advance(len);
+                    commands += pending.commands();
+                    bytes += len;
+                    continue;
+                }
+            }
+            pending.start = self.end();
+            old.move_to(len, &mut self.out);
+            pending.end = self.end();
+            self.pending.push_back(pending);
+        }
+        debug_assert!(old.is_empty(), "every byte belongs to a pending command");
+        if commands > 0 {
+            shared.release(commands, bytes, wake);
+        }
+    }
+
+    /// The connection is gone. Commands that were written, wholly or in part, are answered; the others stay for the next.
+    pub(crate) fn lost(&mut self, kind: &ErrorKind) {
+        while let Some(front) = self.pending.front() {
+            if front.start >= self.written {
+                break;
+            }
+            let whole = front.end <= self.written;
+            let remainder = length(front.end.saturating_sub(self.written));
+            let sent = match &front.batch {
+                Some(batch) => batch
+                    .ends
+                    .iter()
+                    .filter(|&&end| front.start + position(end) <= self.written)
+                    .count(),
+                None => usize::from(whole),
+            };
+            self.wrote(remainder); // the rest of a command that was cut is of no use to anybody
+            self.finish(|pending| {
+                let outcome = if sent > 0 {
+                    Outcome::MaybeExecuted
+                } else {
+                    Outcome::NotSent
+                };
+                unanswered(
+                    pending.batch.as_deref_mut(),
+                    Failure {
+                        kind: kind.clone(),
+                        outcome,
+                        deadline: pending.limit.deadline,
+                    },
+                    sent,
+                )
+            });
+        }
+        // A sign of life that was not asked for yet need not be asked of the next connection, but it does no harm either.
+        self.ping_pending = self
+            .pending
+            .iter()
+            .any(|pending| pending.sender == Sender::Ping);
+        self.input = BytesMut::new();
+    }
+
+    /// Answers everything that is left: none of it was written.
+    pub(crate) fn give_up(&mut self, shared: &mut Shared, kind: &ErrorKind, wake: &mut Vec<Waker>) {
+        while !self.pending.is_empty() {
+            self.finish(|pending| {
+                let failure = Failure {
+                    kind: kind.clone(),
+                    outcome: Outcome::NotSent,
+                    deadline: None,
+                };
+                unanswered(pending.batch.as_deref_mut(), failure, 0)
+            });
+        }
+        let rest = self.out.len();
+        self.wrote(rest);
+        self.ping_pending = false;
+        self.deliver(shared, wake);
+        shared.expire_waiters(
+            None,
+            |_| Failure {
+                kind: kind.clone(),
+                outcome: Outcome::NotSent,
+                deadline: None,
+            },
+            wake,
+        );
+    }
+}
+
+/// What is said of a command, or a batch, that will get no further reply. `sent` commands of it may have been executed.
+fn unanswered(batch: Option<&mut Batch>, failure: Failure, sent: usize) -> Answer {
+    match batch {
+        None => Answer::Failed(failure),
+        Some(batch) => Answer::Many {
+            replies: std::mem::take(&mut batch.replies),
+            failure: Some(failure),
+            executed_maybe: sent,
+        },
+    }
+}
+
+fn timed_out(phase: Phase, after: Duration, cause: Option<&Error>, outcome: Outcome) -> Failure {
+    Failure {
+        kind: ErrorKind::Timeout {
+            phase,
+            after,
+            source: cause.cloned().map(Box::new),
+        },
+        outcome,
+        deadline: None,
+    }
+}
+
+fn position(len: usize) -> u64 {
+    len as u64
+}
+
+fn length(distance: u64) -> usize {
+    usize::try_from(distance).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,236 @@
+//! The first exchange on a connection: the protocol's version, login, name and database.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use resp_codec::{FrameDecoder, Version};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
+
+use crate::config::{Config, Credentials, Protocol, Stream};
+use crate::connection::session::Session;
+use crate::connection::transport::dial;
+use crate::error::{Error, ErrorKind, Outcome, ServerError};
+use crate::reply::Reply;
+use crate::request::Request;
+
+/// A connection that is ready for commands.
+pub(crate) struct Established {
+    pub(crate) stream: Box<dyn Stream>,
+    pub(crate) version: Version,
+    /// Bytes that arrived behind the last reply of the handshake.
+    pub(crate) input: BytesMut,
+}
+
+/// Opens a connection and gives it the state of `session`, within the configuration's time limit.
+pub(crate) async fn establish(config: &Config, session: &Session) -> Result<Established, Error> {
+    let limit = config.connect_timeout;
+    let connecting = async {
+        let stream = dial(&config.address)
+            .await
+            .map_err(|source| connect_error(config, source))?;
+        let mut peer = Peer {
+            stream,
+            input: BytesMut::new(),
+            decoder: FrameDecoder::new(config.limits),
+            config,
+        };
+        let version = peer.greet(session).await?;
+        peer.set_up(session, version).await?;
+        Ok(Established {
+            stream: peer.stream,
+            version,
+            input: peer.input,
+        })
+    };
+    match timeout(limit, connecting).await {
+        Ok(result) => result,
+        Err(_) => {
+            let source = io::Error::new(
+                io::ErrorKind::TimedOut,
+                format!("not connected and set up within {limit:?}"),
+            );
+            Err(connect_error(config, source))
+        }
+    }
+}
+
+/// Whether another attempt may succeed without anybody changing the configuration or the server's.
+pub(crate) fn is_transient(error: &Error) -> bool {
+    match error.kind() {
+        ErrorKind::Connect { .. } | ErrorKind::Lost { .. } => true,
+        ErrorKind::Refused { reply, .. } => {
+            matches!(
+                reply.code(),
+                "LOADING" | "MASTERDOWN" | "BUSY" | "CLUSTERDOWN"
+            ) || reply.message().starts_with("max number of clients")
+        }
+        _ => false,
+    }
+}
+
+fn connect_error(config: &Config, source: io::Error) -> Error {
+    Error::new(
+        ErrorKind::Connect {
+            addr: config.address.to_string(),
+            source: Arc::new(source),
+        },
+        Outcome::NotSent,
+    )
+}
+
+struct Peer<'a> {
+    stream: Box<dyn Stream>,
+    input: BytesMut,
+    decoder: FrameDecoder,
+    config: &'a Config,
+}
+
+impl Peer<'_> {
+    /// Agrees on the protocol and logs in.
+    async fn greet(&mut self, session: &Session) -> Result<Version, Error> {
+        let credentials = session.credentials.as_ref();
+        if self.config.protocol != Protocol::Resp2 {
+            match self.ask(&hello(credentials)).await? {
+                Reply::Error(reply)
+                    if self.config.protocol == Protocol::Auto && knows_no_hello(&reply) => {}
+                Reply::Error(reply) => {
+                    let step = if credentials.is_some() && reply.code() == "WRONGPASS" {
+                        "AUTH"
+                    } else {
+                        "HELLO"
+                    };
+                    return Err(self.refused(step, reply));
+                }
+                _ => return Ok(Version::Resp3),
+            }
+        }
+        if let Some(credentials) = credentials {
+            if let Reply::Error(reply) = self.ask(&auth(credentials)).await? {
+                return Err(self.refused("AUTH", reply));
+            }
+        }
+        Ok(Version::Resp2)
+    }
+
+    /// Sets what is left of the session, in one round trip.
+    async fn set_up(&mut self, session: &Session, version: Version) -> Result<(), Error> {
+        let mut steps: Vec<(&'static str, Request)> = Vec::new();
+        if let Some(name) = &session.name {
+            let mut request = Request::new("CLIENT");
+            request.push(b"SETNAME");
+            request.push(name);
+            steps.push(("CLIENT SETNAME", request));
+        }
+        if session.db != 0 {
+            let mut request = Request::new("SELECT");
+            request.push_i64(i64::from(session.db));
+            steps.push(("SELECT", request));
+        }
+        if version == Version::Resp2 && session.credentials.is_none() && steps.is_empty() {
+            // Nothing has been asked of this server yet: make sure that it is one, and that it wants no password.
+            steps.push(("PING", Request::new("PING")));
+        }
+        let mut bytes = Vec::new();
+        for (_, request) in &steps {
+            bytes.extend_from_slice(&request.to_vec());
+        }
+        self.send(&bytes).await?;
+        for (step, _) in steps {
+            if let Reply::Error(reply) = self.receive().await? {
+                return Err(self.refused(step, reply));
+            }
+        }
+        Ok(())
+    }
+
+    async fn ask(&mut self, request: &Request) -> Result<Reply, Error> {
+        self.send(&request.to_vec()).await?;
+        self.receive().await
+    }
+
+    async fn send(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let sent = async {
+            self.stream.write_all(bytes).await?;
+            self.stream.flush().await
+        };
+        sent.await
+            .map_err(|source| connect_error(self.config, source))
+    }
+
+    /// The next reply; messages out of band are not of interest yet.
+    async fn receive(&mut self) -> Result<Reply, Error> {
+        loop {
+            while !self.input.is_empty() {
+                let decoded = self
+                    .decoder
+                    .decode_owned(&mut self.input)
+                    .map_err(|source| {
+                        Error::new(
+                            ErrorKind::Protocol {
+                                addr: self.config.address.to_string(),
+                                source,
+                            },
+                            Outcome::NotSent,
+                        )
+                    })?;
+                match decoded.map(Reply::from_owned) {
+                    Some(Reply::Push(_)) => {}
+                    Some(reply) => return Ok(reply),
+                    None => break,
+                }
+            }
+            self.input.reserve(4096);
+            let read = self
+                .stream
+                .read_buf(&mut self.input)
+                .await
+                .map_err(|source| connect_error(self.config, source))?;
+            if read == 0 {
+                let source = io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    "closed by the server before it was set up",
+                );
+                return Err(connect_error(self.config, source));
+            }
+        }
+    }
+
+    fn refused(&self, step: &'static str, reply: ServerError) -> Error {
+        Error::new(
+            ErrorKind::Refused {
+                addr: self.config.address.to_string(),
+                step,
+                reply,
+            },
+            Outcome::Rejected,
+        )
+    }
+}
+
+fn hello(credentials: Option<&Credentials>) -> Request {
+    let mut request = Request::new("HELLO");
+    request.push(b"3");
+    if let Some(credentials) = credentials {
+        request.push(b"AUTH");
+        request.push(credentials.user().unwrap_or("default").as_bytes());
+        request.push(credentials.secret().as_bytes());
+    }
+    request
+}
+
+fn auth(credentials: &Credentials) -> Request {
+    let mut request = Request::new("AUTH");
+    if let Some(user) = credentials.user() {
+        request.push(user.as_bytes());
+    }
+    request.push(credentials.secret().as_bytes());
+    request
+}
+
+/// The answers of servers older than Redis 6, and of those that speak RESP2 only or keep HELLO from this user.
+fn knows_no_hello(reply: &ServerError) -> bool {
+    matches!(reply.code(), "ERR" | "NOPROTO" | "NOPERM")
+        && !reply.message().starts_with("max number of clients")
+}

@@ -1,0 +1,12 @@
+//! One connection to one server, shared by many callers.
+
+pub(crate) mod backoff;
+pub(crate) mod driver;
+pub(crate) mod engine;
+pub(crate) mod exchange;
+pub(crate) mod handshake;
+pub(crate) mod lanes;
+pub(crate) mod link;
+pub(crate) mod outgoing;
+pub(crate) mod session;
+mod transport;
