@@ -1,0 +1,410 @@
+//! Commands on keys of any type: existence, expiry, names, iteration.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+
+use crate::arg::{ToArg, ToArgs};
+use crate::class::Class::{Read, Repeatable, Write};
+use crate::client::Client;
+use crate::command::Command;
+use crate::error::ReplyError;
+use crate::from_reply::FromReply;
+use crate::reply::Reply;
+
+/// The options of EXPIRE and its relatives.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct ExpireOptions;
+
+/// The options of SCAN.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct ScanOptions;
+
+/// The options of COPY.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct CopyOptions;
+
+/// The options of RESTORE.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct RestoreOptions;
+
+/// How long a key lives on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ttl {
+    /// There is no such key.
+    Missing,
+    /// It has no end.
+    Persistent,
+    /// For this long.
+    Left(Duration),
+}
+
+/// When a key ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ExpireTime {
+    /// There is no such key.
+    Missing,
+    /// It has no end.
+    Persistent,
+    /// At this time.
+    At(SystemTime),
+}
+
+/// The type of the value of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyType {
+    /// There is no such key.
+    None,
+    /// A string.
+    String,
+    /// A list.
+    List,
+    /// A set.
+    Set,
+    /// A sorted set.
+    ZSet,
+    /// A hash.
+    Hash,
+    /// A stream.
+    Stream,
+    /// A type of a module.
+    Other(String),
+}
+
+impl Client {
+    /// [DEL](https://redis.io/docs/latest/commands/del/): deletes keys; how many there were.
+    pub fn del(&self, keys: impl ToArgs) -> Command<'_, u64> {
+        self.typed("DEL", Repeatable).with_all(keys)
+    }
+
+    /// [UNLINK](https://redis.io/docs/latest/commands/unlink/): as DEL, freeing the memory in the background.
+    pub fn unlink(&self, keys: impl ToArgs) -> Command<'_, u64> {
+        self.typed("UNLINK", Repeatable).with_all(keys)
+    }
+
+    /// [EXISTS](https://redis.io/docs/latest/commands/exists/): how many of the keys exist; one named twice counts twice.
+    pub fn exists(&self, keys: impl ToArgs) -> Command<'_, u64> {
+        self.typed("EXISTS", Read).with_all(keys)
+    }
+
+    /// [TOUCH](https://redis.io/docs/latest/commands/touch/): marks keys as just used; how many there are.
+    pub fn touch(&self, keys: impl ToArgs) -> Command<'_, u64> {
+        self.typed("TOUCH", Read).with_all(keys)
+    }
+
+    /// [TYPE](https://redis.io/docs/latest/commands/type/): the type of a key's value.
+    pub fn key_type(&self, key: impl ToArg) -> Command<'_, KeyType> {
+        self.typed("TYPE", Read).with(key)
+    }
+
+    /// [EXPIRE](https://redis.io/docs/latest/commands/expire/): gives a key a time to live; whether it did.
+    ///
+    /// Sent as PEXPIRE if it is not whole seconds; parts of a millisecond are rounded up.
+    pub fn expire(&self, key: impl ToArg, ttl: Duration) -> Command<'_, bool, ExpireOptions> {
+        let (name, number) = whole_seconds_or_ms(ttl, "EXPIRE", "PEXPIRE");
+        self.typed(name, Repeatable).with(key).with(number)
+    }
+
+    /// [PEXPIRE](https://redis.io/docs/latest/commands/pexpire/): gives a key a time to live in milliseconds; whether it did.
+    pub fn pexpire(&self, key: impl ToArg, ttl: Duration) -> Command<'_, bool, ExpireOptions> {
+        self.typed("PEXPIRE", Repeatable)
+            .with(key)
+            .with(millis(ttl))
+    }
+
+    /// [EXPIREAT](https://redis.io/docs/latest/commands/expireat/): gives a key an end, in whole seconds; whether it did.
+    pub fn expireat(&self, key: impl ToArg, at: SystemTime) -> Command<'_, bool, ExpireOptions> {
+        self.typed("EXPIREAT", Repeatable)
+            .with(key)
+            .with(unix_ms(at).div_euclid(1000))
+    }
+
+    /// [PEXPIREAT](https://redis.io/docs/latest/commands/pexpireat/): gives a key an end, in milliseconds; whether it did.
+    pub fn pexpireat(&self, key: impl ToArg, at: SystemTime) -> Command<'_, bool, ExpireOptions> {
+        self.typed("PEXPIREAT", Repeatable)
+            .with(key)
+            .with(unix_ms(at))
+    }
+
+    /// [PERSIST](https://redis.io/docs/latest/commands/persist/): takes the end away from a key; whether it had one.
+    pub fn persist(&self, key: impl ToArg) -> Command<'_, bool> {
+        self.typed("PERSIST", Repeatable).with(key)
+    }
+
+    /// [TTL](https://redis.io/docs/latest/commands/ttl/): how long a key lives on, in whole seconds.
+    pub fn ttl(&self, key: impl ToArg) -> Command<'_, Ttl> {
+        self.typed::<i64, _>("TTL", Read)
+            .with(key)
+            .decoded(|reply| Ttl::read(reply, Duration::from_secs))
+    }
+
+    /// [PTTL](https://redis.io/docs/latest/commands/pttl/): how long a key lives on, in milliseconds.
+    pub fn pttl(&self, key: impl ToArg) -> Command<'_, Ttl> {
+        self.typed::<i64, _>("PTTL", Read)
+            .with(key)
+            .decoded(|reply| Ttl::read(reply, Duration::from_millis))
+    }
+
+    /// [EXPIRETIME](https://redis.io/docs/latest/commands/expiretime/): when a key ends, in whole seconds.
+    pub fn expiretime(&self, key: impl ToArg) -> Command<'_, ExpireTime> {
+        self.typed::<i64, _>("EXPIRETIME", Read)
+            .with(key)
+            .decoded(|reply| ExpireTime::read(reply, Duration::from_secs))
+    }
+
+    /// [PEXPIRETIME](https://redis.io/docs/latest/commands/pexpiretime/): when a key ends, in milliseconds.
+    pub fn pexpiretime(&self, key: impl ToArg) -> Command<'_, ExpireTime> {
+        self.typed::<i64, _>("PEXPIRETIME", Read)
+            .with(key)
+            .decoded(|reply| ExpireTime::read(reply, Duration::from_millis))
+    }
+
+    /// [RENAME](https://redis.io/docs/latest/commands/rename/): gives a key another name, replacing what has that name.
+    pub fn rename(&self, key: impl ToArg, to: impl ToArg) -> Command<'_, ()> {
+        self.typed("RENAME", Write).with(key).with(to)
+    }
+
+    /// [RENAMENX](https://redis.io/docs/latest/commands/renamenx/): gives a key another name unless that is taken; whether it did.
+    pub fn renamenx(&self, key: impl ToArg, to: impl ToArg) -> Command<'_, bool> {
+        self.typed("RENAMENX", Write).with(key).with(to)
+    }
+
+    /// [COPY](https://redis.io/docs/latest/commands/copy/): copies a key; whether it did.
+    pub fn copy(&self, key: impl ToArg, to: impl ToArg) -> Command<'_, bool, CopyOptions> {
+        self.typed("COPY", Write).with(key).with(to)
+    }
+
+    /// [MOVE](https://redis.io/docs/latest/commands/move/): moves a key to another database; whether it did.
+    pub fn move_to(&self, key: impl ToArg, db: u32) -> Command<'_, bool> {
+        self.typed("MOVE", Write).with(key).with(db)
+    }
+
+    /// [KEYS](https://redis.io/docs/latest/commands/keys/): all keys that match a pattern. Holds the server up while it
+    /// looks; [`scan`](Self::scan) does not.
+    pub fn keys(&self, pattern: impl ToArg) -> Command<'_, Vec<Bytes>> {
+        self.typed("KEYS", Read).with(pattern)
+    }
+
+    /// [RANDOMKEY](https://redis.io/docs/latest/commands/randomkey/): any key.
+    pub fn randomkey(&self) -> Command<'_, Option<Bytes>> {
+        self.typed("RANDOMKEY", Read)
+    }
+
+    /// [SCAN](https://redis.io/docs/latest/commands/scan/): one step of an iteration over the keys: the next cursor, 0 at
+    /// the end, and some keys. [`scan_keys`](Self::scan_keys) takes all the steps.
+    pub fn scan(&self, cursor: u64) -> Command<'_, (u64, Vec<Bytes>), ScanOptions> {
+        self.typed("SCAN", Read).with(cursor)
+    }
+
+    /// [DUMP](https://redis.io/docs/latest/commands/dump/): the value of a key in a form for [`restore`](Self::restore).
+    pub fn dump(&self, key: impl ToArg) -> Command<'_, Option<Bytes>> {
+        self.typed("DUMP", Read).with(key)
+    }
+
+    /// [RESTORE](https://redis.io/docs/latest/commands/restore/): makes a key of what DUMP gave; `None` lives for ever.
+    pub fn restore(
+        &self,
+        key: impl ToArg,
+        ttl: Option<Duration>,
+        dump: impl ToArg,
+    ) -> Command<'_, (), RestoreOptions> {
+        self.typed("RESTORE", Write)
+            .with(key)
+            .with(ttl.map_or(0, millis))
+            .with(dump)
+    }
+
+    /// [OBJECT ENCODING](https://redis.io/docs/latest/commands/object-encoding/): how the server keeps a value.
+    pub fn object_encoding(&self, key: impl ToArg) -> Command<'_, Option<String>> {
+        self.typed("OBJECT", Read).with("ENCODING").with(key)
+    }
+
+    /// [OBJECT IDLETIME](https://redis.io/docs/latest/commands/object-idletime/): seconds since a key was used.
+    pub fn object_idletime(&self, key: impl ToArg) -> Command<'_, Option<u64>> {
+        self.typed("OBJECT", Read).with("IDLETIME").with(key)
+    }
+
+    /// [OBJECT FREQ](https://redis.io/docs/latest/commands/object-freq/): how often a key is used, on a logarithmic scale.
+    pub fn object_freq(&self, key: impl ToArg) -> Command<'_, Option<u64>> {
+        self.typed("OBJECT", Read).with("FREQ").with(key)
+    }
+
+    /// [OBJECT REFCOUNT](https://redis.io/docs/latest/commands/object-refcount/): references to a value.
+    pub fn object_refcount(&self, key: impl ToArg) -> Command<'_, Option<u64>> {
+        self.typed("OBJECT", Read).with("REFCOUNT").with(key)
+    }
+
+    /// [DBSIZE](https://redis.io/docs/latest/commands/dbsize/): number of keys in the database.
+    pub fn dbsize(&self) -> Command<'_, u64> {
+        self.typed("DBSIZE", Read)
+    }
+
+    /// [FLUSHDB](https://redis.io/docs/latest/commands/flushdb/): deletes all keys of the database.
+    pub fn flushdb(&self) -> Command<'_, ()> {
+        self.typed("FLUSHDB", Write)
+    }
+
+    /// [FLUSHALL](https://redis.io/docs/latest/commands/flushall/): deletes all keys of all databases.
+    pub fn flushall(&self) -> Command<'_, ()> {
+        self.typed("FLUSHALL", Write)
+    }
+
+    /// [SWAPDB](https://redis.io/docs/latest/commands/swapdb/): swaps two databases for all clients of the server.
+    pub fn swapdb(&self, first: u32, second: u32) -> Command<'_, ()> {
+        self.typed("SWAPDB", Write).with(first).with(second)
+    }
+}
+
+impl<T> Command<'_, T, ExpireOptions> {
+    /// Only if the key has no end.
+    pub fn nx(self) -> Self {
+        self.with_class(Write).with("NX")
+    }
+
+    /// Only if the key has an end.
+    pub fn xx(self) -> Self {
+        self.with("XX")
+    }
+
+    /// Only if the new end is later than the one it has.
+    pub fn gt(self) -> Self {
+        self.with_class(Write).with("GT")
+    }
+
+    /// Only if the new end is earlier than the one it has.
+    pub fn lt(self) -> Self {
+        self.with_class(Write).with("LT")
+    }
+}
+
+impl<T> Command<'_, T, ScanOptions> {
+    /// Only what matches the pattern.
+    pub fn matching(self, pattern: impl ToArg) -> Self {
+        self.with("MATCH").with(pattern)
+    }
+
+    /// Roughly how many elements to look at in one step. The server's default: 10.
+    pub fn count(self, count: u64) -> Self {
+        self.with("COUNT").with(count)
+    }
+
+    /// Only keys of this type: `string`, `list`, `set`, `zset`, `hash`, `stream`.
+    pub fn of_type(self, name: impl ToArg) -> Self {
+        self.with("TYPE").with(name)
+    }
+}
+
+impl<T> Command<'_, T, CopyOptions> {
+    /// Copies into another database.
+    pub fn db(self, db: u32) -> Self {
+        self.with("DB").with(db)
+    }
+
+    /// Replaces what has the name.
+    pub fn replace(self) -> Self {
+        self.with("REPLACE")
+    }
+}
+
+impl<T> Command<'_, T, RestoreOptions> {
+    /// Replaces what has the name.
+    pub fn replace(self) -> Self {
+        self.with("REPLACE")
+    }
+}
+
+impl Ttl {
+    /// The time that is left, if the key exists and has an end.
+    #[must_use]
+    pub fn left(self) -> Option<Duration> {
+        match self {
+            Self::Left(left) => Some(left),
+            Self::Missing | Self::Persistent => None,
+        }
+    }
+
+    fn read(reply: Reply, unit: fn(u64) -> Duration) -> Result<Self, ReplyError> {
+        Ok(match i64::from_reply(reply)? {
+            -2 => Self::Missing,
+            -1 => Self::Persistent,
+            left => Self::Left(unit(left.try_into().unwrap_or(0))),
+        })
+    }
+}
+
+impl ExpireTime {
+    fn read(reply: Reply, unit: fn(u64) -> Duration) -> Result<Self, ReplyError> {
+        let since_epoch = match Ttl::read(reply, unit)? {
+            Ttl::Missing => return Ok(Self::Missing),
+            Ttl::Persistent => return Ok(Self::Persistent),
+            Ttl::Left(since_epoch) => since_epoch,
+        };
+        let at = SystemTime::UNIX_EPOCH.checked_add(since_epoch);
+        at.map(Self::At).ok_or_else(|| {
+            ReplyError::new("a time", format!("{} s since 1970", since_epoch.as_secs()))
+        })
+    }
+}
+
+impl FromReply for KeyType {
+    fn from_reply(reply: Reply) -> Result<Self, ReplyError> {
+        Ok(match String::from_reply(reply)?.as_str() {
+            "none" => Self::None,
+            "string" => Self::String,
+            "list" => Self::List,
+            "set" => Self::Set,
+            "zset" => Self::ZSet,
+            "hash" => Self::Hash,
+            "stream" => Self::Stream,
+            other => Self::Other(other.to_owned()),
+        })
+    }
+}
+
+impl fmt::Display for KeyType {
+    /// The server's word for it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "none",
+            Self::String => "string",
+            Self::List => "list",
+            Self::Set => "set",
+            Self::ZSet => "zset",
+            Self::Hash => "hash",
+            Self::Stream => "stream",
+            Self::Other(other) => other,
+        })
+    }
+}
+
+/// Whole milliseconds, rounded up: no time to live becomes zero, which the server would take for "at once" or refuse.
+pub(super) fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX)
+}
+
+/// `seconds` and whole seconds if that says it all, `ms` and milliseconds otherwise.
+pub(super) fn whole_seconds_or_ms(
+    time: Duration,
+    seconds: &'static str,
+    ms: &'static str,
+) -> (&'static str, i64) {
+    if time.subsec_nanos() == 0 {
+        (seconds, i64::try_from(time.as_secs()).unwrap_or(i64::MAX))
+    } else {
+        (ms, millis(time))
+    }
+}
+
+/// Milliseconds since 1970; negative before.
+pub(super) fn unix_ms(at: SystemTime) -> i64 {
+    match at.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(since) => i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
+        Err(before) => i64::try_from(before.duration().as_millis()).map_or(i64::MIN, |ms| -ms),
+    }
+}

@@ -1,0 +1,187 @@
+//! Commands on lists.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::arg::{ToArg, ToArgs};
+use crate::class::Class::{Blocking, Read, Write};
+use crate::client::Client;
+use crate::command::Command;
+
+/// An end of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The head.
+    Left,
+    /// The tail.
+    Right,
+}
+
+impl Side {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Left => "LEFT",
+            Self::Right => "RIGHT",
+        }
+    }
+}
+
+impl Client {
+    /// [LPUSH](https://redis.io/docs/latest/commands/lpush/): puts values at the head, one after the other; the new length.
+    pub fn lpush(&self, key: impl ToArg, values: impl ToArgs) -> Command<'_, u64> {
+        self.typed("LPUSH", Write).with(key).with_all(values)
+    }
+
+    /// [RPUSH](https://redis.io/docs/latest/commands/rpush/): puts values at the tail; the new length.
+    pub fn rpush(&self, key: impl ToArg, values: impl ToArgs) -> Command<'_, u64> {
+        self.typed("RPUSH", Write).with(key).with_all(values)
+    }
+
+    /// [LPUSHX](https://redis.io/docs/latest/commands/lpushx/): as LPUSH, if there is such a list; the new length, 0 if not.
+    pub fn lpushx(&self, key: impl ToArg, values: impl ToArgs) -> Command<'_, u64> {
+        self.typed("LPUSHX", Write).with(key).with_all(values)
+    }
+
+    /// [RPUSHX](https://redis.io/docs/latest/commands/rpushx/): as RPUSH, if there is such a list; the new length, 0 if not.
+    pub fn rpushx(&self, key: impl ToArg, values: impl ToArgs) -> Command<'_, u64> {
+        self.typed("RPUSHX", Write).with(key).with_all(values)
+    }
+
+    /// [LPOP](https://redis.io/docs/latest/commands/lpop/): takes the head.
+    pub fn lpop(&self, key: impl ToArg) -> Command<'_, Option<Bytes>> {
+        self.typed("LPOP", Write).with(key)
+    }
+
+    /// [LPOP](https://redis.io/docs/latest/commands/lpop/) with a count: takes up to that many from the head.
+    pub fn lpop_count(&self, key: impl ToArg, count: u64) -> Command<'_, Vec<Bytes>> {
+        self.typed("LPOP", Write).with(key).with(count)
+    }
+
+    /// [RPOP](https://redis.io/docs/latest/commands/rpop/): takes the tail.
+    pub fn rpop(&self, key: impl ToArg) -> Command<'_, Option<Bytes>> {
+        self.typed("RPOP", Write).with(key)
+    }
+
+    /// [RPOP](https://redis.io/docs/latest/commands/rpop/) with a count: takes up to that many from the tail.
+    pub fn rpop_count(&self, key: impl ToArg, count: u64) -> Command<'_, Vec<Bytes>> {
+        self.typed("RPOP", Write).with(key).with(count)
+    }
+
+    /// [LINDEX](https://redis.io/docs/latest/commands/lindex/): the value at a position; negative ones count from the tail.
+    pub fn lindex(&self, key: impl ToArg, index: i64) -> Command<'_, Option<Bytes>> {
+        self.typed("LINDEX", Read).with(key).with(index)
+    }
+
+    /// [LLEN](https://redis.io/docs/latest/commands/llen/): the length.
+    pub fn llen(&self, key: impl ToArg) -> Command<'_, u64> {
+        self.typed("LLEN", Read).with(key)
+    }
+
+    /// [LRANGE](https://redis.io/docs/latest/commands/lrange/): the values from one position to another, both included.
+    pub fn lrange(&self, key: impl ToArg, start: i64, stop: i64) -> Command<'_, Vec<Bytes>> {
+        self.typed("LRANGE", Read).with(key).with(start).with(stop)
+    }
+
+    /// [LSET](https://redis.io/docs/latest/commands/lset/): replaces the value at a position.
+    pub fn lset(&self, key: impl ToArg, index: i64, value: impl ToArg) -> Command<'_, ()> {
+        self.typed("LSET", Write).with(key).with(index).with(value)
+    }
+
+    /// [LTRIM](https://redis.io/docs/latest/commands/ltrim/): keeps only the values from one position to another, both included.
+    pub fn ltrim(&self, key: impl ToArg, start: i64, stop: i64) -> Command<'_, ()> {
+        self.typed("LTRIM", Write).with(key).with(start).with(stop)
+    }
+
+    /// [LREM](https://redis.io/docs/latest/commands/lrem/): removes `count` values that equal this one, from the tail if it
+    /// is negative, all if it is 0; how many there were.
+    pub fn lrem(&self, key: impl ToArg, count: i64, value: impl ToArg) -> Command<'_, u64> {
+        self.typed("LREM", Write).with(key).with(count).with(value)
+    }
+
+    /// [LINSERT](https://redis.io/docs/latest/commands/linsert/) BEFORE: the new length, -1 if there is no such pivot.
+    pub fn linsert_before(
+        &self,
+        key: impl ToArg,
+        pivot: impl ToArg,
+        value: impl ToArg,
+    ) -> Command<'_, i64> {
+        self.typed("LINSERT", Write)
+            .with(key)
+            .with("BEFORE")
+            .with(pivot)
+            .with(value)
+    }
+
+    /// [LINSERT](https://redis.io/docs/latest/commands/linsert/) AFTER: the new length, -1 if there is no such pivot.
+    pub fn linsert_after(
+        &self,
+        key: impl ToArg,
+        pivot: impl ToArg,
+        value: impl ToArg,
+    ) -> Command<'_, i64> {
+        self.typed("LINSERT", Write)
+            .with(key)
+            .with("AFTER")
+            .with(pivot)
+            .with(value)
+    }
+
+    /// [LMOVE](https://redis.io/docs/latest/commands/lmove/): takes a value from one end and puts it at an end of another list.
+    pub fn lmove(
+        &self,
+        from: impl ToArg,
+        to: impl ToArg,
+        take: Side,
+        put: Side,
+    ) -> Command<'_, Option<Bytes>> {
+        self.typed("LMOVE", Write)
+            .with(from)
+            .with(to)
+            .with(take.word())
+            .with(put.word())
+    }
+
+    /// [BLPOP](https://redis.io/docs/latest/commands/blpop/): takes the head of the first list that has one, waiting for it
+    /// up to `timeout`, or for ever if that is zero. The key and the value.
+    ///
+    /// It runs on a connection of its own (see [`Config::max_lanes`](crate::Config::max_lanes)). Dropping the future closes
+    /// that connection; a value that the server took from the list at that moment is lost, as with every client.
+    pub fn blpop(
+        &self,
+        keys: impl ToArgs,
+        timeout: Duration,
+    ) -> Command<'_, Option<(Bytes, Bytes)>> {
+        self.typed("BLPOP", Blocking)
+            .with_all(keys)
+            .with(timeout.as_secs_f64())
+    }
+
+    /// [BRPOP](https://redis.io/docs/latest/commands/brpop/): as [`blpop`](Self::blpop), from the tail.
+    pub fn brpop(
+        &self,
+        keys: impl ToArgs,
+        timeout: Duration,
+    ) -> Command<'_, Option<(Bytes, Bytes)>> {
+        self.typed("BRPOP", Blocking)
+            .with_all(keys)
+            .with(timeout.as_secs_f64())
+    }
+
+    /// [BLMOVE](https://redis.io/docs/latest/commands/blmove/): as [`lmove`](Self::lmove), waiting as [`blpop`](Self::blpop) does.
+    pub fn blmove(
+        &self,
+        from: impl ToArg,
+        to: impl ToArg,
+        take: Side,
+        put: Side,
+        timeout: Duration,
+    ) -> Command<'_, Option<Bytes>> {
+        self.typed("BLMOVE", Blocking)
+            .with(from)
+            .with(to)
+            .with(take.word())
+            .with(put.word())
+            .with(timeout.as_secs_f64())
+    }
+}

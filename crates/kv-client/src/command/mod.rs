@@ -1,0 +1,310 @@
+//! [`Command`]: a command as a value, to be awaited or put into a pipeline; and the typed commands, a file for each family.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use resp_codec::Frame;
+
+use crate::arg::{ToArg, ToArgs};
+use crate::class::{Class, Retry};
+use crate::client::Client;
+use crate::connection::exchange::{Exchange, check_shared};
+use crate::connection::link::{Answer, Failure, TimeLimit};
+use crate::error::{Error, ReplyError, Result};
+use crate::from_reply::FromReply;
+use crate::reply::Reply;
+use crate::request::Request;
+
+mod connection;
+mod generic;
+mod hash;
+mod list;
+mod pubsub;
+mod set;
+mod string;
+
+pub use generic::{ExpireTime, KeyType, Ttl};
+pub use list::Side;
+
+/// Which options a [`Command`] has: its last type parameter.
+pub mod options {
+    pub use super::AnyOptions;
+    pub use super::generic::{CopyOptions, ExpireOptions, RestoreOptions, ScanOptions};
+    pub use super::string::{GetExOptions, LcsOptions, SetOptions};
+}
+
+/// One command to a server, which is run when it is awaited and not before.
+///
+/// `T` is what it comes to; [`into`](Self::into) changes that. `O` says which options the command has: those of SET, say,
+/// are methods of `Command<_, _, SetOptions>`.
+///
+/// ```
+/// # async fn example(client: kv_client::Client) -> kv_client::Result<()> {
+/// use std::time::Duration;
+///
+/// client.set("k", "v").ex(Duration::from_secs(60)).await?;
+/// let text: Option<String> = client.get("k").into().await?;
+/// let fresh: bool = client.set("k", "w").nx().timeout(Duration::from_millis(100)).await?;
+/// # Ok(()) }
+/// ```
+///
+/// # Cancel safety
+///
+/// Dropping the future before it is ready gives the command up. If it was not written to the socket yet, it never will
+/// be; otherwise the server runs it and its reply is thrown away. Other commands are not affected in either case.
+#[must_use = "a command does nothing until it is awaited"]
+pub struct Command<'a, T, O = ()> {
+    client: &'a Client,
+    pub(crate) request: Request,
+    pub(crate) decode: Decode<T>,
+    pub(crate) settings: Settings,
+    options: PhantomData<O>,
+}
+
+/// Turns a reply, which is not an error, into the command's type.
+pub(crate) type Decode<T> = fn(Reply) -> Result<T, ReplyError>;
+
+/// What a command says about itself, if it differs from the configuration.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Settings {
+    pub(crate) timeout: Option<Option<Duration>>,
+    pub(crate) retry: Option<Retry>,
+}
+
+/// Those of [`Client::command`], a command of any name.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct AnyOptions;
+
+impl Client {
+    /// A command by its name, for what has no method of its own. It comes to a [`Frame`].
+    ///
+    /// ```
+    /// # async fn example(client: kv_client::Client) -> kv_client::Result<()> {
+    /// let longest: String = client.command("LCS").arg("key1").arg("key2").into().await?;
+    /// let used = client.command("MEMORY").arg("USAGE").arg("key1").await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// Commands that would break a connection shared by many callers (SUBSCRIBE, MULTI, MONITOR, ...) are refused
+    /// without being sent. Commands that block have a connection of their own.
+    pub fn command(&self, name: &str) -> Command<'_, Frame, AnyOptions> {
+        Command::new(
+            self,
+            Request::new(name.to_ascii_uppercase()),
+            Frame::from_reply,
+        )
+    }
+
+    pub(crate) fn typed<T: FromReply, O>(
+        &self,
+        name: &'static str,
+        class: Class,
+    ) -> Command<'_, T, O> {
+        Command::new(self, Request::with_class(name, class), T::from_reply)
+    }
+}
+
+impl<T> Command<'_, T, AnyOptions> {
+    /// Appends an argument, or any number of them.
+    pub fn arg(mut self, args: impl ToArgs) -> Self {
+        args.to_args(&mut self.request);
+        self
+    }
+
+    /// Says what may be done with this command when its connection breaks. Default: what is known of its name;
+    /// an unknown name is [`Class::Write`], which is never run twice.
+    pub fn class(mut self, class: Class) -> Self {
+        self.request.set_class(class);
+        self
+    }
+}
+
+impl<'a, T, O> Command<'a, T, O> {
+    pub(crate) fn new(client: &'a Client, request: Request, decode: Decode<T>) -> Self {
+        Self {
+            client,
+            request,
+            decode,
+            settings: Settings::default(),
+            options: PhantomData,
+        }
+    }
+
+    /// Limits the time from the first poll to the reply, or lifts the limit with `None`. Default:
+    /// [`Config::command_timeout`](crate::Config::command_timeout); commands that block have no limit but their own.
+    pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.settings.timeout = Some(timeout.into());
+        self
+    }
+
+    /// Whether to send it again after its connection was lost. Default: [`Config::retry`](crate::Config::retry).
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.settings.retry = Some(retry);
+        self
+    }
+
+    /// The same command, whose reply becomes a `U`.
+    pub fn into<U: FromReply>(self) -> Command<'a, U, O> {
+        self.decoded(U::from_reply)
+    }
+
+    pub(crate) fn decoded<U>(self, decode: Decode<U>) -> Command<'a, U, O> {
+        let Self {
+            client,
+            request,
+            settings,
+            options,
+            ..
+        } = self;
+        Command {
+            client,
+            request,
+            decode,
+            settings,
+            options,
+        }
+    }
+
+    /// Appends one argument.
+    pub(crate) fn with(mut self, arg: impl ToArg) -> Self {
+        arg.to_arg(&mut self.request);
+        self
+    }
+
+    /// Appends any number of arguments.
+    pub(crate) fn with_all(mut self, args: impl ToArgs) -> Self {
+        args.to_args(&mut self.request);
+        self
+    }
+
+    pub(crate) fn with_class(mut self, class: Class) -> Self {
+        self.request.set_class(class);
+        self
+    }
+}
+
+impl<T, O> fmt::Debug for Command<'_, T, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Command")
+            .field("name", &self.request.name())
+            .field("class", &self.request.class())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a, T, O> IntoFuture for Command<'a, T, O> {
+    type Output = Result<T>;
+    type IntoFuture = CommandFuture<'a, T>;
+
+    fn into_future(self) -> CommandFuture<'a, T> {
+        let Self {
+            client,
+            mut request,
+            decode,
+            settings,
+            ..
+        } = self;
+        request.classify();
+        let run = match check_shared(&request, false) {
+            Err(refusal) => Run::Refused(Some(refusal)),
+            Ok(()) => run(client, request, settings),
+        };
+        CommandFuture { run, decode }
+    }
+}
+
+fn run(client: &Client, request: Request, settings: Settings) -> Run<'_> {
+    let config = &client.inner.config;
+    let retry = settings.retry.unwrap_or(config.retry);
+    if request.class() == Class::Blocking {
+        let limit = TimeLimit {
+            timeout: settings.timeout.flatten(),
+            deadline: None,
+        };
+        let session = client.session();
+        let name = request.clone_name();
+        let future = Box::pin(client.inner.lanes.run(session, request, limit, retry));
+        return Run::Blocking { future, name };
+    }
+    let limit = TimeLimit {
+        timeout: settings.timeout.unwrap_or(config.command_timeout),
+        deadline: None,
+    };
+    let repeats = retry.repeats(request.class());
+    Run::Shared(Exchange::new(
+        &client.inner.link,
+        request,
+        limit,
+        retry != Retry::Never,
+        repeats,
+        config.max_retries,
+    ))
+}
+
+/// A running [`Command`].
+#[must_use = "futures do nothing until they are polled"]
+pub struct CommandFuture<'a, T> {
+    run: Run<'a>,
+    decode: Decode<T>,
+}
+
+enum Run<'a> {
+    Shared(Exchange<'a, Request>),
+    Blocking {
+        future: Pin<Box<dyn Future<Output = Result<Reply, Failure>> + Send + 'a>>,
+        name: Cow<'static, str>,
+    },
+    Refused(Option<Error>),
+}
+
+impl<T> Future for CommandFuture<'_, T> {
+    type Output = Result<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
+        let decode = self.decode;
+        let result = match &mut self.run {
+            Run::Shared(exchange) => match exchange.poll(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(answer) => finish(single(answer), decode)
+                    .map_err(|error| error.of(exchange.freight().clone_name())),
+            },
+            Run::Blocking { future, name } => match future.as_mut().poll(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(reply) => finish(reply, decode).map_err(|error| error.of(name.clone())),
+            },
+            Run::Refused(refusal) => match refusal.take() {
+                Some(refusal) => Err(refusal),
+                None => panic!("polled again after it was ready"),
+            },
+        };
+        Poll::Ready(result)
+    }
+}
+
+fn finish<T>(reply: Result<Reply, Failure>, decode: Decode<T>) -> Result<T> {
+    match reply {
+        Ok(Reply::Error(error)) => Err(Error::server(error)),
+        Ok(reply) => decode(reply).map_err(Error::reply),
+        Err(failure) => Err(Error::new(failure.kind, failure.outcome)),
+    }
+}
+
+fn single(answer: Result<Answer, Failure>) -> Result<Reply, Failure> {
+    match answer? {
+        Answer::One(reply) => Ok(reply),
+        Answer::Failed(failure) => Err(failure),
+        Answer::Many { .. } => unreachable!("one command was sent"),
+    }
+}
+
+impl<T> fmt::Debug for CommandFuture<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CommandFuture").finish_non_exhaustive()
+    }
+}
