@@ -82,6 +82,14 @@ impl Flags {
         self.0 & other.0 != 0
     }
 
+    /// The names in `COMMAND INFO`.
+    pub(crate) fn names(self) -> impl Iterator<Item = &'static str> {
+        let named = Self::NAMES
+            .iter()
+            .filter(move |(flag, name)| self.contains(*flag) && !name.is_empty());
+        named.map(|(_, name)| *name)
+    }
+
     /// `|`, for constants.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
@@ -134,6 +142,43 @@ pub enum Group {
     String,
     /// MULTI and its relatives.
     Transactions,
+}
+
+/// The name, and whether a command of these flags and this group is in it.
+type Category = (&'static str, fn(Flags, Group) -> bool);
+
+/// The ACL categories in Redis's order.
+#[rustfmt::skip] // a table reads best in columns
+const CATEGORIES: &[Category] = &[
+    ("keyspace",    |flags, _| flags.contains(Flags::CAT_KEYSPACE)),
+    ("read",        |flags, _| flags.contains(Flags::READONLY)),
+    ("write",       |flags, _| flags.contains(Flags::WRITE)),
+    ("set",         |_, group| group == Group::Set),
+    ("sortedset",   |_, group| group == Group::SortedSet),
+    ("list",        |_, group| group == Group::List),
+    ("hash",        |_, group| group == Group::Hash),
+    ("string",      |_, group| group == Group::String),
+    ("bitmap",      |_, group| group == Group::Bitmap),
+    ("hyperloglog", |_, group| group == Group::Hyperloglog),
+    ("geo",         |_, group| group == Group::Geo),
+    ("stream",      |_, group| group == Group::Stream),
+    ("pubsub",      |flags, _| flags.contains(Flags::PUBSUB)),
+    ("admin",       |flags, _| flags.contains(Flags::ADMIN)),
+    ("fast",        |flags, _| flags.contains(Flags::FAST)),
+    ("slow",        |flags, _| !flags.contains(Flags::FAST)),
+    ("blocking",    |flags, _| flags.contains(Flags::BLOCKING)),
+    ("dangerous",   |flags, _| flags.intersects(Flags::ADMIN.and(Flags::CAT_DANGEROUS))),
+    ("connection",  |_, group| group == Group::Connection),
+    ("transaction", |_, group| group == Group::Transactions),
+    ("scripting",   |_, group| group == Group::Scripting),
+];
+
+/// The ACL categories of a command.
+pub(crate) fn categories(flags: Flags, group: Group) -> impl Iterator<Item = &'static str> {
+    CATEGORIES
+        .iter()
+        .filter(move |(_, contains)| contains(flags, group))
+        .map(|(name, _)| *name)
 }
 
 impl Group {

@@ -52,6 +52,37 @@ impl Keys {
         Self(specs)
     }
 
+    /// First key, last key and step, as clients knew them before key specifications; zeros if the keys are at no fixed place.
+    pub(crate) fn legacy(self) -> (i64, i64, i64) {
+        let mut found = (0, 0, 0);
+        for spec in self.0 {
+            let (Begin::Index(first), Find::Range { last, step, .. }) = (spec.begin, spec.find)
+            else {
+                continue;
+            };
+            let (first, last, step) = (i64::from(first), i64::from(last), i64::from(step));
+            let last = if last < 0 { last } else { first + last };
+            // A range that continues the one before extends it: `RENAME key newkey`.
+            if found.0 == 0 {
+                found = (first, last, step);
+            } else if found.1 >= 0 && first == found.1 + 1 && step == found.2 {
+                found.1 = last;
+            }
+        }
+        found
+    }
+
+    /// Whether some keys are at no fixed place.
+    pub(crate) fn are_movable(self) -> bool {
+        let fixed = |spec: &KeySpec| {
+            matches!(
+                (spec.begin, spec.find),
+                (Begin::Index(_), Find::Range { .. })
+            )
+        };
+        !self.0.iter().all(fixed)
+    }
+
     /// Calls `f` with the position of each key among `args`; the name of the command is at 0.
     ///
     /// Returns `false` if the arguments do not fit the specification.

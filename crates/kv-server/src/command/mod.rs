@@ -16,6 +16,7 @@ mod keys;
 mod pubsub;
 mod server;
 mod string;
+pub(crate) mod syntax;
 mod transaction;
 
 pub use args::Args;
@@ -235,6 +236,13 @@ pub(crate) struct Row {
     /// The container's row, for a subcommand.
     pub(crate) parent: Option<RowId>,
     pub(crate) subcommands: Vec<RowId>,
+}
+
+impl Row {
+    /// The names of its ACL categories.
+    pub(crate) fn categories(&self) -> impl Iterator<Item = &'static str> {
+        flags::categories(self.command.flags, self.group)
+    }
 }
 
 /// The place of a row in its server's [`Table`].

@@ -7,7 +7,7 @@ use crate::value::{Form, Text, Value};
 
 /// A slot of the keyspace's table.
 ///
-/// Two variants of which the first has the only niche: 16 bytes in all, so a bucket of twelve fits four cache lines.
+/// Two variants of which the first has the only niche: 16 bytes in all, so a bucket of eleven fits four cache lines.
 #[derive(Debug)]
 pub(crate) enum Entry {
     /// A short string: `meta, key length, [expiry], key, value` in one allocation. Empty means a vacant slot.
@@ -90,7 +90,10 @@ impl Entry {
     }
 
     fn packed(key: &[u8], value: &[u8], expire_at: i64, form: Form) -> Self {
-        let mut bytes = Vec::with_capacity(3 + EXPIRY_BYTES + key.len() + value.len());
+        // Exactly as much as is needed: a vector with room to spare would be moved to become a box.
+        let head = if key.len() > 0xff { 3 } else { 2 };
+        let expiry = if expire_at == NEVER { 0 } else { EXPIRY_BYTES };
+        let mut bytes = Vec::with_capacity(head + expiry + key.len() + value.len());
         let mut meta = form_bits(form);
         if expire_at != NEVER {
             meta |= HAS_EXPIRY;

@@ -1,5 +1,6 @@
 //! Server commands.
 
+mod command;
 mod config;
 
 use crate::command::{Args, Command, Flags, Keys, container, row};
@@ -8,9 +9,31 @@ use crate::error::Result;
 
 #[rustfmt::skip] // a table reads best in columns
 pub(super) const COMMANDS: &[Command] = &[
+    row("COMMAND", -1, COMMAND_FLAGS, Keys::NONE, command::all).subcommands(COMMAND)
+        .docs("2.8.13", "", "Returns detailed information about all commands.", "O(N) where N is the total number of Redis commands"),
     container("CONFIG", CONFIG).docs("2.0.0", "", "A container for server configuration commands.", "Depends on subcommand."),
     row("TIME", 1, Flags::LOADING.and(Flags::STALE).and(Flags::FAST), Keys::NONE, time)
         .docs("2.6.0", "", "Returns the server's time as seconds and microseconds.", "O(1)"),
+];
+
+const COMMAND_FLAGS: Flags = Flags::LOADING.and(Flags::STALE);
+
+#[rustfmt::skip] // a table reads best in columns
+const COMMAND: &[Command] = &[
+    row("COUNT", 2, COMMAND_FLAGS, Keys::NONE, command::count)
+        .docs("2.8.13", "", "Returns how many commands there are.", "O(1)"),
+    row("DOCS", -2, COMMAND_FLAGS, Keys::NONE, command::docs)
+        .docs("7.0.0", "[command-name [command-name ...]]", "Returns the documentation of commands.", "O(N) where N is the number of commands to look up"),
+    row("GETKEYS", -3, COMMAND_FLAGS, Keys::NONE, command::getkeys)
+        .docs("2.8.13", "command [arg [arg ...]]", "Returns the keys of a whole command.", "O(N) where N is the number of arguments to the command"),
+    row("GETKEYSANDFLAGS", -3, COMMAND_FLAGS, Keys::NONE, command::getkeysandflags)
+        .docs("7.0.0", "command [arg [arg ...]]", "Returns the keys of a whole command, and what it does with them.", "O(N) where N is the number of arguments to the command"),
+    row("HELP", 2, COMMAND_FLAGS, Keys::NONE, command::help)
+        .docs("5.0.0", "", "Lists the subcommands.", "O(1)"),
+    row("INFO", -2, COMMAND_FLAGS, Keys::NONE, command::info)
+        .docs("2.8.13", "[command-name [command-name ...]]", "Returns information about commands.", "O(N) where N is the number of commands to look up"),
+    row("LIST", -2, COMMAND_FLAGS, Keys::NONE, command::list)
+        .docs("7.0.0", "[FILTERBY <MODULE module-name | ACLCAT category | PATTERN pattern>]", "Lists the names of commands.", "O(N) where N is the total number of Redis commands"),
 ];
 
 const CONFIG_FLAGS: Flags = Flags::ADMIN

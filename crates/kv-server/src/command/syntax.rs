@@ -1,0 +1,291 @@
+//! The grammar of a command's arguments, read from the notation of the Redis documentation.
+//!
+//! `key value [NX | XX] [EX seconds | PX milliseconds]`, `key [key ...]`, `<MIN | MAX>`: words in capitals stand for themselves, others are names;
+//! `[...]` is optional, `|` separates alternatives, and `x [x ...]` repeats.
+
+/// One argument, as an entry of `arguments` in `COMMAND DOCS`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Argument {
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+    /// The word that stands in front of it, or that it consists of.
+    pub(crate) token: Option<String>,
+    pub(crate) optional: bool,
+    pub(crate) multiple: bool,
+    /// Alternatives, or the parts of a block.
+    pub(crate) children: Vec<Self>,
+}
+
+/// What an argument is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    String,
+    Integer,
+    Double,
+    Key,
+    Pattern,
+    UnixTime,
+    PureToken,
+    OneOf,
+    Block,
+}
+
+impl Kind {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::String => "string",
+            Self::Integer => "integer",
+            Self::Double => "double",
+            Self::Key => "key",
+            Self::Pattern => "pattern",
+            Self::UnixTime => "unix-time",
+            Self::PureToken => "pure-token",
+            Self::OneOf => "oneof",
+            Self::Block => "block",
+        }
+    }
+
+    /// By the name of the argument, which the documentation chooses with care.
+    fn of(name: &str) -> Self {
+        match name {
+            "key" | "source" | "destination" | "newkey" | "key1" | "key2" => Self::Key,
+            "pattern" => Self::Pattern,
+            "seconds" | "milliseconds" | "count" | "index" | "start" | "stop" | "end"
+            | "offset" | "decrement" | "cursor" | "numkeys" | "db" | "index1" | "index2"
+            | "destination-db" | "port" | "protover" | "client-id" | "rank" | "num-matches"
+            | "len" | "min-match-len" | "element-index" | "timeout-ms" => Self::Integer,
+            "timeout" | "score" | "double" | "float-increment" => Self::Double,
+            _ if name.starts_with("unix-time") => Self::UnixTime,
+            "increment" => Self::Integer,
+            _ => Self::String,
+        }
+    }
+}
+
+/// The arguments that a line describes.
+pub(crate) fn parse(syntax: &str) -> Vec<Argument> {
+    let mut words = Words { rest: syntax };
+    let alternatives = alternatives(&mut words);
+    debug_assert!(
+        words.rest.trim().is_empty(),
+        "unbalanced brackets in {syntax:?}"
+    );
+    alternatives.into_iter().next().unwrap_or_default()
+}
+
+struct Words<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Iterator for Words<'a> {
+    type Item = &'a str;
+
+    /// A bracket, a bar, or a word.
+    fn next(&mut self) -> Option<&'a str> {
+        let rest = self.rest.trim_start();
+        let special = |c: char| matches!(c, '[' | ']' | '<' | '>' | '|');
+        let first = rest.chars().next()?;
+        let end = if special(first) {
+            1
+        } else {
+            rest.find(|c: char| special(c) || c == ' ')
+                .unwrap_or(rest.len())
+        };
+        let (word, left) = rest.split_at(end);
+        self.rest = left;
+        Some(word)
+    }
+}
+
+/// Sequences separated by bars, up to the closing bracket.
+fn alternatives(words: &mut Words<'_>) -> Vec<Vec<Argument>> {
+    let mut found = vec![Vec::new()];
+    while let Some(word) = words.next() {
+        match word {
+            "|" => found.push(Vec::new()),
+            "]" | ">" => break,
+            _ => {
+                if let Some(sequence) = found.last_mut() {
+                    item(word, words, sequence);
+                }
+            }
+        }
+    }
+    for sequence in &mut found {
+        join_tokens(sequence);
+    }
+    found
+}
+
+fn item(word: &str, words: &mut Words<'_>, sequence: &mut Vec<Argument>) {
+    match word {
+        "[" | "<" => {
+            let before = words.rest;
+            let inner = alternatives(words);
+            let text = before[..before.len() - words.rest.len()]
+                .trim_end_matches([']', '>'])
+                .trim();
+            if let Some(repeated) = text.strip_suffix("...") {
+                repeat(sequence, repeated.split_whitespace().count());
+                return;
+            }
+            let mut argument = one_of(inner);
+            argument.optional = word == "[";
+            sequence.push(argument);
+        }
+        "..." => {}
+        _ => sequence.push(plain(word)),
+    }
+}
+
+/// The last `count` arguments may come again.
+fn repeat(sequence: &mut Vec<Argument>, count: usize) {
+    join_tokens(sequence);
+    let parts = sequence.split_off(sequence.len().saturating_sub(count));
+    let mut repeated = block(parts);
+    repeated.multiple = true;
+    sequence.push(repeated);
+}
+
+fn one_of(mut alternatives: Vec<Vec<Argument>>) -> Argument {
+    if alternatives.len() == 1 {
+        return block(alternatives.remove(0));
+    }
+    let children: Vec<_> = alternatives.into_iter().map(block).collect();
+    let name = children
+        .first()
+        .map_or(String::new(), |child| format!("{}-choice", child.name));
+    Argument {
+        name,
+        kind: Kind::OneOf,
+        token: None,
+        optional: false,
+        multiple: false,
+        children,
+    }
+}
+
+fn block(mut parts: Vec<Argument>) -> Argument {
+    if parts.len() == 1 {
+        return parts.remove(0);
+    }
+    // A block that begins with a word in capitals takes it as its token.
+    let token = match parts.first() {
+        Some(first) if first.kind == Kind::PureToken && !first.optional => parts.remove(0).token,
+        _ => None,
+    };
+    let name = parts
+        .iter()
+        .map(|part| part.name.as_str())
+        .collect::<Vec<_>>()
+        .join("_");
+    Argument {
+        name,
+        kind: Kind::Block,
+        token,
+        optional: false,
+        multiple: false,
+        children: parts,
+    }
+}
+
+fn plain(word: &str) -> Argument {
+    let is_token = word.chars().any(|c| c.is_ascii_uppercase())
+        && !word.chars().any(|c| c.is_ascii_lowercase());
+    let is_symbol = word.chars().all(|c| !c.is_ascii_alphanumeric());
+    let token = (is_token || is_symbol).then(|| word.to_owned());
+    let kind = if token.is_some() {
+        Kind::PureToken
+    } else {
+        Kind::of(word)
+    };
+    Argument {
+        name: word.to_ascii_lowercase(),
+        kind,
+        token,
+        optional: false,
+        multiple: false,
+        children: Vec::new(),
+    }
+}
+
+/// `EX seconds` is one argument with a token, if nothing but that stands in an alternative.
+fn join_tokens(sequence: &mut Vec<Argument>) {
+    let [first, second] = &mut sequence[..] else {
+        return;
+    };
+    if first.kind == Kind::PureToken
+        && !first.optional
+        && second.token.is_none()
+        && !second.optional
+    {
+        second.token = first.token.take();
+        sequence.remove(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A compact form to compare with.
+    fn show(arguments: &[Argument]) -> String {
+        let one = |argument: &Argument| {
+            let token = argument
+                .token
+                .as_ref()
+                .map(|token| format!("{token}:"))
+                .unwrap_or_default();
+            let inner = if argument.children.is_empty() {
+                argument.name.clone()
+            } else {
+                format!("({})", show(&argument.children))
+            };
+            let marks = [(argument.optional, "?"), (argument.multiple, "*")];
+            let marks: String = marks
+                .iter()
+                .filter(|(on, _)| *on)
+                .map(|(_, mark)| *mark)
+                .collect();
+            format!("{token}{inner}/{}{marks}", argument.kind.name())
+        };
+        arguments.iter().map(one).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn the_notation_of_the_documentation_becomes_arguments() {
+        for (syntax, shown) in [
+            ("", ""),
+            ("key", "key/key"),
+            ("key [key ...]", "key/key*"),
+            ("key value [key value ...]", "(key/key value/string)/block*"),
+            ("[message]", "message/string?"),
+            (
+                "key [NX | XX] [GET]",
+                "key/key (NX:nx/pure-token XX:xx/pure-token)/oneof? GET:get/pure-token?",
+            ),
+            (
+                "key [EX seconds | KEEPTTL]",
+                "key/key (EX:seconds/integer KEEPTTL:keepttl/pure-token)/oneof?",
+            ),
+            (
+                "cursor [MATCH pattern] [COUNT count]",
+                "cursor/integer MATCH:pattern/pattern? COUNT:count/integer?",
+            ),
+            (
+                "numkeys key [key ...] <LEFT | RIGHT>",
+                "numkeys/integer key/key* (LEFT:left/pure-token RIGHT:right/pure-token)/oneof",
+            ),
+            (
+                "key [LIMIT offset count]",
+                "key/key LIMIT:(offset/integer count/integer)/block?",
+            ),
+            (
+                "[protover [AUTH username password] [SETNAME clientname]]",
+                "(protover/integer AUTH:(username/string password/string)/block? SETNAME:clientname/string?)/block?",
+            ),
+        ] {
+            assert_eq!(show(&parse(syntax)), shown, "{syntax}");
+        }
+    }
+}
