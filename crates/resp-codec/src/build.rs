@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 use crate::{
-    decode::parse_integer,
+    decode::integer_value,
     frame::Frame,
     tape::{Entry, Kind, Tag, widen},
 };
@@ -41,6 +41,34 @@ pub(crate) fn frame(buf: &[u8], tape: &[Entry], bytes: impl Fn(Range<usize>) -> 
         }
     }
     Frame::Null // not reached: a tape describes one whole frame
+}
+
+/// Takes a frame of one element, `len` bytes long, from the front of `src`. Only a string needs to share the block.
+pub(crate) fn single(src: &mut BytesMut, entry: &Entry, len: usize) -> Frame {
+    let payload = entry.payload();
+    let end = payload.end;
+    let frame = match entry.tag {
+        Tag::Plain(Kind::SimpleString) if src.get(payload.clone()) == Some(b"OK") => {
+            Frame::SimpleString(Bytes::from_static(b"OK"))
+        }
+        Tag::Plain(Kind::BulkString) => {
+            src.advance(payload.start);
+            let data = src.split_to(payload.len()).freeze();
+            src.advance(len.saturating_sub(end));
+            return Frame::BulkString(data);
+        }
+        Tag::Plain(Kind::Integer | Kind::Null | Kind::NullArray | Kind::Double | Kind::Boolean) => {
+            frame(src, std::slice::from_ref(entry), |_| Bytes::new())
+        }
+        _ => {
+            let bytes = src.split_to(len).freeze();
+            return frame(&bytes, std::slice::from_ref(entry), |range| {
+                bytes.slice(range)
+            });
+        }
+    };
+    src.advance(len);
+    frame
 }
 
 /// An aggregate that is being filled.
@@ -116,7 +144,7 @@ fn scalar(buf: &[u8], entry: &Entry, kind: Kind, bytes: &impl Fn(Range<usize>) -
     match kind {
         Kind::SimpleString => Frame::SimpleString(data()),
         Kind::Error => Frame::Error(data()),
-        Kind::Integer => Frame::Integer(parse_integer(text()).unwrap_or_default()),
+        Kind::Integer => Frame::Integer(integer_value(text())),
         Kind::BulkString => Frame::BulkString(data()),
         Kind::Double => Frame::Double(
             std::str::from_utf8(text())

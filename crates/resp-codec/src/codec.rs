@@ -80,8 +80,13 @@ impl Decoder for RespCodec {
             return Ok(None);
         }
         let (tape, len) = self.decoder.scanned();
-        let bytes = src.split_to(len).freeze();
-        Ok(Some(build::frame(&bytes, tape, |range| bytes.slice(range))))
+        Ok(Some(match tape {
+            [single] => build::single(src, single, len),
+            tape => {
+                let bytes = src.split_to(len).freeze();
+                build::frame(&bytes, tape, |range| bytes.slice(range))
+            }
+        }))
     }
 }
 

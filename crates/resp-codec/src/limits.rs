@@ -80,8 +80,8 @@ impl Limits {
         self.depth.min(Self::MAX_DEPTH)
     }
 
-    /// The longest line of a number or a length, its type byte included.
-    pub(crate) fn header_cap(&self) -> usize {
+    /// `inline_bytes`, with room for any number; a line's type byte counts.
+    pub(crate) fn line_cap(&self) -> usize {
         self.inline_bytes.max(32)
     }
 }

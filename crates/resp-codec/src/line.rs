@@ -1,5 +1,7 @@
 //! Lines and the lengths that stand on them.
 
+use crate::tape::{Entry, Kind, Tag, narrow};
+
 /// How a line ends in the bytes that are there.
 pub(crate) enum Line {
     /// `\r\n` begins here.
@@ -11,10 +13,42 @@ pub(crate) enum Line {
 }
 
 /// Searches `buf` for the end of a line, beginning at `from`.
+#[inline(always)]
 pub(crate) fn find(buf: &[u8], from: usize) -> Line {
-    let Some(at) = first_line_end(buf, from) else {
-        return Line::Partial(buf.len());
-    };
+    let near = buf
+        .get(from..)
+        .and_then(|rest| rest.first_chunk())
+        .and_then(|word| line_end_in(*word));
+    match near {
+        Some(ahead) => ends_at(buf, from.wrapping_add(ahead)), // inside `buf`
+        None => find_far(buf, from),
+    }
+}
+
+#[inline(never)]
+fn find_far(buf: &[u8], from: usize) -> Line {
+    let rest = buf.get(from..).unwrap_or_default();
+    let mut words = rest.chunks_exact(8);
+    let mut offset = from;
+    for word in &mut words {
+        if let Some(ahead) = word.try_into().ok().and_then(line_end_in) {
+            return ends_at(buf, offset.saturating_add(ahead));
+        }
+        offset = offset.saturating_add(8);
+    }
+    match words
+        .remainder()
+        .iter()
+        .position(|&byte| byte == b'\r' || byte == b'\n')
+    {
+        Some(ahead) => ends_at(buf, offset.saturating_add(ahead)),
+        None => Line::Partial(buf.len()),
+    }
+}
+
+/// What the `\r` or `\n` at `at` means.
+#[inline]
+fn ends_at(buf: &[u8], at: usize) -> Line {
     match buf.get(at..) {
         Some([b'\r', b'\n', ..]) => Line::Ends(at),
         Some([b'\r']) => Line::Partial(at),
@@ -22,31 +56,155 @@ pub(crate) fn find(buf: &[u8], from: usize) -> Line {
     }
 }
 
-/// The first `\r` or `\n` at or after `from`.
-fn first_line_end(buf: &[u8], from: usize) -> Option<usize> {
-    let found = buf
-        .get(from..)?
-        .iter()
-        .position(|&byte| byte == b'\r' || byte == b'\n')?;
-    from.checked_add(found)
+/// Where the first `\r` or `\n` of eight bytes stands.
+#[inline]
+fn line_end_in(word: [u8; 8]) -> Option<usize> {
+    let word = u64::from_le_bytes(word);
+    let hits = zeros(word ^ CR) | zeros(word ^ LF);
+    if hits == 0 {
+        None
+    } else {
+        usize::try_from(hits.trailing_zeros() / 8).ok()
+    }
 }
 
-/// The length at the start of `bytes`, and how many bytes it takes together with its `\r\n`.
+const CR: u64 = 0x0d0d_0d0d_0d0d_0d0d;
+const LF: u64 = 0x0a0a_0a0a_0a0a_0a0a;
+
+/// The top bit of every zero byte. Above the lowest one there may be others that are not zero.
+#[inline]
+fn zeros(word: u64) -> u64 {
+    word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080
+}
+
+/// The length of the plain integer that `line` begins with, and what follows its line.
+///
+/// Only the plain case, at most 18 digits with an optional minus sign; for all others the caller looks at the line.
+#[inline]
+pub(crate) fn integer(line: &[u8]) -> Option<(usize, &[u8])> {
+    let digits = match line {
+        [b'0', b'\r', b'\n', rest @ ..] => return Some((1, rest)),
+        [b'-', digits @ ..] => digits,
+        digits => digits,
+    };
+    let [b'1'..=b'9', more @ ..] = digits else {
+        return None;
+    };
+    let more = more
+        .iter()
+        .take(18)
+        .position(|byte| !byte.is_ascii_digit())?;
+    let [b'\r', b'\n', rest @ ..] = digits.get(more.wrapping_add(1)..)? else {
+        return None;
+    };
+    Some((line.len().wrapping_sub(rest.len()).wrapping_sub(2), rest)) // `rest` is an end of `line`
+}
+
+/// The plain value that `buf` begins with, as the first entry of a tape, and what follows it.
+///
+/// Only a line that is not long, an integer, a bulk string or null, whole and without fault: the usual reply or element,
+/// ahead of the general path.
+#[inline(always)]
+pub(crate) fn single(buf: &[u8], bulk_limit: usize) -> Option<(Entry, &[u8])> {
+    let (kind, header, len, rest) = match buf {
+        [b'$', b'-', b'1', b'\r', b'\n', rest @ ..] => (Kind::Null, 5, 0, rest),
+        [b'$', ..] => {
+            let (header, len, rest) = bulk(buf, bulk_limit)?;
+            (Kind::BulkString, header, len, rest)
+        }
+        [b':', line @ ..] => {
+            let (len, rest) = integer(line)?;
+            (Kind::Integer, 1, len, rest)
+        }
+        [b'+', line @ ..] => {
+            let (len, rest) = words(line)?;
+            (Kind::SimpleString, 1, len, rest)
+        }
+        [b'-', line @ ..] => {
+            let (len, rest) = words(line)?;
+            (Kind::Error, 1, len, rest)
+        }
+        [b'_', b'\r', b'\n', rest @ ..] => (Kind::Null, 3, 0, rest),
+        _ => return None,
+    };
+    let tag = Tag::Plain(kind);
+    Some((
+        Entry {
+            tag,
+            header,
+            start: u32::from(header),
+            len: narrow(len),
+            next: 1,
+        },
+        rest,
+    ))
+}
+
+/// The length of a line of text that ends within [`LOOKAHEAD`], and what follows it.
+#[inline(always)]
+fn words(line: &[u8]) -> Option<(usize, &[u8])> {
+    let len = match line_end_in(*line.first_chunk()?) {
+        Some(len) => len,
+        None => longer(line)?,
+    };
+    if let [b'\r', b'\n', rest @ ..] = line.get(len..)? {
+        Some((len, rest))
+    } else {
+        None
+    }
+}
+
+#[inline(never)]
+fn longer(line: &[u8]) -> Option<usize> {
+    let mut offset = 8usize;
+    for word in line.get(8..LOOKAHEAD)?.chunks_exact(8) {
+        if let Some(ahead) = word.try_into().ok().and_then(line_end_in) {
+            return offset.checked_add(ahead);
+        }
+        offset = offset.checked_add(8)?;
+    }
+    None
+}
+
+/// How far ahead of the general path a line may be searched. Below the smallest limit of a line.
+const LOOKAHEAD: usize = 24;
+
+/// The plain bulk string at the start of `bytes`: the size of its header, its length, and what follows it.
+///
+/// `None` if it is anything else, not whole, or longer than `limit`.
+#[inline]
+pub(crate) fn bulk(bytes: &[u8], limit: usize) -> Option<(u8, usize, &[u8])> {
+    let [b'$', header @ ..] = bytes else {
+        return None;
+    };
+    let (len, taken, body) = length(header)?;
+    if len > limit {
+        return None;
+    }
+    let [b'\r', b'\n', next @ ..] = body.get(len..)? else {
+        return None;
+    };
+    Some((taken, len, next))
+}
+
+/// The length at the start of `bytes`, the size of the header that it makes with its type byte, and what follows.
 ///
 /// Only the plain case, complete and without fault; for all others the caller looks at the whole line.
 #[inline]
-pub(crate) fn length(bytes: &[u8]) -> Option<(usize, usize)> {
-    match *bytes {
-        [a @ b'0'..=b'9', b'\r', b'\n', ..] => Some((digit(a), 3)),
-        [a @ b'1'..=b'9', b @ b'0'..=b'9', b'\r', b'\n', ..] => Some((digit(a) * 10 + digit(b), 4)),
+pub(crate) fn length(bytes: &[u8]) -> Option<(usize, u8, &[u8])> {
+    match bytes {
+        [a @ b'0'..=b'9', b'\r', b'\n', rest @ ..] => Some((digit(*a), 4, rest)),
+        [a @ b'1'..=b'9', b @ b'0'..=b'9', b'\r', b'\n', rest @ ..] => {
+            Some((10 * digit(*a) + digit(*b), 5, rest))
+        }
         [
             a @ b'1'..=b'9',
             b @ b'0'..=b'9',
             c @ b'0'..=b'9',
             b'\r',
             b'\n',
-            ..,
-        ] => Some((digit(a) * 100 + digit(b) * 10 + digit(c), 5)),
+            rest @ ..,
+        ] => Some((100 * digit(*a) + 10 * digit(*b) + digit(*c), 6, rest)),
         [b'1'..=b'9', ..] => long_length(bytes),
         _ => None,
     }
@@ -58,18 +216,18 @@ fn digit(byte: u8) -> usize {
 }
 
 /// Lengths of 4 to 10 digits.
-fn long_length(bytes: &[u8]) -> Option<(usize, usize)> {
+fn long_length(bytes: &[u8]) -> Option<(usize, u8, &[u8])> {
     let mut value: u64 = 0; // ten digits always fit
-    for (count, &byte) in bytes.iter().take(11).enumerate() {
-        if !byte.is_ascii_digit() {
-            let ended = matches!(bytes.get(count..), Some([b'\r', b'\n', ..]));
-            return if ended {
-                Some((usize::try_from(value).ok()?, count.checked_add(2)?))
-            } else {
-                None
-            };
+    let mut rest = bytes;
+    for header in 3..=13 {
+        match rest {
+            [digit @ b'0'..=b'9', tail @ ..] => {
+                value = value.wrapping_mul(10).wrapping_add(u64::from(digit & 15));
+                rest = tail;
+            }
+            [b'\r', b'\n', tail @ ..] => return Some((usize::try_from(value).ok()?, header, tail)),
+            _ => return None,
         }
-        value = value.wrapping_mul(10).wrapping_add(u64::from(byte & 15));
     }
     None
 }

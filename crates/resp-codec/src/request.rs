@@ -155,7 +155,10 @@ enum State {
 /// What a decoder keeps of its memory after a large request: 64 KiB.
 const KEPT_ARGS: usize = 8192;
 
-type Step<T> = Result<Option<T>, DecodeError>;
+/// An error of which the state has taken note. So the steps return their result in registers.
+struct Failed;
+
+type Step<T> = Result<Option<T>, Failed>;
 
 impl RequestDecoder {
     /// A decoder that accepts what `limits` allow.
@@ -203,7 +206,9 @@ impl RequestDecoder {
     /// reserve memory blindly.
     #[must_use]
     pub fn missing(&self) -> usize {
-        self.missing
+        self.frames
+            .as_ref()
+            .map_or(self.missing, |frames| frames.missing())
     }
 
     /// Decodes the request at the start of `buf`: its length if it is whole, `None` if bytes are missing.
@@ -219,45 +224,47 @@ impl RequestDecoder {
     ///
     /// The bytes are no request or exceed a limit. A server answers with the error and closes the connection; further
     /// calls repeat the error.
-    pub fn decode(&mut self, buf: &mut [u8], args: &mut Vec<Arg>) -> Step<usize> {
-        let outcome = self.decode_capped(buf, args);
-        if let Err(error) = outcome {
-            self.state = State::Failed(error);
-        }
-        outcome
-    }
-
-    fn decode_capped(&mut self, whole: &mut [u8], args: &mut Vec<Arg>) -> Step<usize> {
+    pub fn decode(
+        &mut self,
+        buf: &mut [u8],
+        args: &mut Vec<Arg>,
+    ) -> Result<Option<usize>, DecodeError> {
         // Within `buf` every offset fits an `Arg`, and a request that needs more than the limit never completes.
         let cap = self.limits.frame_cap();
-        let len = whole.len().min(cap);
-        let buf = whole.get_mut(..len).unwrap_or_default();
-        let done = match &mut self.frames {
-            Some(frames) => nested(frames, &mut self.missing, buf, args)?,
-            None => self.run(buf, args)?,
+        let len = buf.len().min(cap);
+        let buf = buf.get_mut(..len).unwrap_or_default();
+        let done = match (&mut self.frames, self.state) {
+            (None, State::Fresh) => self.start(buf, args),
+            (None, State::Failed(error)) => return Err(error),
+            (None, _) => self.resume(buf, args),
+            (Some(frames), _) => return nested(frames, buf, args),
         };
-        if done.is_none() && len >= cap {
-            return self.fail(E::FrameLimit { limit: cap });
+        match done {
+            Ok(Some(len)) => Ok(Some(len)),
+            Ok(None) if len < cap => Ok(None),
+            Ok(None) => Err(self.fail_at(self.pos, E::FrameLimit { limit: cap })),
+            Err(Failed) => Err(self.failure()),
         }
-        Ok(done)
     }
 
-    fn run(&mut self, buf: &mut [u8], args: &mut Vec<Arg>) -> Step<usize> {
-        match self.state {
-            State::Fresh => {}
-            State::Failed(error) => return Err(error),
-            _ => return self.resume(buf, args),
-        }
+    /// A new request; its arguments go to `args` at once, and are put aside if it is not whole.
+    #[inline]
+    fn start(&mut self, buf: &mut [u8], args: &mut Vec<Arg>) -> Step<usize> {
         self.pos = 0;
         let before = args.len();
         let done = self.first_line(buf, 0, args);
         if !matches!(done, Ok(Some(_))) {
-            self.partial.clear();
-            self.partial
-                .extend_from_slice(args.get(before..).unwrap_or_default());
-            args.truncate(before);
+            self.put_aside(args, before);
         }
         done
+    }
+
+    #[cold]
+    fn put_aside(&mut self, args: &mut Vec<Arg>, before: usize) {
+        self.partial.clear();
+        self.partial
+            .extend_from_slice(args.get(before..).unwrap_or_default());
+        args.truncate(before);
     }
 
     /// Goes on with a request of which a part was there before; its arguments gather in `partial`.
@@ -270,10 +277,9 @@ impl RequestDecoder {
             State::Argument { start, len } => match self.argument(buf, start, len, &mut partial) {
                 Ok(Some(())) => self.arguments(buf, 0, &mut partial),
                 Ok(None) => Ok(None),
-                Err(error) => Err(error),
+                Err(Failed) => Err(Failed),
             },
-            State::Fresh => Ok(None), // `run` does not come here
-            State::Failed(error) => Err(error),
+            State::Fresh | State::Failed(_) => Err(Failed), // `decode` does not come here
         };
         if matches!(done, Ok(Some(_))) {
             args.append(&mut partial);
@@ -283,50 +289,87 @@ impl RequestDecoder {
         done
     }
 
+    /// The first line of a request, and what follows.
+    #[inline]
     fn first_line(&mut self, buf: &mut [u8], scanned: usize, args: &mut Vec<Arg>) -> Step<usize> {
-        match buf.first() {
-            Some(b'*') => {}
-            Some(_) => return self.inline(buf, scanned, args),
-            None => {
-                self.state = State::FirstLine { scanned: 0 };
-                self.missing = 1;
-                return Ok(None);
+        let [b'*', rest @ ..] = &*buf else {
+            return self.inline(buf, scanned, args);
+        };
+        match line::length(rest) {
+            Some((count, header, _)) if count <= self.limits.elements.min(MAX_COUNT) => {
+                self.pos = usize::from(header);
+                self.left = count;
             }
-        }
-        if let Some((count, taken)) = buf.get(1..).and_then(line::length) {
-            self.pos = taken.saturating_add(1);
-            self.left = count;
-        } else {
-            let limit = self.limits.inline_bytes;
-            let Some(end) =
-                self.line_end(buf, scanned, limit, E::MultibulkLineTooLong { limit })?
-            else {
-                self.state = State::FirstLine {
-                    scanned: self.missing,
-                };
-                self.missing = 1;
-                return Ok(None);
-            };
-            let count = number::parse_i64(buf.get(1..end).unwrap_or_default());
-            self.left = match count.map(|count| usize::try_from(count.max(0))) {
-                Some(Ok(count)) => count,
-                _ => return self.fail(E::InvalidMultibulkLength),
-            };
-            self.pos = end.saturating_add(2);
-        }
-        if self.left > MAX_COUNT {
-            return self.fail_at(0, E::InvalidMultibulkLength);
-        }
-        let limit = self.limits.elements;
-        if self.left > limit {
-            let count = u64::try_from(self.left).unwrap_or(u64::MAX);
-            return self.fail_at(0, E::ElementsLimit { count, limit });
+            _ => {
+                if self.unusual_count(buf, scanned)?.is_none() {
+                    return Ok(None);
+                }
+            }
         }
         self.arguments(buf, 0, args)
     }
 
-    /// Reads the arguments from `pos` on.
-    fn arguments(&mut self, buf: &[u8], mut scanned: usize, args: &mut Vec<Arg>) -> Step<usize> {
+    /// A number of arguments that is negative, too large, wrong, or not whole yet.
+    #[cold]
+    fn unusual_count(&mut self, buf: &[u8], scanned: usize) -> Step<()> {
+        let limit = self.limits.line_cap();
+        let Some(end) = self.line_end(buf, scanned, limit, E::MultibulkLineTooLong { limit })?
+        else {
+            self.state = State::FirstLine {
+                scanned: self.missing,
+            };
+            self.missing = 1;
+            return Ok(None);
+        };
+        let text = buf.get(1..end).unwrap_or_default();
+        let count = match number::parse_i64(text).map(|count| usize::try_from(count.max(0))) {
+            Some(Ok(count)) if count <= MAX_COUNT => count,
+            _ => return self.fail(E::InvalidMultibulkLength),
+        };
+        let limit = self.limits.elements;
+        if count > limit {
+            return self.fail(E::ElementsLimit {
+                count: u64::try_from(count).unwrap_or(u64::MAX),
+                limit,
+            });
+        }
+        self.left = count;
+        self.pos = end.saturating_add(2);
+        Ok(Some(()))
+    }
+
+    /// Reads the arguments from `pos` on: first, in one tight loop, those that are whole and right, then step by step
+    /// what that loop left.
+    #[inline]
+    fn arguments(&mut self, buf: &[u8], scanned: usize, args: &mut Vec<Arg>) -> Step<usize> {
+        let limit = self.limits.bulk_bytes;
+        let mut rest = buf.get(self.pos..).unwrap_or_default();
+        let mut left = self.left;
+        while left > 0 {
+            let Some((header, len, next)) = line::bulk(rest, limit) else {
+                break;
+            };
+            let start = buf
+                .len()
+                .wrapping_sub(rest.len())
+                .wrapping_add(usize::from(header)); // inside `buf`
+            args.push(Arg::text(narrow(start), narrow(len)));
+            rest = next;
+            left = left.wrapping_sub(1);
+        }
+        self.pos = buf.len().wrapping_sub(rest.len()); // `rest` is an end of `buf`
+        self.left = left;
+        if left > 0 {
+            return self.step_by_step(buf, scanned, args);
+        }
+        self.state = State::Fresh;
+        self.missing = 0;
+        Ok(Some(self.pos))
+    }
+
+    /// Reads an argument that is not whole yet, or wrong.
+    #[cold]
+    fn step_by_step(&mut self, buf: &[u8], mut scanned: usize, args: &mut Vec<Arg>) -> Step<usize> {
         while self.left > 0 {
             let Some((len, header)) = self.argument_header(buf, scanned)? else {
                 return Ok(None);
@@ -346,7 +389,7 @@ impl RequestDecoder {
     fn argument_header(&mut self, buf: &[u8], scanned: usize) -> Step<(usize, usize)> {
         let (len, header) = match buf.get(self.pos..) {
             Some([b'$', rest @ ..]) => match line::length(rest) {
-                Some((len, taken)) => (len, taken.saturating_add(1)),
+                Some((len, header, _)) => (len, usize::from(header)),
                 None => {
                     let limit = self.limits.inline_bytes;
                     let Some(end) =
@@ -413,6 +456,11 @@ impl RequestDecoder {
 
     /// An inline command; its line may end in `\n` alone.
     fn inline(&mut self, buf: &mut [u8], scanned: usize, args: &mut Vec<Arg>) -> Step<usize> {
+        if buf.is_empty() {
+            self.state = State::FirstLine { scanned: 0 };
+            self.missing = 1;
+            return Ok(None);
+        }
         let limit = self.limits.inline_bytes;
         let found = buf
             .get(scanned..)
@@ -444,7 +492,7 @@ impl RequestDecoder {
             Line::Broken(at) => (at, Some(false)),
             Line::Partial(at) => (at, None),
         };
-        if reached.saturating_sub(self.pos) > limit.max(32) {
+        if reached.saturating_sub(self.pos) > limit {
             return self.fail(too_long);
         }
         match end {
@@ -457,14 +505,28 @@ impl RequestDecoder {
         }
     }
 
+    /// Takes note of an error, which is final.
     #[cold]
-    fn fail<T>(&self, kind: E) -> Result<T, DecodeError> {
-        self.fail_at(self.pos, kind)
+    fn fail_at(&mut self, offset: usize, kind: E) -> DecodeError {
+        let error = DecodeError::new(offset, kind);
+        self.state = State::Failed(error);
+        error
     }
 
+    /// Takes note of an error in the line or the argument at `pos`.
     #[cold]
-    fn fail_at<T>(&self, offset: usize, kind: E) -> Result<T, DecodeError> {
-        Err(DecodeError::new(offset, kind))
+    fn fail<T>(&mut self, kind: E) -> Result<T, Failed> {
+        self.fail_at(self.pos, kind);
+        Err(Failed)
+    }
+
+    /// The error that was taken note of.
+    #[cold]
+    fn failure(&self) -> DecodeError {
+        match self.state {
+            State::Failed(error) => error,
+            _ => DecodeError::new(self.pos, E::MissingCrlf), // not reached: `Failed` comes with a note
+        }
     }
 }
 
@@ -474,15 +536,12 @@ const MAX_COUNT: usize = 0x7fff_ffff;
 /// Decodes a request of any form.
 fn nested(
     frames: &mut FrameDecoder,
-    missing: &mut usize,
     buf: &[u8],
     args: &mut Vec<Arg>,
-) -> Step<usize> {
+) -> Result<Option<usize>, DecodeError> {
     let Some(frame) = frames.decode(buf)? else {
-        *missing = frames.missing();
         return Ok(None);
     };
-    *missing = 0;
     match (frame.kind(), frame.payload()) {
         (Kind::NullArray, _) => {}
         (Kind::Array, _) => args.extend(frame.children().map(argument)),

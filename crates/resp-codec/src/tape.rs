@@ -65,14 +65,16 @@ pub(crate) struct Entry {
 
 impl Entry {
     /// Where the type byte stands.
+    #[inline]
     pub(crate) fn at(&self) -> usize {
         widen(self.start).saturating_sub(usize::from(self.header))
     }
 
     /// The payload's place in the frame.
+    #[inline]
     pub(crate) fn payload(&self) -> std::ops::Range<usize> {
         let start = widen(self.start);
-        start..start.saturating_add(widen(self.len))
+        start..start.wrapping_add(widen(self.len)) // inside a frame
     }
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::{
     build,
-    decode::parse_integer,
+    decode::integer_value,
     frame::Frame,
     tape::{Entry, Kind, Tag, widen},
 };
@@ -21,23 +21,25 @@ pub struct FrameRef<'a> {
     tape: &'a [Entry],
     /// The element, behind its attributes.
     entry: &'a Entry,
-    index: usize,
+    index: u32,
     /// The first attribute; `index` if there is none.
-    first: usize,
+    first: u32,
 }
 
 impl<'a> FrameRef<'a> {
     /// The view of the whole frame, `len` bytes long.
+    #[inline]
     pub(crate) fn new(buf: &'a [u8], tape: &'a [Entry], len: usize) -> Option<Self> {
         Self::at(buf.get(..len)?, tape, 0)
     }
 
-    fn at(buf: &'a [u8], tape: &'a [Entry], first: usize) -> Option<Self> {
+    #[inline]
+    fn at(buf: &'a [u8], tape: &'a [Entry], first: u32) -> Option<Self> {
         let mut index = first;
-        let mut entry = tape.get(index)?;
+        let mut entry = tape.get(widen(index))?;
         while entry.tag == Tag::Attribute {
             index = described(tape, index, entry);
-            entry = tape.get(index)?;
+            entry = tape.get(widen(index))?;
         }
         Some(Self {
             buf,
@@ -50,6 +52,7 @@ impl<'a> FrameRef<'a> {
 
     /// The type.
     #[must_use]
+    #[inline]
     pub fn kind(&self) -> Kind {
         match self.entry.tag {
             Tag::Plain(kind) => kind,
@@ -81,6 +84,7 @@ impl<'a> FrameRef<'a> {
 
     /// [`FrameRef::as_bytes`], if they are UTF-8.
     #[must_use]
+    #[inline]
     pub fn as_str(&self) -> Option<&'a str> {
         std::str::from_utf8(self.as_bytes()?).ok()
     }
@@ -90,7 +94,7 @@ impl<'a> FrameRef<'a> {
     #[inline]
     pub fn as_i64(&self) -> Option<i64> {
         if self.kind() == Kind::Integer {
-            parse_integer(self.as_bytes()?)
+            Some(integer_value(self.as_bytes()?))
         } else {
             None
         }
@@ -98,6 +102,7 @@ impl<'a> FrameRef<'a> {
 
     /// The value of a double.
     #[must_use]
+    #[inline]
     pub fn as_f64(&self) -> Option<f64> {
         if self.kind() == Kind::Double {
             self.as_str()?.parse().ok()
@@ -108,6 +113,7 @@ impl<'a> FrameRef<'a> {
 
     /// The value of a boolean.
     #[must_use]
+    #[inline]
     pub fn as_bool(&self) -> Option<bool> {
         if self.kind() == Kind::Boolean {
             Some(self.as_bytes()? == b"t")
@@ -128,18 +134,21 @@ impl<'a> FrameRef<'a> {
 
     /// Whether this is null, in any of the three forms.
     #[must_use]
+    #[inline]
     pub fn is_null(&self) -> bool {
         matches!(self.kind(), Kind::Null | Kind::NullArray)
     }
 
     /// Whether this is an error, simple or bulk.
     #[must_use]
+    #[inline]
     pub fn is_error(&self) -> bool {
         matches!(self.kind(), Kind::Error | Kind::BulkError)
     }
 
     /// Whether this is an array, a map, a set or a push.
     #[must_use]
+    #[inline]
     pub fn is_aggregate(&self) -> bool {
         matches!(
             self.kind(),
@@ -149,6 +158,7 @@ impl<'a> FrameRef<'a> {
 
     /// The number of [`FrameRef::children`]; of a map, keys and values both count.
     #[must_use]
+    #[inline]
     pub fn len(&self) -> usize {
         if self.is_aggregate() {
             widen(self.entry.len)
@@ -165,6 +175,7 @@ impl<'a> FrameRef<'a> {
 
     /// The elements of an aggregate, of a map its keys and values in turn. Empty for everything else.
     #[must_use]
+    #[inline]
     pub fn children(&self) -> Children<'a> {
         Children {
             left: self.len(),
@@ -174,6 +185,7 @@ impl<'a> FrameRef<'a> {
 
     /// The keys and values of a map, or of an array of an even length, which is how RESP2 sends one.
     #[must_use]
+    #[inline]
     pub fn pairs(&self) -> Pairs<'a> {
         Pairs {
             children: self.children(),
@@ -185,7 +197,7 @@ impl<'a> FrameRef<'a> {
         let (buf, tape, end) = (self.buf, self.tape, self.index);
         let mut at = self.first;
         std::iter::from_fn(move || {
-            let entry = tape.get(at).filter(|_| at < end)?;
+            let entry = tape.get(widen(at)).filter(|_| at < end)?;
             let index = at.saturating_add(1);
             at = described(tape, at, entry);
             Some(Pairs {
@@ -202,19 +214,25 @@ impl<'a> FrameRef<'a> {
 
     /// The wire form of the whole frame, without the attributes before it.
     #[must_use]
+    #[inline]
     pub fn raw(&self) -> &'a [u8] {
         self.buf.get(self.range()).unwrap_or_default()
     }
 
     /// The bytes that the frame takes on the wire, of the outermost frame with the attributes before it.
     #[must_use]
+    #[inline]
     pub fn frame_len(&self) -> usize {
         let range = self.range();
-        let start = self.tape.get(self.first).map_or(range.start, Entry::at);
+        let start = self
+            .tape
+            .get(widen(self.first))
+            .map_or(range.start, Entry::at);
         range.end.saturating_sub(start)
     }
 
     /// Where [`FrameRef::raw`] stands in the outermost frame.
+    #[inline]
     pub(crate) fn range(&self) -> Range<usize> {
         let end = self
             .tape
@@ -232,13 +250,14 @@ impl<'a> FrameRef<'a> {
     #[must_use]
     pub fn to_frame(&self) -> Frame {
         let end = widen(self.entry.next);
-        let tape = self.tape.get(self.first..end).unwrap_or_default();
+        let tape = self.tape.get(widen(self.first)..end).unwrap_or_default();
         build::frame(self.buf, tape, |range| {
             Bytes::copy_from_slice(self.buf.get(range).unwrap_or_default())
         })
     }
 
     /// The children, the chunks of a streamed string too.
+    #[inline]
     fn elements(&self) -> Children<'a> {
         let index = self.index.saturating_add(1);
         Children {
@@ -257,10 +276,11 @@ impl std::fmt::Debug for FrameRef<'_> {
 }
 
 /// The tape index of the frame that the attribute at `index` describes: behind its pairs.
-fn described(tape: &[Entry], index: usize, attribute: &Entry) -> usize {
+#[cold]
+fn described(tape: &[Entry], index: u32, attribute: &Entry) -> u32 {
     let mut at = index.saturating_add(1);
     for _ in 0..attribute.len {
-        at = tape.get(at).map_or(at, |entry| widen(entry.next));
+        at = tape.get(widen(at)).map_or(at, |entry| entry.next);
     }
     at
 }
@@ -278,7 +298,7 @@ fn has_bytes(kind: Kind) -> bool {
 pub struct Children<'a> {
     buf: &'a [u8],
     tape: &'a [Entry],
-    index: usize,
+    index: u32,
     left: usize,
 }
 
@@ -289,7 +309,7 @@ impl<'a> Iterator for Children<'a> {
     fn next(&mut self) -> Option<FrameRef<'a>> {
         self.left = self.left.checked_sub(1)?;
         let child = FrameRef::at(self.buf, self.tape, self.index)?;
-        self.index = widen(child.entry.next);
+        self.index = child.entry.next;
         Some(child)
     }
 

@@ -1,90 +1,13 @@
-//! The resumable frame decoder: one pass over the bytes, an explicit stack, a tape as its result.
-
-use bytes::{Bytes, BytesMut};
+//! One step of the decoder: an element, or of an aggregate its header.
 
 use crate::{
-    error::{DecodeError, DecodeErrorKind as E},
-    limits::Limits,
+    error::DecodeErrorKind as E,
     line::{self, Line},
     number,
-    reply::OwnedFrame,
     tape::{Entry, Kind, Tag, narrow, widen},
-    view::FrameRef,
 };
 
-/// Decodes frames, of both versions of the protocol, from bytes that arrive in pieces.
-///
-/// It remembers how far it has come: no byte is scanned twice however a frame is cut. Nesting is counted, not
-/// recursed. Its memory is kept for the next frame and stays proportional to the bytes that have arrived.
-///
-/// ```
-/// use resp_codec::{FrameDecoder, Limits};
-///
-/// let mut decoder = FrameDecoder::new(Limits::client());
-/// assert!(decoder.decode(b"*2\r\n:1\r\n$5\r\nhel")?.is_none());
-/// assert_eq!(decoder.missing(), 4);
-///
-/// let reply = decoder.decode(b"*2\r\n:1\r\n$5\r\nhello\r\n")?.unwrap();
-/// let mut children = reply.children();
-/// assert_eq!(children.next().unwrap().as_i64(), Some(1));
-/// assert_eq!(children.next().unwrap().as_str(), Some("hello"));
-/// # Ok::<_, resp_codec::DecodeError>(())
-/// ```
-#[derive(Debug, Clone)]
-pub struct FrameDecoder {
-    limits: Limits,
-    state: State,
-    /// The element to read next; everything before it is on the tape.
-    pos: usize,
-    tape: Vec<Entry>,
-    /// The aggregates around `pos`, outermost first.
-    stack: Vec<Open>,
-    missing: usize,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum State {
-    /// Between frames.
-    Fresh,
-    /// Inside a line, which does not end before `scanned`.
-    Line { scanned: usize },
-    /// The header of a string is on the tape; the string and its line end take up to `end`.
-    Bulk { end: usize },
-    /// An error was reported.
-    Failed(DecodeError),
-}
-
-/// An aggregate whose elements are still coming.
-#[derive(Debug, Clone, Copy)]
-struct Open {
-    /// Its place on the tape.
-    entry: u32,
-    until: Until,
-    /// Of a streamed string: the bytes so far.
-    bytes: usize,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Until {
-    /// This many elements are still missing.
-    Left(u32),
-    /// A streamed array or set ends with `.`.
-    Dot,
-    /// A streamed map ends with `.` after a value.
-    DotInPairs,
-    /// A streamed string ends with an empty chunk.
-    EmptyChunk,
-}
-
-/// What one step of the scan has read.
-enum Read {
-    /// A value, or the end of a streamed one.
-    Value,
-    /// The header of an aggregate whose elements follow.
-    Header,
-    /// Nothing: bytes are missing.
-    Partial,
-}
+use super::{Failed, FrameDecoder, Open, Read, State, Until};
 
 /// The number on a header line.
 enum Length {
@@ -98,169 +21,9 @@ enum Length {
 /// Counts stay below 2^31 on the tape; a frame of that many elements exceeds every other limit.
 const MAX_ELEMENTS: usize = 0x7fff_ffff;
 
-/// What a decoder keeps of its memory after a large frame: 64 KiB of tape.
-const KEPT_ENTRIES: usize = 4096;
-
 impl FrameDecoder {
-    /// A decoder that accepts what `limits` allow.
-    #[must_use]
-    pub fn new(limits: Limits) -> Self {
-        Self {
-            limits,
-            state: State::Fresh,
-            pos: 0,
-            tape: Vec::new(),
-            stack: Vec::new(),
-            missing: 0,
-        }
-    }
-
-    /// The limits in force.
-    #[must_use]
-    pub fn limits(&self) -> &Limits {
-        &self.limits
-    }
-
-    /// Changes the limits, from the next header on.
-    pub fn set_limits(&mut self, limits: Limits) {
-        self.limits = limits;
-    }
-
-    /// Decodes the frame at the start of `buf`: `Some` if it is whole, `None` if bytes are missing.
-    ///
-    /// After `None`, call again with the same bytes and new ones behind them. After `Some`, drop
-    /// [`FrameRef::frame_len`] bytes from the front before the next call.
-    ///
-    /// # Errors
-    ///
-    /// The bytes are no RESP or exceed a limit. The connection is to be closed; further calls repeat the error.
-    pub fn decode<'a>(&'a mut self, buf: &'a [u8]) -> Result<Option<FrameRef<'a>>, DecodeError> {
-        Ok(if self.scan(buf)? {
-            FrameRef::new(buf, &self.tape, self.pos)
-        } else {
-            None
-        })
-    }
-
-    /// Decodes the frame at the start of `buf` and splits it off, without copying its bytes.
-    ///
-    /// The frame keeps its part of the buffer alive; [`OwnedFrame::view`] reads it.
-    ///
-    /// # Errors
-    ///
-    /// As [`FrameDecoder::decode`].
-    pub fn decode_owned(&mut self, buf: &mut BytesMut) -> Result<Option<OwnedFrame>, DecodeError> {
-        if !self.scan(buf)? {
-            return Ok(None);
-        }
-        let bytes: Bytes = buf.split_to(self.pos).freeze();
-        Ok(Some(OwnedFrame::new(bytes, &self.tape)))
-    }
-
-    /// A lower bound of the bytes that are missing, after [`FrameDecoder::decode`] returned `None`.
-    ///
-    /// It comes from a length that the peer announced: use it to size a read within bounds of your own, never to
-    /// reserve memory blindly.
-    #[must_use]
-    pub fn missing(&self) -> usize {
-        self.missing
-    }
-
-    /// The entries of the frame that [`FrameDecoder::scan`] completed, and its length.
-    pub(crate) fn scanned(&self) -> (&[Entry], usize) {
-        (&self.tape, self.pos)
-    }
-
-    /// Scans on; whether the frame is whole.
-    pub(crate) fn scan(&mut self, buf: &[u8]) -> Result<bool, DecodeError> {
-        let outcome = self.scan_capped(buf);
-        if let Err(error) = outcome {
-            self.state = State::Failed(error);
-        }
-        outcome
-    }
-
-    fn scan_capped(&mut self, whole: &[u8]) -> Result<bool, DecodeError> {
-        // Within `buf` every offset fits the tape, and a frame that needs more than the limit never completes.
-        let cap = self.limits.frame_cap();
-        let buf = whole.get(..cap).unwrap_or(whole);
-        let done = self.run(buf)?;
-        if !done && whole.len() >= cap {
-            return Err(DecodeError::new(self.pos, E::FrameLimit { limit: cap }));
-        }
-        Ok(done)
-    }
-
-    fn run(&mut self, buf: &[u8]) -> Result<bool, DecodeError> {
-        let mut read = match self.state {
-            State::Fresh => {
-                self.pos = 0;
-                self.stack.clear();
-                self.tape.clear();
-                self.tape.shrink_to(KEPT_ENTRIES);
-                self.element(buf, 0)?
-            }
-            State::Line { scanned } => self.element(buf, scanned)?,
-            State::Bulk { end } => self.finish_string(buf, end)?,
-            State::Failed(error) => return Err(error),
-        };
-        loop {
-            match read {
-                Read::Partial => return Ok(false),
-                Read::Header => {}
-                Read::Value => {
-                    if self.complete()? {
-                        self.state = State::Fresh;
-                        self.missing = 0;
-                        return Ok(true);
-                    }
-                }
-            }
-            read = self.element(buf, 0)?;
-        }
-    }
-
-    /// Counts the value just read, and closes every aggregate that it completes; whether that was the frame.
-    fn complete(&mut self) -> Result<bool, DecodeError> {
-        while let Some(top) = self.stack.last_mut() {
-            match &mut top.until {
-                Until::Left(left) if *left > 1 => {
-                    *left = left.wrapping_sub(1); // cannot wrap: above 1
-                    return Ok(false);
-                }
-                Until::Left(_) => self.close(),
-                Until::Dot | Until::DotInPairs => {
-                    let limit = self.limits.elements;
-                    if let Some(entry) = self.tape.get_mut(widen(top.entry)) {
-                        entry.len = entry.len.saturating_add(1);
-                        if widen(entry.len) > limit {
-                            let count = u64::from(entry.len);
-                            return Err(DecodeError::new(
-                                entry.at(),
-                                E::ElementsLimit { count, limit },
-                            ));
-                        }
-                    }
-                    return Ok(false);
-                }
-                Until::EmptyChunk => return Ok(false),
-            }
-        }
-        Ok(true)
-    }
-
-    /// Closes the innermost aggregate, all of whose elements are on the tape.
-    fn close(&mut self) {
-        let next = narrow(self.tape.len());
-        if let Some(open) = self.stack.pop() {
-            if let Some(entry) = self.tape.get_mut(widen(open.entry)) {
-                entry.next = next;
-            }
-        }
-    }
-
     /// Reads the element at `pos`, of an aggregate only the header.
-    fn element(&mut self, buf: &[u8], scanned: usize) -> Result<Read, DecodeError> {
+    pub(super) fn element(&mut self, buf: &[u8], scanned: usize) -> Result<Read, Failed> {
         let Some(&byte) = buf.get(self.pos) else {
             self.state = State::Line { scanned: self.pos };
             self.missing = 1;
@@ -273,10 +36,10 @@ impl FrameDecoder {
             Some(_) => {}
         }
         match byte {
-            b'$' => self.string(buf, scanned, Kind::BulkString),
-            b'+' => self.text(buf, scanned, Kind::SimpleString),
-            b':' => self.text(buf, scanned, Kind::Integer),
-            b'-' => self.text(buf, scanned, Kind::Error),
+            b'$' => self.bulk(buf, scanned),
+            b'+' => self.words(buf, scanned, Kind::SimpleString),
+            b':' => self.integer(buf, scanned),
+            b'-' => self.words(buf, scanned, Kind::Error),
             b'*' => self.aggregate(buf, scanned, Tag::Plain(Kind::Array)),
             b'%' => self.aggregate(buf, scanned, Tag::Plain(Kind::Map)),
             b'~' => self.aggregate(buf, scanned, Tag::Plain(Kind::Set)),
@@ -293,9 +56,53 @@ impl FrameDecoder {
         }
     }
 
-    /// A type that takes one line.
-    fn text(&mut self, buf: &[u8], scanned: usize, kind: Kind) -> Result<Read, DecodeError> {
-        let Some(end) = self.line_end(buf, scanned, self.limits.inline_bytes.max(32))? else {
+    /// An integer.
+    #[inline]
+    fn integer(&mut self, buf: &[u8], scanned: usize) -> Result<Read, Failed> {
+        let start = self.pos.wrapping_add(1);
+        let Some((len, _)) = buf.get(start..).and_then(line::integer) else {
+            return self.text(buf, scanned, Kind::Integer);
+        };
+        self.push(Tag::Plain(Kind::Integer), 1, start, len);
+        self.pos = start.wrapping_add(len).wrapping_add(2);
+        Ok(Read::Value)
+    }
+
+    /// A bulk string.
+    #[inline]
+    fn bulk(&mut self, buf: &[u8], scanned: usize) -> Result<Read, Failed> {
+        let whole = buf
+            .get(self.pos..)
+            .and_then(|rest| line::bulk(rest, self.limits.bulk_bytes));
+        let Some((header, len, next)) = whole else {
+            return self.string(buf, scanned, Kind::BulkString);
+        };
+        let header = usize::from(header);
+        self.push(
+            Tag::Plain(Kind::BulkString),
+            header,
+            self.pos.wrapping_add(header),
+            len,
+        );
+        self.pos = buf.len().wrapping_sub(next.len());
+        Ok(Read::Value)
+    }
+
+    /// A line of text.
+    #[inline]
+    fn words(&mut self, buf: &[u8], scanned: usize, kind: Kind) -> Result<Read, Failed> {
+        let Some(end) = self.line_end(buf, scanned, self.limits.line_cap())? else {
+            return Ok(Read::Partial);
+        };
+        let start = self.pos.wrapping_add(1);
+        self.push(Tag::Plain(kind), 1, start, end.wrapping_sub(start));
+        self.pos = end.wrapping_add(2);
+        Ok(Read::Value)
+    }
+
+    /// A type that takes one line, which must be of a certain form.
+    fn text(&mut self, buf: &[u8], scanned: usize, kind: Kind) -> Result<Read, Failed> {
+        let Some(end) = self.line_end(buf, scanned, self.limits.line_cap())? else {
             return Ok(Read::Partial);
         };
         let start = self.pos.saturating_add(1);
@@ -316,7 +123,7 @@ impl FrameDecoder {
     }
 
     /// A type with a length, the bytes, and a line end.
-    fn string(&mut self, buf: &[u8], scanned: usize, kind: Kind) -> Result<Read, DecodeError> {
+    fn string(&mut self, buf: &[u8], scanned: usize, kind: Kind) -> Result<Read, Failed> {
         let Some((len, header)) = self.length(buf, scanned)? else {
             return Ok(Read::Partial);
         };
@@ -345,7 +152,7 @@ impl FrameDecoder {
         kind: Kind,
         len: usize,
         header: usize,
-    ) -> Result<Read, DecodeError> {
+    ) -> Result<Read, Failed> {
         let limit = self.limits.bulk_bytes;
         if len > limit {
             return self.fail(E::BulkLimit {
@@ -376,7 +183,7 @@ impl FrameDecoder {
     }
 
     /// The rest of a string whose header is on the tape.
-    fn finish_string(&mut self, buf: &[u8], end: usize) -> Result<Read, DecodeError> {
+    pub(super) fn finish_string(&mut self, buf: &[u8], end: usize) -> Result<Read, Failed> {
         let Some(closing) = buf.get(end.saturating_sub(2)..end) else {
             self.missing = end.saturating_sub(buf.len());
             self.state = State::Bulk { end };
@@ -400,7 +207,7 @@ impl FrameDecoder {
     }
 
     /// One chunk of a streamed string.
-    fn chunk(&mut self, buf: &[u8], scanned: usize, byte: u8) -> Result<Read, DecodeError> {
+    fn chunk(&mut self, buf: &[u8], scanned: usize, byte: u8) -> Result<Read, Failed> {
         if byte != b';' {
             return self.fail(E::ExpectedChunk { got: byte });
         }
@@ -434,8 +241,8 @@ impl FrameDecoder {
     }
 
     /// The end of a streamed aggregate.
-    fn dot(&mut self, buf: &[u8], scanned: usize, until: Until) -> Result<Read, DecodeError> {
-        let Some(end) = self.line_end(buf, scanned, self.limits.header_cap())? else {
+    fn dot(&mut self, buf: &[u8], scanned: usize, until: Until) -> Result<Read, Failed> {
+        let Some(end) = self.line_end(buf, scanned, self.limits.line_cap())? else {
             return Ok(Read::Partial);
         };
         let open = self
@@ -454,7 +261,7 @@ impl FrameDecoder {
     }
 
     /// The header of an aggregate.
-    fn aggregate(&mut self, buf: &[u8], scanned: usize, tag: Tag) -> Result<Read, DecodeError> {
+    fn aggregate(&mut self, buf: &[u8], scanned: usize, tag: Tag) -> Result<Read, Failed> {
         let Some((len, header)) = self.length(buf, scanned)? else {
             return Ok(Read::Partial);
         };
@@ -496,13 +303,7 @@ impl FrameDecoder {
     }
 
     /// Puts an aggregate on the tape, and on the stack if elements are to come.
-    fn open(
-        &mut self,
-        tag: Tag,
-        header: usize,
-        len: usize,
-        until: Until,
-    ) -> Result<Read, DecodeError> {
+    fn open(&mut self, tag: Tag, header: usize, len: usize, until: Until) -> Result<Read, Failed> {
         let limit = self.limits.depth_cap();
         if self.stack.len() >= limit {
             return self.fail(E::DepthLimit { limit });
@@ -522,16 +323,12 @@ impl FrameDecoder {
     }
 
     /// The length on the header line at `pos`, and the bytes of the header with its type byte and line end.
-    fn length(
-        &mut self,
-        buf: &[u8],
-        scanned: usize,
-    ) -> Result<Option<(Length, usize)>, DecodeError> {
+    fn length(&mut self, buf: &[u8], scanned: usize) -> Result<Option<(Length, usize)>, Failed> {
         let start = self.pos.saturating_add(1);
-        if let Some((len, taken)) = buf.get(start..).and_then(line::length) {
-            return Ok(Some((Length::Is(len), taken.saturating_add(1))));
+        if let Some((len, header, _)) = buf.get(start..).and_then(line::length) {
+            return Ok(Some((Length::Is(len), usize::from(header))));
         }
-        let Some(end) = self.line_end(buf, scanned, self.limits.header_cap())? else {
+        let Some(end) = self.line_end(buf, scanned, self.limits.line_cap())? else {
             return Ok(None);
         };
         let len = match buf.get(start..end).unwrap_or_default() {
@@ -546,12 +343,13 @@ impl FrameDecoder {
     }
 
     /// Where the line at `pos` ends. `None`: not yet, and the state says how far was searched.
+    #[inline]
     fn line_end(
         &mut self,
         buf: &[u8],
         scanned: usize,
         limit: usize,
-    ) -> Result<Option<usize>, DecodeError> {
+    ) -> Result<Option<usize>, Failed> {
         let (reached, found) = match line::find(buf, scanned.max(self.pos.saturating_add(1))) {
             Line::Ends(at) => (at, Some(Ok(at))),
             Line::Broken(at) => (at, Some(Err(E::MissingCrlf))),
@@ -571,9 +369,9 @@ impl FrameDecoder {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, tag: Tag, header: usize, start: usize, len: usize) {
-        let next = narrow(self.tape.len()).saturating_add(1);
+        let next = narrow(self.tape.len()).wrapping_add(1); // a tape is shorter than its frame
         let header = u8::try_from(header).unwrap_or(u8::MAX); // a header line is at most 32 bytes
         self.tape.push(Entry {
             tag,
@@ -583,18 +381,34 @@ impl FrameDecoder {
             next,
         });
     }
-
-    #[cold]
-    fn fail<T>(&self, kind: E) -> Result<T, DecodeError> {
-        Err(DecodeError::new(self.pos, kind))
-    }
 }
 
 /// RESP3 allows a plus sign, RESP2 has none.
-pub(crate) fn parse_integer(text: &[u8]) -> Option<i64> {
+fn parse_integer(text: &[u8]) -> Option<i64> {
     match text {
         [b'+', digits @ ..] if digits.first() != Some(&b'-') => number::parse_i64(digits),
         _ => number::parse_i64(text),
+    }
+}
+
+/// The value of an integer that the decoder has accepted.
+#[inline]
+pub(crate) fn integer_value(text: &[u8]) -> i64 {
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
+    };
+    if digits.len() > 18 {
+        return parse_integer(text).unwrap_or_default(); // may need all 64 bits
+    }
+    let value = digits.iter().fold(0i64, |value, digit| {
+        value.wrapping_mul(10).wrapping_add(i64::from(digit & 15)) // 18 digits always fit
+    });
+    if negative {
+        value.wrapping_neg()
+    } else {
+        value
     }
 }
 

@@ -1,0 +1,319 @@
+//! The resumable frame decoder: one pass over the bytes, an explicit stack, a tape as its result.
+
+mod element;
+
+use bytes::BytesMut;
+
+use crate::{
+    error::{DecodeError, DecodeErrorKind as E},
+    limits::Limits,
+    line,
+    reply::OwnedFrame,
+    tape::{Entry, narrow, widen},
+    view::FrameRef,
+};
+
+pub(crate) use element::integer_value;
+
+/// Decodes frames, of both versions of the protocol, from bytes that arrive in pieces.
+///
+/// It remembers how far it has come: no byte is scanned twice however a frame is cut. Nesting is counted, not
+/// recursed. Its memory is kept for the next frame and stays proportional to the bytes that have arrived.
+///
+/// ```
+/// use resp_codec::{FrameDecoder, Limits};
+///
+/// let mut decoder = FrameDecoder::new(Limits::client());
+/// assert!(decoder.decode(b"*2\r\n:1\r\n$5\r\nhel")?.is_none());
+/// assert_eq!(decoder.missing(), 4);
+///
+/// let reply = decoder.decode(b"*2\r\n:1\r\n$5\r\nhello\r\n")?.unwrap();
+/// let mut children = reply.children();
+/// assert_eq!(children.next().unwrap().as_i64(), Some(1));
+/// assert_eq!(children.next().unwrap().as_str(), Some("hello"));
+/// # Ok::<_, resp_codec::DecodeError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct FrameDecoder {
+    limits: Limits,
+    state: State,
+    /// The element to read next; everything before it is on the tape.
+    pos: usize,
+    tape: Vec<Entry>,
+    /// The aggregates around `pos`, outermost first.
+    stack: Vec<Open>,
+    missing: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum State {
+    /// Between frames.
+    Fresh,
+    /// Inside a line, which does not end before `scanned`.
+    Line { scanned: usize },
+    /// The header of a string is on the tape; the string and its line end take up to `end`.
+    Bulk { end: usize },
+    /// An error was reported.
+    Failed(DecodeError),
+}
+
+/// An aggregate whose elements are still coming.
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    /// Its place on the tape.
+    entry: u32,
+    until: Until,
+    /// Of a streamed string: the bytes so far.
+    bytes: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Until {
+    /// This many elements are still missing.
+    Left(u32),
+    /// A streamed array or set ends with `.`.
+    Dot,
+    /// A streamed map ends with `.` after a value.
+    DotInPairs,
+    /// A streamed string ends with an empty chunk.
+    EmptyChunk,
+}
+
+/// What one step of the scan has read.
+enum Read {
+    /// A value, or the end of a streamed one.
+    Value,
+    /// The header of an aggregate whose elements follow.
+    Header,
+    /// Nothing: bytes are missing.
+    Partial,
+}
+
+/// An error of which the state has taken note. So the steps return a byte or two, not an error by value.
+struct Failed;
+
+/// What a decoder keeps of its memory after a large frame: 64 KiB of tape.
+const KEPT_ENTRIES: usize = 4096;
+
+impl FrameDecoder {
+    /// A decoder that accepts what `limits` allow.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            state: State::Fresh,
+            pos: 0,
+            tape: Vec::new(),
+            stack: Vec::new(),
+            missing: 0,
+        }
+    }
+
+    /// The limits in force.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Changes the limits, from the next header on.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    /// Decodes the frame at the start of `buf`: `Some` if it is whole, `None` if bytes are missing.
+    ///
+    /// After `None`, call again with the same bytes and new ones behind them. After `Some`, drop
+    /// [`FrameRef::frame_len`] bytes from the front before the next call.
+    ///
+    /// # Errors
+    ///
+    /// The bytes are no RESP or exceed a limit. The connection is to be closed; further calls repeat the error.
+    pub fn decode<'a>(&'a mut self, buf: &'a [u8]) -> Result<Option<FrameRef<'a>>, DecodeError> {
+        Ok(if self.scan(buf)? {
+            FrameRef::new(buf, &self.tape, self.pos)
+        } else {
+            None
+        })
+    }
+
+    /// Decodes the frame at the start of `buf` and splits it off; [`OwnedFrame::view`] reads it.
+    ///
+    /// # Errors
+    ///
+    /// As [`FrameDecoder::decode`].
+    pub fn decode_owned(&mut self, buf: &mut BytesMut) -> Result<Option<OwnedFrame>, DecodeError> {
+        if !self.scan(buf)? {
+            return Ok(None);
+        }
+        Ok(Some(OwnedFrame::split(buf, self.pos, &self.tape)))
+    }
+
+    /// A lower bound of the bytes that are missing, after [`FrameDecoder::decode`] returned `None`.
+    ///
+    /// It comes from a length that the peer announced: use it to size a read within bounds of your own, never to
+    /// reserve memory blindly.
+    #[must_use]
+    pub fn missing(&self) -> usize {
+        self.missing
+    }
+
+    /// The entries of the frame that [`FrameDecoder::scan`] completed, and its length.
+    pub(crate) fn scanned(&self) -> (&[Entry], usize) {
+        (&self.tape, self.pos)
+    }
+
+    /// Scans on; whether the frame is whole.
+    #[inline]
+    pub(crate) fn scan(&mut self, whole: &[u8]) -> Result<bool, DecodeError> {
+        // Within `buf` every offset fits the tape, and a frame that needs more than the limit never completes.
+        let cap = self.limits.frame_cap();
+        let buf = whole.get(..cap).unwrap_or(whole);
+        if let State::Fresh = self.state {
+            if let Some((entry, rest)) = line::single(buf, self.limits.bulk_bytes) {
+                self.tape.clear();
+                self.tape.push(entry);
+                self.pos = buf.len().wrapping_sub(rest.len()); // `rest` is an end of `buf`
+                return Ok(true);
+            }
+        }
+        self.scan_on(buf, cap)
+    }
+
+    fn scan_on(&mut self, buf: &[u8], cap: usize) -> Result<bool, DecodeError> {
+        match self.run(buf) {
+            Ok(true) => Ok(true),
+            Ok(false) if buf.len() < cap => Ok(false),
+            Ok(false) => Err(self.fail_at(self.pos, E::FrameLimit { limit: cap })),
+            Err(Failed) => Err(self.failure()),
+        }
+    }
+
+    fn run(&mut self, buf: &[u8]) -> Result<bool, Failed> {
+        let mut read = match self.state {
+            State::Fresh => {
+                self.pos = 0;
+                self.tape.clear();
+                if self.tape.capacity() > KEPT_ENTRIES {
+                    self.tape.shrink_to(KEPT_ENTRIES);
+                }
+                self.element(buf, 0)?
+            }
+            State::Line { scanned } => self.element(buf, scanned)?,
+            State::Bulk { end } => self.finish_string(buf, end)?,
+            State::Failed(_) => return Err(Failed),
+        };
+        loop {
+            match read {
+                Read::Partial => return Ok(false),
+                Read::Value if self.complete()? => break,
+                Read::Value | Read::Header => {}
+            }
+            read = if self.read_ahead(buf) {
+                Read::Value
+            } else {
+                self.element(buf, 0)?
+            };
+        }
+        self.state = State::Fresh;
+        self.missing = 0;
+        Ok(true)
+    }
+
+    /// Reads ahead over plain values, the usual content of an array; whether that was the rest of the aggregate, which
+    /// is then closed. What is not plain, not whole or not right is left to the step-by-step path.
+    fn read_ahead(&mut self, buf: &[u8]) -> bool {
+        let Some(Open {
+            until: Until::Left(left),
+            ..
+        }) = self.stack.last_mut()
+        else {
+            return false;
+        };
+        let mut rest = buf.get(self.pos..).unwrap_or_default();
+        while *left > 0 {
+            let Some((entry, next)) = line::single(rest, self.limits.bulk_bytes) else {
+                self.pos = buf.len().wrapping_sub(rest.len()); // `rest` is an end of `buf`
+                return false;
+            };
+            let start = narrow(buf.len().wrapping_sub(rest.len())).wrapping_add(entry.start);
+            let index = narrow(self.tape.len()).wrapping_add(1); // a tape is shorter than its frame
+            self.tape.push(Entry {
+                start,
+                next: index,
+                ..entry
+            });
+            rest = next;
+            *left = left.wrapping_sub(1); // cannot wrap: above 0
+        }
+        self.pos = buf.len().wrapping_sub(rest.len());
+        self.close();
+        true
+    }
+
+    /// Counts the value just read, and closes every aggregate that it completes; whether that was the frame.
+    fn complete(&mut self) -> Result<bool, Failed> {
+        while let Some(top) = self.stack.last_mut() {
+            match &mut top.until {
+                Until::Left(left) if *left > 1 => {
+                    *left = left.wrapping_sub(1); // cannot wrap: above 1
+                    return Ok(false);
+                }
+                Until::Left(_) => self.close(),
+                Until::Dot | Until::DotInPairs => {
+                    let limit = self.limits.elements;
+                    if let Some(entry) = self.tape.get_mut(widen(top.entry)) {
+                        entry.len = entry.len.saturating_add(1);
+                        let (at, count) = (entry.at(), entry.len);
+                        if widen(count) > limit {
+                            self.fail_at(
+                                at,
+                                E::ElementsLimit {
+                                    count: u64::from(count),
+                                    limit,
+                                },
+                            );
+                            return Err(Failed);
+                        }
+                    }
+                    return Ok(false);
+                }
+                Until::EmptyChunk => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Closes the innermost aggregate, all of whose elements are on the tape.
+    fn close(&mut self) {
+        let next = narrow(self.tape.len());
+        if let Some(open) = self.stack.pop() {
+            if let Some(entry) = self.tape.get_mut(widen(open.entry)) {
+                entry.next = next;
+            }
+        }
+    }
+
+    /// Takes note of an error, which is final.
+    #[cold]
+    fn fail_at(&mut self, offset: usize, kind: E) -> DecodeError {
+        let error = DecodeError::new(offset, kind);
+        self.state = State::Failed(error);
+        error
+    }
+
+    /// Takes note of an error in the element at `pos`.
+    #[cold]
+    fn fail<T>(&mut self, kind: E) -> Result<T, Failed> {
+        self.fail_at(self.pos, kind);
+        Err(Failed)
+    }
+
+    /// The error that was taken note of.
+    #[cold]
+    fn failure(&self) -> DecodeError {
+        match self.state {
+            State::Failed(error) => error,
+            _ => DecodeError::new(self.pos, E::MissingCrlf), // not reached: `Failed` comes with a note
+        }
+    }
+}
