@@ -8,6 +8,9 @@ mod frame;
 mod header;
 mod kind;
 mod limits;
+mod message;
+mod output;
+pub mod server;
 
 pub use codec::{ClientCodec, Codec, Item, ReplyCodec, RequestCodec, ServerCodec};
 pub use error::Error;
@@ -15,3 +18,4 @@ pub use frame::{Frame, Reply, Request};
 pub use header::{Header, ReplyHeader, RequestHeader};
 pub use kind::Kind;
 pub use limits::Limits;
+pub use message::{Head, Message};

@@ -36,6 +36,13 @@ impl Limits {
         self
     }
 
+    /// Replaces the limit of all control kinds.
+    #[must_use]
+    pub(crate) fn with_control(mut self, max_bytes: u32) -> Self {
+        self.max[usize::from(Kind::FIRST_CONTROL.0)..].fill(max_bytes);
+        self
+    }
+
     /// The longest body accepted of this kind, in bytes.
     #[must_use]
     pub fn of(&self, kind: Kind) -> u32 {

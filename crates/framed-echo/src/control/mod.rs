@@ -32,12 +32,16 @@ mod from_server;
 
 pub use from_client::FromClient;
 pub use from_server::{Code, FromServer, Outcome, Refusal, Welcome};
+pub(crate) use from_server::{MESSAGE_PREFIX, put_message_prefix};
 
 /// The version of the control frames that this crate speaks.
 pub const VERSION: u8 = 1;
 
 /// The longest body of a PING, in bytes.
 pub const MAX_PING_BYTES: usize = 125;
+
+/// Room for the fields in front of the bytes of a MESSAGE or CHUNK.
+pub(crate) const CONTROL_BYTES: u32 = 64;
 
 /// A message's id as its sender chose it; `None` on the wire is 0.
 pub type MessageId = std::num::NonZeroU64;
