@@ -7,10 +7,12 @@ pub mod control;
 mod error;
 mod frame;
 mod header;
+pub mod inbox;
 mod kind;
 mod limits;
 mod message;
 mod output;
+pub mod relay;
 pub mod server;
 
 pub use codec::{ClientCodec, Codec, Item, ReplyCodec, RequestCodec, ServerCodec};
