@@ -61,3 +61,4 @@ pub use effect::Effect;
 pub use error::{Error, ReplyError, Result};
 pub use reply::Reply;
 pub use server::{Counters, Server};
+pub use version::REDIS_VERSION;
