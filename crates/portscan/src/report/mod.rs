@@ -1,0 +1,591 @@
+//! The collected result of a scan, and what can be asked of it.
+
+#[cfg(feature = "csv")]
+mod csv;
+mod diff;
+mod expect;
+#[cfg(feature = "json")]
+mod json;
+mod text;
+mod time;
+#[cfg(feature = "xml")]
+mod xml;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    time::{Duration, SystemTime},
+};
+
+pub use diff::{Change, Diff};
+pub use expect::{Compliance, Expectation, ExpectationError, Finding, Judgement};
+
+use crate::{
+    Event, Notice, Order, Ports, Progress, Reason, Scanner, Scope, State, Technique, Verdict,
+    event::{Counts, HostDone, Service},
+    plan::Plan,
+    ports::ranges,
+    services::Services,
+};
+
+/// What is known about the scan before its first probe.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct Header {
+    /// The version of this crate.
+    pub version: String,
+    /// The command line, or a description of the scan in its form.
+    pub command_line: String,
+    /// The technique that was used.
+    pub technique: Technique,
+    /// The order of the probes.
+    pub order: Order,
+    /// The seed of the order.
+    pub seed: u64,
+    /// The shard and the number of shards.
+    pub shard: (u32, u32),
+    /// The ports.
+    pub ports: Ports,
+    /// The number of addresses.
+    pub addresses: u64,
+    /// When the scan began; whole milliseconds.
+    pub started: SystemTime,
+}
+
+impl Header {
+    pub(crate) fn new(scanner: &Scanner, plan: &Plan, now: SystemTime) -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            command_line: scanner.described_command(plan),
+            technique: Technique::Connect,
+            order: plan.order,
+            seed: plan.seed,
+            shard: (plan.shard, plan.shards),
+            ports: plan.ports.clone(),
+            addresses: plan.addresses.len(),
+            started: now,
+        }
+    }
+
+    /// One line that says who is scanned, how and how fast; for whoever has to answer for it.
+    pub(crate) fn audit(&self, scope: &Scope) {
+        tracing::info!(
+            target: "portscan::audit",
+            command = self.command_line,
+            technique = ?self.technique,
+            addresses = self.addresses,
+            ports = self.ports.len(),
+            seed = self.seed,
+            shard = self.shard.0,
+            shards = self.shard.1,
+            scope = %scope,
+            "scan begins"
+        );
+    }
+
+    pub(crate) fn audit_end(&self, progress: &Progress) {
+        tracing::info!(
+            target: "portscan::audit",
+            command = self.command_line,
+            sent = progress.sent,
+            open = progress.counts.open,
+            decided = progress.counts.total(),
+            total = progress.total,
+            elapsed_ms = u64::try_from(progress.elapsed.as_millis()).unwrap_or(u64::MAX),
+            "scan ends"
+        );
+    }
+}
+
+/// The result of a scan, complete or not.
+///
+/// Made by [`Scanner::run`](crate::Scanner::run), or from the events of a [`Scan`](crate::Scan) by [`Report::record`]; written as
+/// text by its `Display`, and by the `write_` methods in other forms.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    header: Header,
+    hosts: BTreeMap<IpAddr, HostReport>,
+    unresolved: Vec<(String, String)>,
+    notes: Vec<String>,
+    progress: Progress,
+}
+
+/// One address of a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostReport {
+    addr: IpAddr,
+    name: Option<String>,
+    up: bool,
+    answers_everything: bool,
+    rtt: Option<Duration>,
+    ports: BTreeMap<u16, PortReport>,
+}
+
+/// One port of a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct PortReport {
+    /// The port.
+    pub port: u16,
+    /// What it is.
+    pub state: State,
+    /// What was observed.
+    pub reason: Reason,
+    /// Probes sent.
+    pub tries: u8,
+    /// The system's error number.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
+    pub errno: Option<i32>,
+    /// The round-trip time in microseconds.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
+    pub rtt_us: Option<u32>,
+    /// What the service said.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
+    pub service: Option<Box<Service>>,
+}
+
+/// Ports of one host that share a state and are too many to be listed one by one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Extra {
+    pub(crate) state: State,
+    /// Their ports by reason.
+    pub(crate) reasons: BTreeMap<Reason, Vec<u16>>,
+}
+
+impl Extra {
+    pub(crate) fn count(&self) -> usize {
+        self.reasons.values().map(Vec::len).sum()
+    }
+}
+
+impl Report {
+    /// An empty report.
+    pub(crate) fn new(header: Header) -> Self {
+        Self {
+            header,
+            hosts: BTreeMap::new(),
+            unresolved: Vec::new(),
+            notes: Vec::new(),
+            progress: Progress::default(),
+        }
+    }
+
+    /// Takes up an event of the scan.
+    pub fn record(&mut self, event: &Event) {
+        match event {
+            Event::Verdict(verdict) => self.host_mut(verdict.addr).record(verdict),
+            Event::Service(service) => {
+                if let Some(port) = self.host_mut(service.addr).ports.get_mut(&service.port) {
+                    port.service = Some(Box::new(service.clone()));
+                }
+            }
+            Event::HostDone(done) => self.host_mut(done.addr).finish(done),
+            Event::Progress(progress) => self.progress = *progress,
+            Event::Notice(Notice::Unresolved { name, error }) => {
+                self.unresolved.push((name.clone(), error.clone()));
+            }
+            Event::Notice(Notice::FellBackToConnect { error }) => {
+                self.notes.push(format!(
+                    "raw sockets are refused ({error}), so the connect technique was used"
+                ));
+            }
+            Event::Notice(Notice::AnswersEverything { addr }) => {
+                self.host_mut(*addr).answers_everything = true;
+            }
+        }
+    }
+
+    /// Takes up what an earlier part of the same scan, or another shard of it, has found.
+    pub fn merge(&mut self, other: &Self) {
+        for (addr, host) in &other.hosts {
+            match self.hosts.get_mut(addr) {
+                None => drop(self.hosts.insert(*addr, host.clone())),
+                Some(mine) => {
+                    mine.up |= host.up;
+                    mine.answers_everything |= host.answers_everything;
+                    mine.name = mine.name.take().or_else(|| host.name.clone());
+                    for (port, report) in &host.ports {
+                        mine.ports.entry(*port).or_insert_with(|| report.clone());
+                    }
+                }
+            }
+        }
+        for name in &other.unresolved {
+            if !self.unresolved.contains(name) {
+                self.unresolved.push(name.clone());
+            }
+        }
+        self.notes.extend(other.notes.iter().cloned());
+    }
+
+    fn host_mut(&mut self, addr: IpAddr) -> &mut HostReport {
+        self.hosts.entry(addr).or_insert_with(|| HostReport {
+            addr,
+            name: None,
+            up: false,
+            answers_everything: false,
+            rtt: None,
+            ports: BTreeMap::new(),
+        })
+    }
+
+    /// What is known about the scan itself: technique, ports, order, seed, start.
+    #[must_use]
+    pub fn scan_info(&self) -> &Header {
+        &self.header
+    }
+
+    /// The command line.
+    #[must_use]
+    pub fn command_line(&self) -> &str {
+        &self.header.command_line
+    }
+
+    /// The figures of the scan as of its last [`Event::Progress`].
+    #[must_use]
+    pub fn statistics(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Whether the scan came to its end.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.progress.finished
+    }
+
+    /// The addresses, IPv4 first, in ascending order.
+    pub fn hosts(&self) -> impl Iterator<Item = &HostReport> {
+        self.hosts.values()
+    }
+
+    /// One address.
+    #[must_use]
+    pub fn host(&self, addr: IpAddr) -> Option<&HostReport> {
+        self.hosts.get(&addr)
+    }
+
+    /// The names that could not be looked up, with the reason.
+    #[must_use]
+    pub fn unresolved(&self) -> &[(String, String)] {
+        &self.unresolved
+    }
+
+    /// What a person should know about how the scan went.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Ports by state, all addresses together.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        self.hosts
+            .values()
+            .flat_map(|host| host.ports.values())
+            .for_each(|port| counts.add(port.state));
+        counts
+    }
+
+    /// Every open port that was found, whatever its address, in ascending order.
+    #[must_use]
+    pub fn open_ports(&self) -> BTreeSet<u16> {
+        self.hosts
+            .values()
+            .flat_map(HostReport::open_ports)
+            .collect()
+    }
+}
+
+impl HostReport {
+    fn record(&mut self, verdict: &Verdict) {
+        self.up |= matches!(verdict.state, State::Open | State::Closed);
+        self.ports.insert(
+            verdict.port,
+            PortReport {
+                port: verdict.port,
+                state: verdict.state,
+                reason: verdict.reason,
+                tries: verdict.tries,
+                errno: verdict.errno,
+                rtt_us: verdict
+                    .rtt
+                    .map(|rtt| u32::try_from(rtt.as_micros()).unwrap_or(u32::MAX)),
+                service: None,
+            },
+        );
+    }
+
+    fn finish(&mut self, done: &HostDone) {
+        self.name = done.name.as_deref().map(str::to_owned);
+        self.up |= done.up;
+        self.answers_everything |= done.answers_everything;
+        self.rtt = done.rtt;
+    }
+
+    /// The address.
+    #[must_use]
+    pub fn addr(&self) -> IpAddr {
+        self.addr
+    }
+
+    /// The host name that it was given by, or the empty string.
+    #[must_use]
+    pub fn hostname(&self) -> &str {
+        self.name.as_deref().unwrap_or_default()
+    }
+
+    /// `up` if anything came back from the address, or else `down`.
+    #[must_use]
+    pub fn state(&self) -> &'static str {
+        if self.up { "up" } else { "down" }
+    }
+
+    /// The address is open on ports chosen at random too: something between answers for it.
+    #[must_use]
+    pub fn answers_everything(&self) -> bool {
+        self.answers_everything
+    }
+
+    /// The smoothed round-trip time.
+    #[must_use]
+    pub fn rtt(&self) -> Option<Duration> {
+        self.rtt
+    }
+
+    /// The protocols that have ports: `tcp`, or none.
+    #[must_use]
+    pub fn protocols(&self) -> &'static [&'static str] {
+        if self.ports.is_empty() { &[] } else { &["tcp"] }
+    }
+
+    /// The ports in ascending order.
+    pub fn ports(&self) -> impl Iterator<Item = &PortReport> {
+        self.ports.values()
+    }
+
+    /// One port.
+    #[must_use]
+    pub fn port(&self, port: u16) -> Option<&PortReport> {
+        self.ports.get(&port)
+    }
+
+    /// The open ports in ascending order.
+    pub fn open_ports(&self) -> impl Iterator<Item = u16> {
+        self.ports
+            .values()
+            .filter(|port| port.state == State::Open)
+            .map(|port| port.port)
+    }
+
+    /// The ports to list one by one, and those that are only counted: ports that are not open, where more than
+    /// [`LISTED`] have the same state, as nmap does.
+    pub(crate) fn listed(&self) -> (Vec<&PortReport>, Vec<Extra>) {
+        let mut counts = Counts::default();
+        self.ports.values().for_each(|port| counts.add(port.state));
+        let is_extra = |state| state != State::Open && counts.of(state) > LISTED;
+        let mut listed = Vec::new();
+        let mut extras: BTreeMap<State, Extra> = BTreeMap::new();
+        for port in self.ports.values() {
+            if is_extra(port.state) {
+                let extra = extras.entry(port.state).or_insert_with(|| Extra {
+                    state: port.state,
+                    reasons: BTreeMap::new(),
+                });
+                extra
+                    .reasons
+                    .entry(port.reason)
+                    .or_default()
+                    .push(port.port);
+            } else {
+                listed.push(port);
+            }
+        }
+        (listed, extras.into_values().collect())
+    }
+}
+
+impl PortReport {
+    /// The name of the port in the system's services file or in our own table.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        Services::system().name(self.port).unwrap_or_default()
+    }
+
+    /// What the service said by itself.
+    #[must_use]
+    pub fn banner(&self) -> Option<&str> {
+        self.service.as_ref()?.banner.as_deref()
+    }
+
+    /// The subject of the service's certificate.
+    #[must_use]
+    pub fn tls_subject(&self) -> Option<&str> {
+        self.service.as_ref()?.tls_subject.as_deref()
+    }
+}
+
+/// The state in nmap's own words; it has none for a port that this machine could not decide but `unknown`.
+#[cfg(any(feature = "csv", feature = "xml"))]
+fn nmap_state(state: State) -> &'static str {
+    match state {
+        State::Undecided => "unknown",
+        other => other.as_str(),
+    }
+}
+
+/// The most ports of one state, other than open, that are listed one by one.
+const LISTED: u64 = 25;
+
+#[cfg(test)]
+pub(crate) mod sample {
+    //! A report for the tests of the formats.
+
+    use super::*;
+
+    pub(crate) fn header() -> Header {
+        Header {
+            version: "0.1.0".to_owned(),
+            command_line: "portscan <x> & \"y\"".to_owned(),
+            technique: Technique::Connect,
+            order: Order::Random,
+            seed: 7,
+            shard: (1, 1),
+            ports: "22,80,100-200".parse().unwrap(),
+            addresses: 2,
+            started: SystemTime::UNIX_EPOCH + Duration::from_secs(1_760_000_001),
+        }
+    }
+
+    pub(crate) fn verdict(addr: &str, port: u16, reason: Reason) -> Event {
+        Event::Verdict(Verdict {
+            addr: addr.parse().unwrap(),
+            port,
+            state: reason.state(),
+            reason,
+            errno: (reason == Reason::ConnRefused).then_some(111),
+            rtt: Some(Duration::from_micros(120)),
+            tries: 1,
+        })
+    }
+
+    pub(crate) fn done(addr: &str, name: Option<&str>) -> Event {
+        Event::HostDone(HostDone {
+            addr: addr.parse().unwrap(),
+            name: name.map(Into::into),
+            up: true,
+            counts: Counts::default(),
+            rtt: Some(Duration::from_micros(120)),
+            answers_everything: false,
+        })
+    }
+
+    pub(crate) fn report() -> Report {
+        let mut report = Report::new(header());
+        let mut events = vec![
+            verdict("192.0.2.10", 22, Reason::SynAck),
+            verdict("192.0.2.10", 80, Reason::ConnRefused),
+            verdict("2001:db8::10", 80, Reason::SynAck),
+            verdict("2001:db8::10", 22, Reason::OutOfDescriptors),
+            Event::Service(Service {
+                addr: "192.0.2.10".parse().unwrap(),
+                port: 22,
+                banner: Some("=SSH-2.0-\"x\";<y>".to_owned()),
+                tls_subject: None,
+            }),
+            done("192.0.2.10", Some("www.example.test")),
+            done("2001:db8::10", None),
+            Event::Notice(Notice::Unresolved {
+                name: "gone.example".to_owned(),
+                error: "no address".to_owned(),
+            }),
+        ];
+        events.extend((100..=200).map(|port| verdict("192.0.2.10", port, Reason::NoResponse)));
+        let counts = Counts {
+            open: 2,
+            closed: 1,
+            filtered: 101,
+            undecided: 1,
+        };
+        events.push(Event::Progress(Progress {
+            counts,
+            total: 105,
+            hosts_done: 2,
+            sent: 300,
+            elapsed: Duration::from_millis(1020),
+            finished: true,
+            ..Progress::default()
+        }));
+        events.iter().for_each(|event| report.record(event));
+        report
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_accessors_answer_as_those_of_python_nmap_do() {
+        let report = sample::report();
+        let host = report.host("192.0.2.10".parse().unwrap()).unwrap();
+        assert_eq!(
+            (host.hostname(), host.state(), host.protocols()),
+            ("www.example.test", "up", &["tcp"][..])
+        );
+        assert_eq!(host.ports().count(), 103);
+        assert_eq!(host.port(80).unwrap().state, State::Closed);
+        assert_eq!(
+            report.open_ports().into_iter().collect::<Vec<_>>(),
+            [22, 80]
+        );
+        assert_eq!(report.counts(), report.statistics().counts);
+        assert!(report.is_complete());
+    }
+
+    #[test]
+    fn many_ports_of_a_state_are_counted_and_open_ones_never() {
+        let mut report = Report::new(sample::header());
+        for port in 1..=30 {
+            report.record(&sample::verdict("192.0.2.1", port, Reason::SynAck));
+            report.record(&sample::verdict(
+                "192.0.2.1",
+                100 + port,
+                Reason::ConnRefused,
+            ));
+        }
+        let (listed, extra) = report.hosts().next().unwrap().listed();
+        assert_eq!(listed.len(), 30);
+        assert_eq!((extra[0].state, extra[0].count()), (State::Closed, 30));
+    }
+
+    #[test]
+    fn two_parts_of_a_scan_make_one_report() {
+        let mut first = Report::new(sample::header());
+        first.record(&sample::verdict("192.0.2.1", 1, Reason::SynAck));
+        let mut second = Report::new(sample::header());
+        second.record(&sample::verdict("192.0.2.1", 2, Reason::ConnRefused));
+        second.record(&sample::verdict("192.0.2.2", 1, Reason::NoResponse));
+        second.merge(&first);
+        assert_eq!(second.counts().total(), 3);
+        assert_eq!(
+            second
+                .host("192.0.2.1".parse().unwrap())
+                .unwrap()
+                .ports()
+                .count(),
+            2
+        );
+    }
+}

@@ -1,0 +1,555 @@
+//! What a scan does besides being right: reasons, local causes, resuming, stopping, discovery, services.
+
+#![allow(clippy::unwrap_used, reason = "test code outside a test function")]
+
+mod common;
+
+use std::{
+    collections::HashSet,
+    fs,
+    io::Write,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener},
+    thread,
+    time::{Duration, Instant},
+};
+
+use futures::StreamExt;
+use portscan::{
+    Checkpoint, Error, Event, Notice, Order, Reason, Report, Scanner, State, Technique,
+};
+
+use crate::common::{LISTENERS, Peer, inside, listen};
+
+const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
+
+fn state(report: &Report, addr: &str, port: u16) -> (State, Reason) {
+    let port = report
+        .host(addr.parse().unwrap())
+        .unwrap()
+        .port(port)
+        .unwrap();
+    (port.state, port.reason)
+}
+
+#[tokio::test]
+async fn both_families_and_both_techniques_agree() {
+    if !inside("both_families_and_both_techniques_agree", "") {
+        return;
+    }
+    listen(V4, &[22, 40001]);
+    listen(V6, &[80, 40001]);
+    for technique in [Technique::Connect, Technique::Syn] {
+        let scanner = Scanner::new("127.0.0.1 ::1", "1-1024,40001")
+            .unwrap()
+            .technique(technique);
+        let report = scanner.run().await.unwrap();
+        let open = |addr| report.host(addr).unwrap().open_ports().collect::<Vec<_>>();
+        assert_eq!(
+            (open(V4), open(V6)),
+            (vec![22, 40001], vec![80, 40001]),
+            "{technique:?}\n{report}"
+        );
+        assert_eq!(report.counts().closed, 2 * 1025 - 4, "{technique:?}");
+        assert_eq!(report.scan_info().technique, technique);
+    }
+}
+
+#[tokio::test]
+async fn a_firewall_that_answers_is_told_from_a_closed_port() {
+    if !inside("a_firewall_that_answers_is_told_from_a_closed_port", "") {
+        return;
+    }
+    let Some(mut peer) = Peer::new() else { return };
+    peer.run(
+        "nft add table inet f; nft 'add chain inet f input { type filter hook input priority 0; }'; \
+         nft add rule inet f input tcp dport 10 reject with icmpx type admin-prohibited; \
+         nft add rule inet f input tcp dport 11 reject with icmpx type host-unreachable; \
+         nft add rule inet f input tcp dport 12 reject with icmpx type port-unreachable; \
+         nft add rule inet f input tcp dport 13 reject with tcp reset; \
+         nft add rule inet f input tcp dport 14 drop",
+    );
+    for addr in ["10.66.0.2", "fd66::2"] {
+        let scan = |technique| {
+            Scanner::new(addr, "10-15")
+                .unwrap()
+                .technique(technique)
+                .run()
+        };
+        let syn = scan(Technique::Syn).await.unwrap();
+        assert_eq!(
+            state(&syn, addr, 10),
+            (State::Filtered, Reason::AdminProhibited)
+        );
+        assert_eq!(
+            state(&syn, addr, 11),
+            (State::Filtered, Reason::HostUnreach)
+        );
+        assert_eq!(
+            state(&syn, addr, 12),
+            (State::Filtered, Reason::PortUnreach)
+        );
+        let connect = scan(Technique::Connect).await.unwrap();
+        // An ICMP message that arrives while `connect` itself still runs is dropped by the system.
+        assert_eq!(state(&connect, addr, 11).0, State::Filtered);
+        for (report, refusal) in [(&syn, Reason::Reset), (&connect, Reason::ConnRefused)] {
+            assert_eq!(state(report, addr, 13), (State::Closed, refusal));
+            assert_eq!(
+                state(report, addr, 14),
+                (State::Filtered, Reason::NoResponse)
+            );
+            assert_eq!(state(report, addr, 15), (State::Closed, refusal));
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_a_route_a_port_is_undecided() {
+    if !inside("without_a_route_a_port_is_undecided", "") {
+        return;
+    }
+    let report = Scanner::new("192.168.77.1", "1-3")
+        .unwrap()
+        .run()
+        .await
+        .unwrap();
+    for port in 1..=3 {
+        assert_eq!(
+            state(&report, "192.168.77.1", port),
+            (State::Undecided, Reason::NoRoute)
+        );
+    }
+    assert!(report.statistics().spoiled >= 6, "it was probed again");
+    assert_eq!(
+        report.hosts().next().unwrap().port(1).unwrap().errno,
+        Some(101)
+    );
+}
+
+#[tokio::test]
+async fn without_descriptors_a_port_is_undecided_and_with_them_again_decided() {
+    if !inside(
+        "without_descriptors_a_port_is_undecided_and_with_them_again_decided",
+        "ulimit -n 64;",
+    ) {
+        return;
+    }
+    listen(V4, &[22]);
+    let scan = Scanner::new("127.0.0.1", "22-31")
+        .unwrap()
+        .start()
+        .await
+        .unwrap();
+    let hold = || {
+        let mut held = Vec::new();
+        while let Ok(file) = fs::File::open("/dev/null") {
+            held.push(file);
+        }
+        held
+    };
+    let held = hold();
+    let mut report = scan.report();
+    let events: Vec<Event> = scan.collect().await;
+    events.iter().for_each(|event| report.record(event));
+    drop(held);
+    assert_eq!(report.counts().undecided, 10, "{report}");
+    assert_eq!(
+        state(&report, "127.0.0.1", 22),
+        (State::Undecided, Reason::OutOfDescriptors)
+    );
+
+    // Half of the way: the descriptors come back while the scan tries again.
+    let mut scan = Scanner::new("127.0.0.1", "22-31")
+        .unwrap()
+        .start()
+        .await
+        .unwrap();
+    let held = hold();
+    let mut report = scan.report();
+    let release = tokio::time::sleep(Duration::from_millis(50));
+    tokio::pin!(release);
+    let mut held = Some(held);
+    loop {
+        tokio::select! {
+            () = &mut release, if held.is_some() => held = None,
+            event = scan.next() => match event {
+                Some(event) => report.record(&event),
+                None => break,
+            },
+        }
+    }
+    assert_eq!(
+        (report.counts().open, report.counts().closed),
+        (1, 9),
+        "{report}"
+    );
+    assert!(report.statistics().spoiled > 0);
+}
+
+#[tokio::test]
+async fn a_program_that_is_held_up_invents_nothing() {
+    if !inside("a_program_that_is_held_up_invents_nothing", "") {
+        return;
+    }
+    let Some(mut peer) = Peer::new() else { return };
+    peer.listen("10.66.0.2", &LISTENERS);
+    let mut scan = Scanner::new("10.66.0.2", "1-10000")
+        .unwrap()
+        .rate(None)
+        .start()
+        .await
+        .unwrap();
+    let mut report = scan.report();
+    let mut seen = 0;
+    while let Some(event) = scan.next().await {
+        report.record(&event);
+        seen += 1;
+        if seen % 2500 == 0 {
+            // Longer than every learned timeout.
+            thread::sleep(Duration::from_millis(400));
+        }
+    }
+    let counts = report.counts();
+    assert_eq!((counts.open, counts.closed), (15, 9985), "{report}");
+}
+
+#[tokio::test]
+async fn who_is_open_everywhere_is_flagged() {
+    if !inside("who_is_open_everywhere_is_flagged", "") {
+        return;
+    }
+    let Some(mut peer) = Peer::new() else { return };
+    peer.listen("10.66.0.2", &[7]);
+    peer.run(
+        "nft add table ip n; nft 'add chain ip n pre { type nat hook prerouting priority -100; }'; \
+         nft add rule ip n pre tcp dport 1-65535 redirect to :7",
+    );
+    listen(V4, &[7]);
+    let mut flagged = HashSet::new();
+    let mut scan = Scanner::new("10.66.0.2 127.0.0.1", "1-10")
+        .unwrap()
+        .start()
+        .await
+        .unwrap();
+    let mut report = scan.report();
+    while let Some(event) = scan.next().await {
+        report.record(&event);
+        if let Event::Notice(Notice::AnswersEverything { addr }) = event {
+            flagged.insert(addr);
+        }
+    }
+    let middlebox = "10.66.0.2".parse().unwrap();
+    assert_eq!(flagged, HashSet::from([middlebox]));
+    assert!(report.host(middlebox).unwrap().answers_everything());
+    assert!(!report.host(V4).unwrap().answers_everything());
+}
+
+#[tokio::test]
+async fn a_stopped_scan_goes_on_where_it_stopped_and_loses_nothing() {
+    if !inside(
+        "a_stopped_scan_goes_on_where_it_stopped_and_loses_nothing",
+        "",
+    ) {
+        return;
+    }
+    listen(V4, &LISTENERS);
+    for order in [Order::Random, Order::HostMajor, Order::PortMajor] {
+        let describe = || {
+            Scanner::new("127.0.0.1-3", "1-6000")
+                .unwrap()
+                .order(order)
+                .seed(5)
+        };
+        let mut seen = HashSet::new();
+        let mut done = HashSet::new();
+        let mut scan = describe().start().await.unwrap();
+        let mut parts = 0;
+        loop {
+            // Every part but the last is cut off in the middle of whatever is going on.
+            let mut taken = 0;
+            let mut ended = true;
+            while let Some(event) = scan.next().await {
+                match event {
+                    Event::Verdict(verdict) => assert!(
+                        seen.insert((verdict.addr, verdict.port)),
+                        "{verdict:?} twice"
+                    ),
+                    Event::HostDone(host) => {
+                        assert!(done.insert(host.addr));
+                        assert_eq!(host.counts.total(), 6000);
+                    }
+                    _ => {}
+                }
+                taken += 1;
+                if taken == 2777 {
+                    ended = false;
+                    break;
+                }
+            }
+            if ended {
+                break;
+            }
+            parts += 1;
+            let json = scan.checkpoint().to_json();
+            drop(scan);
+            scan = Scanner::resume(Checkpoint::from_json(&json).unwrap())
+                .start()
+                .await
+                .unwrap();
+        }
+        assert_eq!((seen.len(), done.len()), (18_000, 3), "{order:?}");
+        assert!(parts >= 6);
+        assert!(scan.checkpoint().is_finished());
+        let progress = scan.progress();
+        assert_eq!((progress.counts.total(), progress.total), (18_000, 18_000));
+    }
+}
+
+#[tokio::test]
+async fn dropping_a_scan_closes_its_sockets_at_once() {
+    if !inside("dropping_a_scan_closes_its_sockets_at_once", "") {
+        return;
+    }
+    let Some(mut peer) = Peer::new() else { return };
+    peer.run("nft add table inet f; nft 'add chain inet f input { type filter hook input priority 0; }'; nft add rule inet f input tcp dport 1-1000 drop");
+    let descriptors = || fs::read_dir("/proc/self/fd").unwrap().count();
+    let before = descriptors();
+    let mut scan = Scanner::new("10.66.0.2", "1-1000")
+        .unwrap()
+        .progress_every(Duration::from_millis(20))
+        .start()
+        .await
+        .unwrap();
+    while scan.progress().in_flight < 500 {
+        scan.next().await.unwrap();
+    }
+    assert!(descriptors() > before + 500);
+    drop(scan);
+    assert_eq!(descriptors(), before);
+}
+
+#[tokio::test]
+async fn stopping_ends_the_stream_and_says_incomplete() {
+    if !inside("stopping_ends_the_stream_and_says_incomplete", "") {
+        return;
+    }
+    listen(V4, &LISTENERS);
+    let mut scan = Scanner::new("127.0.0.1", "all")
+        .unwrap()
+        .start()
+        .await
+        .unwrap();
+    let mut report = scan.report();
+    for _ in 0..100 {
+        report.record(&scan.next().await.unwrap());
+    }
+    scan.stop();
+    while let Some(event) = scan.next().await {
+        report.record(&event);
+    }
+    assert!(!report.is_complete() && report.counts().total() < 1000);
+    assert!(report.to_string().contains("(incomplete)"));
+    let mut xml = Vec::new();
+    report.write_xml(&mut xml).unwrap();
+    assert!(String::from_utf8(xml).unwrap().contains("exit=\"error\""));
+}
+
+#[tokio::test]
+async fn discovery_leaves_out_who_does_not_answer() {
+    if !inside("discovery_leaves_out_who_does_not_answer", "") {
+        return;
+    }
+    let Some(mut peer) = Peer::new() else { return };
+    peer.run(
+        "ip addr add 10.66.1.1/16 dev v1; ip addr add 10.66.1.2/16 dev v1; ip addr add 10.66.1.3/16 dev v1; \
+         nft add table inet f; nft 'add chain inet f input { type filter hook input priority 0; }'; \
+         nft add rule inet f input ip daddr 10.66.1.2 drop",
+    );
+    peer.listen("10.66.1.3", &[8080]);
+    let scanner = Scanner::new("10.66.1.1-3", "8000-8099")
+        .unwrap()
+        .discovery([80, 443]);
+    let mut hosts = Vec::new();
+    let report = scanner
+        .run_each(|host| hosts.push((host.addr().to_string(), host.state(), host.ports().count())))
+        .await
+        .unwrap();
+    hosts.sort();
+    assert_eq!(
+        hosts,
+        [
+            ("10.66.1.1".to_owned(), "up", 100),
+            ("10.66.1.2".to_owned(), "down", 0),
+            ("10.66.1.3".to_owned(), "up", 100)
+        ]
+    );
+    assert!(report.is_complete());
+    assert_eq!(report.statistics().total, 200);
+    assert_eq!(report.open_ports().into_iter().collect::<Vec<_>>(), [8080]);
+}
+
+#[tokio::test]
+async fn a_banner_is_read_and_a_silent_service_waited_for() {
+    if !inside("a_banner_is_read_and_a_silent_service_waited_for", "") {
+        return;
+    }
+    let talker = TcpListener::bind((V4, 2222)).unwrap();
+    thread::spawn(move || {
+        let mut open = Vec::new();
+        for stream in talker.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.write_all(b"SSH-2.0-Test\r\n");
+            open.push(stream);
+        }
+    });
+    let silent = TcpListener::bind((V4, 2223)).unwrap();
+    thread::spawn(move || {
+        let mut open = Vec::new();
+        for stream in silent.incoming() {
+            open.push(stream);
+        }
+    });
+    for technique in [Technique::Connect, Technique::Syn] {
+        let scanner = Scanner::new("127.0.0.1", "2220-2225")
+            .unwrap()
+            .technique(technique)
+            .banners(true);
+        let report = scanner
+            .service_timeout(Duration::from_millis(200))
+            .run()
+            .await
+            .unwrap();
+        let host = report.host(V4).unwrap();
+        assert_eq!(
+            host.port(2222).unwrap().banner(),
+            Some("SSH-2.0-Test"),
+            "{technique:?}"
+        );
+        assert_eq!(host.port(2223).unwrap().banner(), None);
+        assert_eq!(host.open_ports().collect::<Vec<_>>(), [2222, 2223]);
+    }
+}
+
+#[tokio::test]
+async fn the_rate_is_kept() {
+    if !inside("the_rate_is_kept", "") {
+        return;
+    }
+    let begun = Instant::now();
+    Scanner::new("127.0.0.1", "1-500")
+        .unwrap()
+        .rate(Some(1000))
+        .run()
+        .await
+        .unwrap();
+    let took = begun.elapsed();
+    assert!(took >= Duration::from_millis(480), "{took:?}");
+}
+
+#[tokio::test]
+async fn an_unknown_name_does_not_stop_the_others() {
+    if !inside("an_unknown_name_does_not_stop_the_others", "") {
+        return;
+    }
+    listen(V4, &[22]);
+    let report = Scanner::new("no-such-name.invalid 127.0.0.1", "22")
+        .unwrap()
+        .run()
+        .await
+        .unwrap();
+    assert_eq!(report.unresolved()[0].0, "no-such-name.invalid");
+    assert_eq!(report.counts().open, 1);
+}
+
+#[tokio::test]
+async fn a_target_out_of_scope_is_refused_before_anything_is_sent() {
+    let error = Scanner::new("10.0.0.1 192.0.2.7", "22")
+        .unwrap()
+        .start()
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, Error::OutOfScope { addr, .. } if addr.to_string() == "192.0.2.7"),
+        "{error}"
+    );
+    let dry = Scanner::new("10.0.0.0/24", "1-100")
+        .unwrap()
+        .dry_run()
+        .await
+        .unwrap();
+    assert_eq!(
+        (dry.addresses, dry.probes, dry.packets_least),
+        (256, 25_600, 25_600)
+    );
+    assert_eq!(dry.least, Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn a_setting_outside_its_limits_is_named() {
+    let scanner = || Scanner::new("127.0.0.1", "22").unwrap();
+    for (scanner, message) in [
+        (scanner().rate(Some(0)), "rate 0 is outside 1 to 4294967295"),
+        (
+            scanner().max_in_flight(0),
+            "number of probes in flight 0 is outside 1 to 1048576",
+        ),
+        (
+            scanner().timeout(Duration::ZERO),
+            "timeout in milliseconds 0 is outside 1 to 3600000",
+        ),
+        (
+            scanner().decoys(17),
+            "number of decoys 17 is outside 0 to 16",
+        ),
+        (
+            scanner().shard(3, 2),
+            "there is no shard 3 of 2; the first is 1, the last 2",
+        ),
+    ] {
+        assert_eq!(scanner.start().await.unwrap_err().to_string(), message);
+    }
+}
+
+#[tokio::test]
+async fn a_sweep_of_a_16_network_needs_little_memory() {
+    if !inside("a_sweep_of_a_16_network_needs_little_memory", "") {
+        return;
+    }
+    listen(V4, &[80]);
+    // All of 127.0.0.0/8 is this namespace's loopback.
+    let mut scan = Scanner::new("127.1.0.0/16", "80")
+        .unwrap()
+        .order(Order::PortMajor)
+        .start()
+        .await
+        .unwrap();
+    let peak = || {
+        let status = fs::read_to_string("/proc/self/status").unwrap();
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmHWM"))
+            .unwrap();
+        line.split_ascii_whitespace()
+            .nth(1)
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
+    };
+    let before = peak();
+    let (mut verdicts, mut hosts) = (0, 0);
+    while let Some(event) = scan.next().await {
+        match event {
+            Event::Verdict(_) => verdicts += 1,
+            Event::HostDone(_) => hosts += 1,
+            _ => {}
+        }
+    }
+    assert_eq!((verdicts, hosts), (65_536, 65_536));
+    let grown_kib = peak() - before;
+    assert!(grown_kib < 4096, "{grown_kib} KiB more");
+}
+
+#[test]
+fn serve() {
+    common::serve();
+}
