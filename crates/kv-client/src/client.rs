@@ -1,7 +1,7 @@
 //! [`Client`]: the handle that commands are called on.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::task::JoinHandle;
 
@@ -12,7 +12,9 @@ use crate::connection::handshake::{Established, establish};
 use crate::connection::lanes::Lanes;
 use crate::connection::link::{Life, Link};
 use crate::connection::session::Session;
+use crate::connection::topics::Topics;
 use crate::error::{Error, Result};
+use crate::pubsub::Carrier;
 
 /// A handle to a server. Cloning it is cheap; the clones share one connection, and it closes with the last of them.
 ///
@@ -36,16 +38,71 @@ pub struct Client {
 pub(crate) struct Inner {
     pub(crate) config: Arc<Config>,
     pub(crate) link: Arc<Link>,
+    /// The same connection, as subscriptions see it.
+    pub(crate) carrier: Carrier,
     pub(crate) lanes: Lanes,
     /// What new connections are given; kept up to date by the driver.
     pub(crate) session: Arc<Mutex<Session>>,
-    driver: Mutex<Option<JoinHandle<()>>>,
+    /// The connection for subscriptions, if the shared one cannot carry them.
+    dedicated: Mutex<Option<Carrier>>,
+    /// To be waited for when the client is closed.
+    drivers: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.link.end(Life::Abandoned);
+        self.end(Life::Abandoned);
     }
+}
+
+impl Inner {
+    fn end(&self, life: Life) {
+        self.link.end(life);
+        if let Some(dedicated) = &*locked(&self.dedicated) {
+            dedicated.link.end(life);
+        }
+        self.lanes.close();
+    }
+
+    /// The connection for subscriptions that the shared one, which speaks RESP2, cannot carry.
+    pub(crate) fn dedicated(&self) -> Carrier {
+        let mut dedicated = locked(&self.dedicated);
+        if let Some(carrier) = &*dedicated {
+            return carrier.clone();
+        }
+        let session = Arc::new(Mutex::new(locked(&self.session).clone()));
+        let (carrier, driver) = drive(&self.config, session, true, None);
+        if self.link.lock().life() != Life::Open {
+            carrier.link.end(Life::Closing);
+        }
+        locked(&self.drivers).push(driver);
+        dedicated.insert(carrier).clone()
+    }
+}
+
+/// Starts a connection.
+fn drive(
+    config: &Arc<Config>,
+    session: Arc<Mutex<Session>>,
+    dedicated: bool,
+    established: Option<Established>,
+) -> (Carrier, JoinHandle<()>) {
+    let link = Arc::new(Link::new(config.max_in_flight, config.max_unwritten_bytes));
+    if let Some(established) = &established {
+        link.lock().connected(established.version);
+    }
+    let topics = Arc::new(Topics::new(dedicated));
+    let engine = Engine::new(config.limits, session, Arc::clone(&topics));
+    let driver = Driver::new(Arc::clone(&link), Arc::clone(config), engine);
+    (
+        Carrier { link, topics },
+        tokio::spawn(driver.run(established)),
+    )
+}
+
+/// No code panics while it holds one of these locks, so a poisoned one is as good as any.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a client is doing, at one moment.
@@ -96,19 +153,21 @@ impl Client {
 
     fn start(config: Config, established: Option<Established>) -> Self {
         let config = Arc::new(config);
-        let link = Arc::new(Link::new(config.max_in_flight, config.max_unwritten_bytes));
         let session = Arc::new(Mutex::new(config.session()));
-        let engine = Engine::new(config.limits, Arc::clone(&session));
-        let driver = Driver::new(Arc::clone(&link), Arc::clone(&config), engine);
-        let driver = Mutex::new(Some(tokio::spawn(driver.run(established))));
+        let (carrier, driver) = drive(&config, Arc::clone(&session), false, established);
         let lanes = Lanes::new(&config);
+        let link = Arc::clone(&carrier.link);
+        let drivers = Mutex::new(vec![driver]);
+        let dedicated = Mutex::default();
         Self {
             inner: Arc::new(Inner {
                 config,
                 link,
+                carrier,
                 lanes,
                 session,
-                driver,
+                dedicated,
+                drivers,
             }),
         }
     }
@@ -120,15 +179,9 @@ impl Client {
     ///
     /// Once polled, it closes the client even if it is dropped.
     pub async fn close(&self) {
-        self.inner.link.end(Life::Closing);
-        self.inner.lanes.close();
-        let driver = self
-            .inner
-            .driver
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(driver) = driver {
+        self.inner.end(Life::Closing);
+        let drivers = std::mem::take(&mut *locked(&self.inner.drivers));
+        for driver in drivers {
             // A driver that panicked has closed its connection too.
             let _ = driver.await;
         }
@@ -154,7 +207,7 @@ impl Client {
     pub fn stats(&self) -> Stats {
         let status = self.inner.link.lock().status;
         Stats {
-            connected: status.connected.is_some(),
+            connected: status.connected,
             connections: status.connections,
             in_flight: self.inner.link.in_flight(),
         }

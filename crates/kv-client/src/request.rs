@@ -157,6 +157,20 @@ impl Request {
         out.to_vec()
     }
 
+    /// The arguments behind the name.
+    pub(crate) fn all_args(&self) -> Vec<Bytes> {
+        let mut whole = self.clone();
+        whole.body = BytesMut::new();
+        let mut done = 0;
+        for (at, arg) in std::mem::take(&mut whole.shared) {
+            whole.body.extend_from_slice(&self.body[done..at]);
+            whole.body.extend_from_slice(&arg);
+            done = at;
+        }
+        whole.body.extend_from_slice(&self.body[done..]);
+        whole.args().map(Bytes::copy_from_slice).collect()
+    }
+
     /// The arguments behind the name that are short enough to be part of `body`: enough to recognise a subcommand.
     pub(crate) fn args(&self) -> impl Iterator<Item = &[u8]> {
         let mut rest: &[u8] = if self.shared.is_empty() {
@@ -220,6 +234,7 @@ mod tests {
         expected.extend_from_slice(b"\r\n");
         assert_eq!(request.to_vec(), expected);
         assert!(request.len() >= expected.len());
+        assert_eq!(request.all_args(), [&b"a"[..], &long, b"b", &long]);
     }
 
     #[test]

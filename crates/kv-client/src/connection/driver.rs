@@ -89,6 +89,7 @@ impl Driver {
             &mut self.wake,
         );
         drop(shared);
+        self.engine.end_topics();
         self.wake.drain(..).for_each(Waker::wake);
     }
 
@@ -100,17 +101,17 @@ impl Driver {
             input,
         } = established;
         info!(addr = %self.config.address, ?version, "connected");
-        self.engine.connected(input);
+        self.engine.connected(version, input);
         self.cause = None;
         self.heard = Instant::now();
         self.pinged = None;
         {
             let mut shared = self.link.lock();
-            shared.status.connected = Some(version);
+            shared.connected(version);
             shared.status.connections += 1;
         }
         let end = std::future::poll_fn(|cx| self.poll_serve(cx, &mut *stream)).await;
-        self.link.lock().status.connected = None;
+        self.link.lock().status.connected = false;
         match &end {
             End::Lost(kind) => warn!(addr = %self.config.address, error = %kind, "connection lost"),
             End::Closed => {
@@ -154,6 +155,9 @@ impl Driver {
         let mut shared = self.link.lock();
         self.engine
             .exchange(&mut shared, Instant::now, &mut self.wake);
+        if online {
+            self.engine.sync_topics();
+        }
         shared.listen(cx.waker());
         let end = match shared.life() {
             Life::Open => false,
@@ -208,7 +212,6 @@ impl Driver {
                 self.heard = Instant::now();
                 self.pinged = None;
                 let decoded = self.engine.decode();
-                self.engine.pushes.clear();
                 Poll::Ready(
                     decoded
                         .map(|()| true)

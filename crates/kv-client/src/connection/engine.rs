@@ -9,14 +9,15 @@ use std::task::Waker;
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use resp_codec::{DecodeError, FrameDecoder, Kind, Limits};
+use resp_codec::{DecodeError, FrameDecoder, Kind, Limits, Version};
 use tokio::time::Instant;
 
 use crate::connection::link::{Answer, Failure, Parcel, Shared, Ticket, TimeLimit};
 use crate::connection::outgoing::Outgoing;
 use crate::connection::session::{Effect, Session};
+use crate::connection::topics::{Notice, Topic, Topics};
 use crate::error::{Error, ErrorKind, Outcome, Phase};
-use crate::reply::Reply;
+use crate::reply::{Elements, Reply};
 
 /// See the module.
 #[derive(Debug)]
@@ -45,8 +46,11 @@ pub(crate) struct Engine {
     ping_pending: bool,
     /// Shared with the handles; changed by replies to SELECT, AUTH and CLIENT SETNAME.
     session: Arc<Mutex<Session>>,
-    /// Messages out of band, for the driver to deliver.
-    pub(crate) pushes: Vec<Reply>,
+    topics: Arc<Topics>,
+    /// What the pending commands of the sender `Topics` are about, in their order.
+    confirming: VecDeque<Confirming>,
+    /// Commands of the sender `Topics` that are not written are of no use any more.
+    stale_topics: bool,
 }
 
 #[derive(Debug)]
@@ -65,6 +69,8 @@ enum Sender {
     Caller(Ticket),
     /// The sign of life that the driver asks for.
     Ping,
+    /// The subscriptions.
+    Topics,
 }
 
 #[derive(Debug)]
@@ -77,7 +83,7 @@ struct Batch {
 impl Pending {
     fn commands(&self) -> usize {
         match self.sender {
-            Sender::Ping => 0,
+            Sender::Ping | Sender::Topics => 0,
             Sender::Caller(_) => self.batch.as_ref().map_or(1, |batch| batch.ends.len()),
         }
     }
@@ -85,6 +91,14 @@ impl Pending {
     fn len(&self) -> usize {
         length(self.end - self.start)
     }
+}
+
+/// A SUBSCRIBE or UNSUBSCRIBE that is under way. It has no reply of its own; each topic brings a message out of band.
+#[derive(Debug)]
+struct Confirming {
+    topics: Vec<Topic>,
+    subscribes: bool,
+    remaining: usize,
 }
 
 /// Bulk strings from this length on are split off the read buffer; shorter ones are copied out of it.
@@ -95,7 +109,7 @@ const READ: usize = 16 * 1024;
 const MAX_RESERVE: usize = 1024 * 1024;
 
 impl Engine {
-    pub(crate) fn new(limits: Limits, session: Arc<Mutex<Session>>) -> Self {
+    pub(crate) fn new(limits: Limits, session: Arc<Mutex<Session>>, topics: Arc<Topics>) -> Self {
         Self {
             out: Outgoing::default(),
             input: BytesMut::new(),
@@ -111,12 +125,17 @@ impl Engine {
             next_deadline: None,
             ping_pending: false,
             session,
-            pushes: Vec::new(),
+            topics,
+            confirming: VecDeque::new(),
+            stale_topics: false,
         }
     }
 
     /// Starts on a new connection, which has already delivered `input`.
-    pub(crate) fn connected(&mut self, input: BytesMut) {
+    pub(crate) fn connected(&mut self, version: Version, input: BytesMut) {
+        if version == Version::Resp2 && !self.topics.dedicated {
+            self.topics.refuse_all();
+        }
         self.decoder = FrameDecoder::new(self.limits);
         self.input = input;
     }
@@ -144,7 +163,7 @@ impl Engine {
             let deadline = shared.stamp_waiters(now());
             self.remember(deadline);
         }
-        if shared.take_abandoned() {
+        if shared.take_abandoned() || self.stale_topics {
             self.withdraw(shared, wake);
         }
     }
@@ -247,6 +266,77 @@ impl Engine {
         self.ping_pending = true;
     }
 
+    /// Subscribes and unsubscribes as the subscribers want it.
+    pub(crate) fn sync_topics(&mut self) {
+        for (request, topics) in self.topics.difference() {
+            let start = self.end();
+            request.encode(&mut self.out);
+            let end = self.end();
+            self.own += length(end - start);
+            let limit = TimeLimit::default();
+            self.pending.push_back(Pending {
+                sender: Sender::Topics,
+                start,
+                end,
+                limit,
+                effect: None,
+                batch: None,
+            });
+            let subscribes = !request.name().contains("UNSUB");
+            self.confirming.push_back(Confirming {
+                remaining: topics.len(),
+                topics,
+                subscribes,
+            });
+        }
+    }
+
+    /// The driver ends, and no subscription gets anything more.
+    pub(crate) fn end_topics(&self) {
+        self.topics.end();
+    }
+
+    fn front_is_topics(&self, subscribes: bool) -> bool {
+        self.pending
+            .front()
+            .is_some_and(|front| front.sender == Sender::Topics)
+            && self
+                .confirming
+                .front()
+                .is_some_and(|front| front.subscribes == subscribes)
+    }
+
+    /// One topic of the front command is dealt with.
+    fn confirm_one(&mut self) {
+        if let Some(front) = self.confirming.front_mut() {
+            front.remaining -= 1;
+            if front.remaining == 0 {
+                self.finish(|_| Answer::One(Reply::Null));
+            }
+        }
+    }
+
+    /// A message out of band.
+    fn notice(&mut self, elements: Elements) {
+        match self.topics.notice(&elements) {
+            Notice::Message | Notice::Other => {}
+            Notice::Pong => self.pair(Reply::Array(elements)),
+            Notice::Subscribed(topic) => {
+                self.topics.confirmed(&topic);
+                if self.front_is_topics(true) {
+                    self.confirm_one();
+                }
+            }
+            Notice::Unsubscribed(topic) => {
+                if self.front_is_topics(false) {
+                    self.confirm_one();
+                } else {
+                    self.topics.withdrawn(&topic);
+                }
+            }
+        }
+    }
+
     /// Makes room for the next read.
     pub(crate) fn reserve(&mut self) {
         if self.input.capacity() - self.input.len() < READ / 4 {
@@ -270,10 +360,10 @@ impl Engine {
                     None => return Ok(()),
                 },
             };
-            if let Reply::Push(_) = reply {
-                self.pushes.push(reply);
-            } else {
-                self.pair(reply);
+            match reply {
+                Reply::Push(elements) => self.notice(elements),
+                Reply::Array(elements) if self.topics.is_notice(&elements) => self.notice(elements),
+                reply => self.pair(reply),
             }
         }
         Ok(())
@@ -302,7 +392,13 @@ impl Engine {
         let Some(front) = self.pending.front_mut() else {
             return;
         };
-        if let Some(batch) = &mut front.batch {
+        if front.sender == Sender::Topics {
+            // Only a refusal comes as a reply.
+            if let (Reply::Error(error), Some(refused)) = (reply, self.confirming.front()) {
+                self.topics.refuse(&refused.topics, &Error::server(error));
+            }
+            self.finish(|_| Answer::One(Reply::Null));
+        } else if let Some(batch) = &mut front.batch {
             batch.replies.push(reply);
             if batch.replies.len() < batch.ends.len() {
                 return;
@@ -330,6 +426,9 @@ impl Engine {
         match front.sender {
             Sender::Caller(ticket) => self.answers.push((ticket, answer(&mut front))),
             Sender::Ping => self.ping_pending = false,
+            Sender::Topics => {
+                self.confirming.pop_front();
+            }
         }
     }
 
@@ -416,8 +515,14 @@ impl Engine {
         }
         let mut commands = 0;
         let mut bytes = 0;
+        let stale_topics = std::mem::take(&mut self.stale_topics);
         for mut pending in self.pending.split_off(first) {
             let len = pending.len();
+            if pending.sender == Sender::Topics && stale_topics {
+                old.advance(len);
+                self.own -= len;
+                continue;
+            }
             if let Sender::Caller(ticket) = pending.sender {
                 if !shared.is_wanted(ticket) {
                     old.advance(len);
@@ -471,6 +576,9 @@ impl Engine {
                 )
             });
         }
+        self.topics.lost();
+        self.confirming.clear();
+        self.stale_topics = true;
         // A sign of life that was not asked for yet need not be asked of the next connection, but it does no harm either.
         self.ping_pending = self
             .pending

@@ -12,6 +12,7 @@ use crate::connection::engine::Engine;
 use crate::connection::exchange::Exchange;
 use crate::connection::link::{Answer, Failure, Life, Link, TimeLimit};
 use crate::connection::session::Session;
+use crate::connection::topics::Topics;
 use crate::error::{ErrorKind, Outcome, Phase};
 use crate::reply::Reply;
 use crate::request::Request;
@@ -125,7 +126,11 @@ impl Lanes {
         drop(idle);
         let link = Arc::new(Link::new(1, self.config.max_unwritten_bytes));
         let db = session.db;
-        let engine = Engine::new(self.config.limits, Arc::new(Mutex::new(session)));
+        let engine = Engine::new(
+            self.config.limits,
+            Arc::new(Mutex::new(session)),
+            Arc::new(Topics::new(false)),
+        );
         tokio::spawn(Driver::new(Arc::clone(&link), Arc::clone(&self.config), engine).run(None));
         Lane { link, db }
     }

@@ -51,8 +51,9 @@ pub(crate) struct Shared {
 /// What is known of the connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Status {
-    /// The protocol of the present connection; `None` while there is none.
-    pub(crate) connected: Option<Version>,
+    pub(crate) connected: bool,
+    /// The protocol of the present or the last connection.
+    pub(crate) version: Option<Version>,
     /// Connections made so far.
     pub(crate) connections: u64,
 }
@@ -345,6 +346,14 @@ impl Link {
         }
     }
 
+    /// Wakes the driver, for reasons of its own.
+    pub(crate) fn nudge(&self) {
+        let driver = self.lock().driver.take();
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+    }
+
     /// Commands admitted and not answered yet.
     pub(crate) fn in_flight(&self) -> usize {
         self.lock().in_flight
@@ -434,7 +443,12 @@ impl Shared {
     pub(crate) fn bury(&mut self, epitaph: Option<ErrorKind>) {
         self.life = Life::Ended;
         self.epitaph = epitaph;
-        self.status.connected = None;
+        self.status.connected = false;
+    }
+
+    pub(crate) fn connected(&mut self, version: Version) {
+        self.status.connected = true;
+        self.status.version = Some(version);
     }
 
     /// Leaves `waker` to be woken by the next caller.

@@ -9,4 +9,5 @@ pub(crate) mod lanes;
 pub(crate) mod link;
 pub(crate) mod outgoing;
 pub(crate) mod session;
+pub(crate) mod topics;
 mod transport;

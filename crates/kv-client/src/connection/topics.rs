@@ -1,0 +1,332 @@
+//! Which channels are subscribed to on a connection, and who wants their messages.
+//!
+//! Subscribers say what they want; the driver compares that with what the connection has, and sends the difference. A new
+//! connection has nothing, so after a reconnect everything is the difference.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+
+use crate::error::{Error, ErrorKind, Outcome};
+use crate::pubsub::{Mailbox, Message};
+use crate::reply::{Elements, Reply};
+use crate::request::Request;
+
+/// What can be subscribed to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Topic {
+    pub(crate) kind: TopicKind,
+    pub(crate) name: Bytes,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum TopicKind {
+    Channel,
+    Pattern,
+    Shard,
+}
+
+impl TopicKind {
+    const ALL: [Self; 3] = [Self::Channel, Self::Pattern, Self::Shard];
+
+    pub(crate) fn subscribe(self) -> &'static str {
+        match self {
+            Self::Channel => "SUBSCRIBE",
+            Self::Pattern => "PSUBSCRIBE",
+            Self::Shard => "SSUBSCRIBE",
+        }
+    }
+
+    fn unsubscribe(self) -> &'static str {
+        match self {
+            Self::Channel => "UNSUBSCRIBE",
+            Self::Pattern => "PUNSUBSCRIBE",
+            Self::Shard => "SUNSUBSCRIBE",
+        }
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Topics {
+    entries: Mutex<HashMap<Topic, Entry>>,
+    /// The driver has something to send.
+    changed: AtomicBool,
+    /// The connection carries nothing but subscriptions, and so may be one of RESP2.
+    pub(crate) dedicated: bool,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// Nobody is left: it is to be unsubscribed from.
+    mailboxes: Vec<Arc<Mailbox>>,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Wanted,
+    Requested,
+    Confirmed,
+}
+
+/// What a message out of band is.
+pub(crate) enum Notice {
+    /// A message, which was delivered.
+    Message,
+    /// The answer to a part of a SUBSCRIBE or UNSUBSCRIBE.
+    Subscribed(Topic),
+    Unsubscribed(Topic),
+    /// The answer to PING on a RESP2 connection with subscriptions.
+    Pong,
+    Other,
+}
+
+impl Topics {
+    pub(crate) fn new(dedicated: bool) -> Self {
+        Self {
+            entries: Mutex::default(),
+            changed: AtomicBool::new(false),
+            dedicated,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Topic, Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self) {
+        self.changed.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn add(&self, topic: &Topic, mailbox: &Arc<Mailbox>) {
+        let mut entries = self.lock();
+        let entry = entries.entry(topic.clone()).or_insert_with(|| Entry {
+            mailboxes: Vec::new(),
+            state: State::Wanted,
+        });
+        entry.mailboxes.push(Arc::clone(mailbox));
+        match entry.state {
+            State::Wanted => self.change(),
+            State::Requested => {}
+            State::Confirmed => mailbox.confirm(),
+        }
+    }
+
+    pub(crate) fn remove(&self, topic: &Topic, mailbox: &Arc<Mailbox>) {
+        if let Some(entry) = self.lock().get_mut(topic) {
+            entry.mailboxes.retain(|other| !Arc::ptr_eq(other, mailbox));
+            if entry.mailboxes.is_empty() {
+                self.change();
+            }
+        }
+    }
+
+    /// The requests that make the connection have what is wanted, each with its topics.
+    pub(crate) fn difference(&self) -> Vec<(Request, Vec<Topic>)> {
+        if !self.changed.load(Ordering::Acquire) || !self.changed.swap(false, Ordering::AcqRel) {
+            return Vec::new();
+        }
+        let mut entries = self.lock();
+        let mut difference = Vec::new();
+        for kind in TopicKind::ALL {
+            let (mut wanted, mut unwanted) = (Vec::new(), Vec::new());
+            entries.retain(|topic, entry| {
+                if topic.kind != kind {
+                    return true;
+                }
+                if entry.mailboxes.is_empty() {
+                    if entry.state != State::Wanted {
+                        unwanted.push(topic.clone());
+                    }
+                    return false;
+                }
+                if entry.state == State::Wanted {
+                    entry.state = State::Requested;
+                    wanted.push(topic.clone());
+                }
+                true
+            });
+            for (name, topics) in [(kind.subscribe(), wanted), (kind.unsubscribe(), unwanted)] {
+                if !topics.is_empty() {
+                    let mut request = Request::new(name);
+                    topics.iter().for_each(|topic| request.push(&topic.name));
+                    difference.push((request, topics));
+                }
+            }
+        }
+        difference
+    }
+
+    /// The connection is gone, and with it all it had.
+    pub(crate) fn lost(&self) {
+        let mut entries = self.lock();
+        entries.retain(|_, entry| !entry.mailboxes.is_empty());
+        for entry in entries.values_mut() {
+            entry.state = State::Wanted;
+            entry.mailboxes.iter().for_each(|mailbox| mailbox.broken());
+        }
+        if !entries.is_empty() {
+            self.change();
+        }
+    }
+
+    /// No messages will come any more.
+    pub(crate) fn end(&self) {
+        for (_, entry) in self.lock().drain() {
+            entry.mailboxes.iter().for_each(|mailbox| mailbox.end());
+        }
+    }
+
+    pub(crate) fn refuse(&self, topics: &[Topic], error: &Error) {
+        let mut entries = self.lock();
+        for topic in topics {
+            if let Some(entry) = entries.remove(topic) {
+                entry
+                    .mailboxes
+                    .iter()
+                    .for_each(|mailbox| mailbox.refuse(error));
+            }
+        }
+    }
+
+    /// The shared connection has become one of RESP2, which cannot carry subscriptions beside commands.
+    pub(crate) fn refuse_all(&self) {
+        let topics: Vec<_> = self.lock().keys().cloned().collect();
+        let instead = "the server has stopped speaking RESP3; subscribe again";
+        let kind = ErrorKind::Unshared {
+            command: "SUBSCRIBE".to_owned(),
+            instead,
+        };
+        self.refuse(&topics, &Error::new(kind, Outcome::NotSent));
+    }
+
+    pub(crate) fn confirmed(&self, topic: &Topic) {
+        if let Some(entry) = self.lock().get_mut(topic) {
+            entry.state = State::Confirmed;
+            entry.mailboxes.iter().for_each(|mailbox| mailbox.confirm());
+        }
+    }
+
+    /// The server has taken a subscription away, without being asked.
+    pub(crate) fn withdrawn(&self, topic: &Topic) {
+        if let Some(entry) = self.lock().get_mut(topic) {
+            entry.state = State::Wanted;
+            entry.mailboxes.iter().for_each(|mailbox| mailbox.broken());
+            self.change();
+        }
+    }
+
+    /// Whether an array is, on a RESP2 connection, what a push is on one of RESP3.
+    pub(crate) fn is_notice(&self, elements: &Elements) -> bool {
+        const WORDS: [&[u8]; 10] = [
+            b"message",
+            b"pmessage",
+            b"smessage",
+            b"subscribe",
+            b"psubscribe",
+            b"ssubscribe",
+            b"unsubscribe",
+            b"punsubscribe",
+            b"sunsubscribe",
+            b"pong",
+        ];
+        let first = elements.iter().next();
+        self.dedicated
+            && first.is_some_and(|word| word.as_bytes().is_some_and(|word| WORDS.contains(&word)))
+    }
+
+    /// Reads a message out of band, and delivers it if it was published.
+    pub(crate) fn notice(&self, elements: &Elements) -> Notice {
+        use TopicKind::{Channel, Pattern, Shard};
+
+        let mut elements = elements.iter();
+        let mut bytes = || match elements.next() {
+            Some(Reply::Bulk(bytes) | Reply::Simple(bytes)) => bytes,
+            _ => Bytes::new(),
+        };
+        let word = bytes();
+        match &word[..] {
+            b"message" => self.deliver(
+                &Topic {
+                    kind: Channel,
+                    name: bytes(),
+                },
+                None,
+                bytes(),
+            ),
+            b"smessage" => self.deliver(
+                &Topic {
+                    kind: Shard,
+                    name: bytes(),
+                },
+                None,
+                bytes(),
+            ),
+            b"pmessage" => {
+                let (pattern, channel) = (bytes(), bytes());
+                self.deliver(
+                    &Topic {
+                        kind: Pattern,
+                        name: pattern,
+                    },
+                    Some(channel),
+                    bytes(),
+                )
+            }
+            b"subscribe" => Notice::Subscribed(Topic {
+                kind: Channel,
+                name: bytes(),
+            }),
+            b"psubscribe" => Notice::Subscribed(Topic {
+                kind: Pattern,
+                name: bytes(),
+            }),
+            b"ssubscribe" => Notice::Subscribed(Topic {
+                kind: Shard,
+                name: bytes(),
+            }),
+            b"unsubscribe" => Notice::Unsubscribed(Topic {
+                kind: Channel,
+                name: bytes(),
+            }),
+            b"punsubscribe" => Notice::Unsubscribed(Topic {
+                kind: Pattern,
+                name: bytes(),
+            }),
+            b"sunsubscribe" => Notice::Unsubscribed(Topic {
+                kind: Shard,
+                name: bytes(),
+            }),
+            b"pong" => Notice::Pong,
+            _ => Notice::Other,
+        }
+    }
+
+    /// `channel` is where it was published, if that is not the topic itself.
+    fn deliver(&self, topic: &Topic, channel: Option<Bytes>, payload: Bytes) -> Notice {
+        if let Some(entry) = self.lock().get(topic) {
+            let message = match channel {
+                None => Message {
+                    channel: topic.name.clone(),
+                    pattern: None,
+                    payload,
+                },
+                Some(channel) => Message {
+                    channel,
+                    pattern: Some(topic.name.clone()),
+                    payload,
+                },
+            };
+            if let Some((last, others)) = entry.mailboxes.split_last() {
+                others
+                    .iter()
+                    .for_each(|mailbox| mailbox.deliver(message.clone()));
+                last.deliver(message);
+            }
+        }
+        Notice::Message
+    }
+}

@@ -1,0 +1,408 @@
+//! Subscriptions: [`Subscription`], a stream of messages that says when some may be missing.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::{Future, IntoFuture, poll_fn};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use resp_codec::Version;
+
+use crate::arg::ToArgs;
+use crate::client::Client;
+use crate::connection::link::Link;
+use crate::connection::topics::{Topic, TopicKind, Topics};
+use crate::error::{Error, ErrorKind, Outcome, Phase, Result};
+use crate::request::Request;
+
+/// What a [`Subscription`] yields.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A message.
+    Message(Message),
+    /// Messages are missing here, or may be.
+    Gap(Gap),
+    /// The server will not renew the subscription after a reconnect; nothing more comes.
+    Refused(Error),
+}
+
+/// A message that was published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Message {
+    /// Where it was published.
+    pub channel: Bytes,
+    /// The pattern that it matched, if it came by [`Client::psubscribe`].
+    pub pattern: Option<Bytes>,
+    /// What was published.
+    pub payload: Bytes,
+}
+
+/// Why messages are missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Gap {
+    /// The connection was lost and has been made anew; what was published in between is gone, if anything was.
+    Reconnected,
+    /// This subscriber was too slow: so many messages were thrown away.
+    Overflow {
+        /// Number of messages.
+        lost: u64,
+    },
+}
+
+/// What happens to a subscriber that is slower than its messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Overflow {
+    /// The oldest messages are thrown away. The default.
+    #[default]
+    DropOldest,
+    /// The newest messages are thrown away.
+    DropNewest,
+    /// The stream ends, after what it holds and a [`Gap::Overflow`].
+    End,
+}
+
+/// The messages that wait for a subscriber, unless [`Subscribe::capacity`] says otherwise.
+const CAPACITY: usize = 1024;
+
+/// A subscription to be made, when it is awaited; see [`Client::subscribe`].
+#[must_use = "a subscription is not made until it is awaited"]
+#[derive(Debug)]
+pub struct Subscribe<'a> {
+    client: &'a Client,
+    topics: Vec<Topic>,
+    capacity: usize,
+    overflow: Overflow,
+}
+
+/// A stream of [`Event`]s. Dropping it unsubscribes.
+///
+/// It never ends by itself while the client is open, except as [`Overflow::End`] and [`Event::Refused`] say.
+#[must_use = "dropping a subscription unsubscribes"]
+pub struct Subscription {
+    mailbox: Arc<Mailbox>,
+    names: Vec<Topic>,
+    carrier: Carrier,
+    /// Keeps the connection.
+    _client: Client,
+}
+
+/// The connection that subscriptions go over.
+#[derive(Clone, Debug)]
+pub(crate) struct Carrier {
+    pub(crate) link: Arc<Link>,
+    pub(crate) topics: Arc<Topics>,
+}
+
+/// Where the driver leaves events for one subscription.
+#[derive(Debug)]
+pub(crate) struct Mailbox {
+    inner: Mutex<Inner>,
+    capacity: usize,
+    overflow: Overflow,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    events: VecDeque<Event>,
+    /// Messages thrown away since the last [`Gap::Overflow`].
+    lost: u64,
+    /// The connection was lost, and the subscription has not been renewed yet.
+    broken: bool,
+    /// Topics, and those of them that the server has not confirmed since the subscription was asked for.
+    topics: usize,
+    unconfirmed: usize,
+    refusal: Option<Error>,
+    ended: bool,
+    waker: Option<Waker>,
+}
+
+impl Client {
+    /// [SUBSCRIBE](https://redis.io/docs/latest/commands/subscribe/): the messages of one or more channels.
+    ///
+    /// ```
+    /// # async fn example(client: kv_client::Client) -> kv_client::Result<()> {
+    /// use kv_client::Event;
+    ///
+    /// let mut news = client.subscribe(["news", "weather"]).await?;
+    /// while let Some(event) = news.next().await {
+    ///     match event {
+    ///         Event::Message(message) => println!("{:?}: {:?}", message.channel, message.payload),
+    ///         Event::Gap(gap) => println!("something may be missing here: {gap:?}"),
+    ///         other => println!("{other:?}"),
+    ///     }
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// With RESP3 the messages come over the shared connection, with RESP2 over one of their own, which all subscriptions
+    /// share. After a reconnect the subscription is renewed, and a [`Gap`] marks the place.
+    pub fn subscribe(&self, channels: impl ToArgs) -> Subscribe<'_> {
+        self.subscription(TopicKind::Channel, &channels)
+    }
+
+    /// [PSUBSCRIBE](https://redis.io/docs/latest/commands/psubscribe/): the messages of all channels that match one of the patterns.
+    pub fn psubscribe(&self, patterns: impl ToArgs) -> Subscribe<'_> {
+        self.subscription(TopicKind::Pattern, &patterns)
+    }
+
+    /// [SSUBSCRIBE](https://redis.io/docs/latest/commands/ssubscribe/): the messages of sharded channels.
+    pub fn ssubscribe(&self, channels: impl ToArgs) -> Subscribe<'_> {
+        self.subscription(TopicKind::Shard, &channels)
+    }
+
+    fn subscription(&self, kind: TopicKind, names: &impl ToArgs) -> Subscribe<'_> {
+        let mut request = Request::new(kind.subscribe());
+        names.to_args(&mut request);
+        let mut topics: Vec<_> = request
+            .all_args()
+            .into_iter()
+            .map(|name| Topic { kind, name })
+            .collect();
+        topics.sort_unstable();
+        topics.dedup();
+        Subscribe {
+            client: self,
+            topics,
+            capacity: CAPACITY,
+            overflow: Overflow::default(),
+        }
+    }
+}
+
+impl Subscribe<'_> {
+    /// How many messages may wait for the subscriber. Default: 1024.
+    pub fn capacity(mut self, messages: usize) -> Self {
+        self.capacity = messages.max(1);
+        self
+    }
+
+    /// What happens when more would have to wait. Default: [`Overflow::DropOldest`].
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.overflow = overflow;
+        self
+    }
+
+    async fn run(self) -> Result<Subscription> {
+        let command = self
+            .topics
+            .first()
+            .map_or("SUBSCRIBE", |topic| topic.kind.subscribe());
+        let carrier = self.client.carrier();
+        let mailbox = Arc::new(Mailbox {
+            inner: Mutex::new(Inner {
+                topics: self.topics.len(),
+                unconfirmed: self.topics.len(),
+                ..Inner::default()
+            }),
+            capacity: self.capacity,
+            overflow: self.overflow,
+        });
+        let subscription = Subscription {
+            mailbox,
+            names: self.topics,
+            carrier,
+            _client: self.client.clone(),
+        };
+        for topic in &subscription.names {
+            subscription
+                .carrier
+                .topics
+                .add(topic, &subscription.mailbox);
+        }
+        subscription.carrier.link.nudge();
+        let confirmed = poll_fn(|cx| subscription.mailbox.poll_confirmed(cx));
+        let confirmed = match self.client.config().command_timeout {
+            None => confirmed.await,
+            Some(after) => tokio::time::timeout(after, confirmed)
+                .await
+                .unwrap_or_else(|_| {
+                    let kind = ErrorKind::Timeout {
+                        phase: Phase::Waiting,
+                        after,
+                        source: None,
+                    };
+                    Err(Error::new(kind, Outcome::MaybeExecuted))
+                }),
+        };
+        match confirmed {
+            Ok(()) => Ok(subscription),
+            Err(error) => Err(error.of(command)),
+        }
+    }
+}
+
+impl<'a> IntoFuture for Subscribe<'a> {
+    type Output = Result<Subscription>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Result<Subscription>> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+impl Subscription {
+    /// The next event; `None` at the end.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Option<Event> {
+        poll_fn(|cx| self.mailbox.poll_next(cx)).await
+    }
+}
+
+impl Stream for Subscription {
+    type Item = Event;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        self.mailbox.poll_next(cx)
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        for topic in &self.names {
+            self.carrier.topics.remove(topic, &self.mailbox);
+        }
+        self.carrier.link.nudge();
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription")
+            .field("topics", &self.names)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Mailbox {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn poll_confirmed(&self, cx: &Context<'_>) -> Poll<Result<()>> {
+        let mut inner = self.lock();
+        if let Some(refusal) = inner.refusal.take() {
+            return Poll::Ready(Err(refusal));
+        }
+        if inner.unconfirmed == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        if inner.ended {
+            return Poll::Ready(Err(Error::new(ErrorKind::Closed, Outcome::NotSent)));
+        }
+        inner.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    fn poll_next(&self, cx: &Context<'_>) -> Poll<Option<Event>> {
+        let mut inner = self.lock();
+        let drops_oldest = self.overflow == Overflow::DropOldest;
+        // What was thrown away came before what is left, or after it.
+        if inner.lost > 0 && (drops_oldest || inner.events.is_empty()) {
+            let lost = std::mem::take(&mut inner.lost);
+            return Poll::Ready(Some(Event::Gap(Gap::Overflow { lost })));
+        }
+        if let Some(event) = inner.events.pop_front() {
+            return Poll::Ready(Some(event));
+        }
+        if inner.ended {
+            return Poll::Ready(None);
+        }
+        match &mut inner.waker {
+            Some(waker) if waker.will_wake(cx.waker()) => {}
+            waker => *waker = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+
+    fn update(&self, change: impl FnOnce(&mut Inner)) {
+        let mut inner = self.lock();
+        change(&mut inner);
+        let waker = inner.waker.take();
+        drop(inner);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    pub(crate) fn deliver(&self, message: Message) {
+        self.update(|inner| {
+            if inner.ended {
+                return;
+            }
+            if inner.events.len() < self.capacity {
+                // After messages that were thrown away, the gap has to come first.
+                if inner.lost > 0 && self.overflow == Overflow::DropNewest {
+                    let lost = std::mem::take(&mut inner.lost);
+                    inner.events.push_back(Event::Gap(Gap::Overflow { lost }));
+                }
+                inner.events.push_back(Event::Message(message));
+                return;
+            }
+            inner.lost += 1;
+            match self.overflow {
+                Overflow::DropOldest => {
+                    inner.events.pop_front();
+                    inner.events.push_back(Event::Message(message));
+                }
+                Overflow::DropNewest => {}
+                Overflow::End => inner.ended = true,
+            }
+        });
+    }
+
+    /// One of its topics is subscribed to, for the first time or again.
+    pub(crate) fn confirm(&self) {
+        self.update(|inner| {
+            inner.unconfirmed = inner.unconfirmed.saturating_sub(1);
+            if std::mem::take(&mut inner.broken) {
+                inner.events.push_back(Event::Gap(Gap::Reconnected));
+            }
+        });
+    }
+
+    /// The subscription is lost, and will be renewed.
+    pub(crate) fn broken(&self) {
+        let mut inner = self.lock();
+        if inner.unconfirmed == 0 {
+            inner.broken = true;
+        } else {
+            inner.unconfirmed = inner.topics;
+        }
+    }
+
+    pub(crate) fn refuse(&self, error: &Error) {
+        self.update(|inner| {
+            if inner.unconfirmed > 0 {
+                inner.refusal = Some(error.clone());
+            } else {
+                inner.events.push_back(Event::Refused(error.clone()));
+            }
+            inner.ended = true;
+        });
+    }
+
+    pub(crate) fn end(&self) {
+        self.update(|inner| inner.ended = true);
+    }
+}
+
+impl Client {
+    /// The connection that a new subscription goes over.
+    fn carrier(&self) -> Carrier {
+        let shared = &self.inner.carrier;
+        if shared.link.lock().status.version == Some(Version::Resp3) {
+            return shared.clone();
+        }
+        self.inner.dedicated()
+    }
+}

@@ -1,0 +1,256 @@
+//! Subscriptions: messages, gaps, and what happens to them when a connection breaks.
+
+mod support;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use kv_client::{Client, Event, Gap, Message, Overflow, Protocol, Subscription};
+use support::{Peer, Peers, peers};
+use tokio::join;
+
+async fn connected() -> (Client, Peers, Peer) {
+    let (config, mut peers) = peers(4096);
+    let (client, peer) = join!(
+        Client::connect(config.protocol(Protocol::Resp3)),
+        accept(&mut peers)
+    );
+    (client.expect("the peer accepts"), peers, peer)
+}
+
+/// A connection of RESP3.
+async fn accept(peers: &mut Peers) -> Peer {
+    let mut peer = peers.accept_raw().await;
+    peer.expect(&["HELLO", "3"]).await;
+    peer.send("%1\r\n+proto\r\n:3\r\n").await;
+    peer
+}
+
+fn push(args: &[&str]) -> String {
+    let parts: String = args
+        .iter()
+        .map(|arg| format!("${}\r\n{arg}\r\n", arg.len()))
+        .collect();
+    format!(">{}\r\n{parts}", args.len())
+}
+
+fn confirm(word: &str, channel: &str) -> String {
+    format!(
+        ">3\r\n${}\r\n{word}\r\n${}\r\n{channel}\r\n:1\r\n",
+        word.len(),
+        channel.len()
+    )
+}
+
+async fn subscribed(client: &Client, peer: &mut Peer, channel: &str) -> Subscription {
+    let (subscription, ()) = join!(client.subscribe(channel).into_future(), async {
+        peer.expect(&["SUBSCRIBE", channel]).await;
+        peer.send(&confirm("subscribe", channel)).await;
+    });
+    subscription.expect("the peer confirms")
+}
+
+async fn message(subscription: &mut Subscription) -> Message {
+    match subscription.next().await {
+        Some(Event::Message(message)) => message,
+        other => panic!("expected a message, got {other:?}"),
+    }
+}
+
+async fn gap(subscription: &mut Subscription) -> Gap {
+    match subscription.next().await {
+        Some(Event::Gap(gap)) => gap,
+        other => panic!("expected a gap, got {other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_come_between_replies_without_shifting_them() {
+    let (client, _peers, mut peer) = connected().await;
+    let mut news = subscribed(&client, &mut peer, "news").await;
+    let (a, b, ()) = join!(
+        client.incr("a").into_future(),
+        client.incr("b").into_future(),
+        async {
+            peer.expect(&["INCR", "a"]).await;
+            peer.expect(&["INCR", "b"]).await;
+            let message = push(&["message", "news", "hello\r\n"]);
+            peer.send(&format!("{message}:1\r\n{message}:2\r\n{message}"))
+                .await;
+        }
+    );
+    assert_eq!((a.unwrap(), b.unwrap()), (1, 2));
+    for _ in 0..3 {
+        let message = message(&mut news).await;
+        assert_eq!(
+            (&message.channel[..], &message.payload[..]),
+            (&b"news"[..], &b"hello\r\n"[..])
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn subscribers_share_one_subscription_and_the_last_one_ends_it() {
+    let (client, _peers, mut peer) = connected().await;
+    let mut first = subscribed(&client, &mut peer, "c").await;
+    let mut second = client.subscribe("c").await.unwrap(); // the peer hears nothing of it
+    peer.send(&push(&["message", "c", "1"])).await;
+    assert_eq!(message(&mut first).await.payload, "1");
+    assert_eq!(message(&mut second).await.payload, "1");
+
+    drop(first);
+    peer.send(&push(&["message", "c", "2"])).await;
+    assert_eq!(message(&mut second).await.payload, "2");
+    drop(second);
+    peer.expect(&["UNSUBSCRIBE", "c"]).await;
+    peer.send(&confirm("unsubscribe", "c")).await;
+    let (pong, ()) = join!(client.ping().into_future(), async {
+        peer.expect(&["PING"]).await;
+        peer.send("+PONG\r\n").await;
+    });
+    pong.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_reconnect_the_subscription_is_renewed_and_the_gap_is_marked() {
+    let (client, mut peers, mut peer) = connected().await;
+    let mut news = subscribed(&client, &mut peer, "news").await;
+    peer.send(&push(&["message", "news", "before"])).await;
+    tokio::task::yield_now().await;
+    drop(peer);
+    let mut peer = accept(&mut peers).await;
+    peer.expect(&["SUBSCRIBE", "news"]).await;
+    peer.send(&confirm("subscribe", "news")).await;
+    peer.send(&push(&["message", "news", "after"])).await;
+
+    assert_eq!(message(&mut news).await.payload, "before");
+    assert_eq!(gap(&mut news).await, Gap::Reconnected);
+    assert_eq!(message(&mut news).await.payload, "after");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_subscription_is_an_error_and_shifts_no_reply() {
+    let (client, _peers, mut peer) = connected().await;
+    let (subscription, incr, ()) = join!(
+        client.subscribe("secret").into_future(),
+        client.incr("n").into_future(),
+        async {
+            for _ in 0..2 {
+                match peer.next().await.unwrap()[0].as_str() {
+                    "SUBSCRIBE" => peer.send("-NOPERM No permissions\r\n").await,
+                    _ => peer.send(":7\r\n").await,
+                }
+            }
+        }
+    );
+    let error = subscription.unwrap_err();
+    assert_eq!(
+        (error.code(), error.command()),
+        (Some("NOPERM"), Some("SUBSCRIBE"))
+    );
+    assert_eq!(incr.unwrap(), 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_subscriber_is_told_how_many_messages_it_missed() {
+    for (overflow, expected) in [
+        (Overflow::DropOldest, ["gap", "3", "4"]),
+        (Overflow::DropNewest, ["0", "1", "gap"]),
+        (Overflow::End, ["0", "1", "gap"]),
+    ] {
+        let (client, _peers, mut peer) = connected().await;
+        let (subscription, ()) = join!(
+            client
+                .subscribe("c")
+                .capacity(2)
+                .overflow(overflow)
+                .into_future(),
+            async {
+                peer.expect(&["SUBSCRIBE", "c"]).await;
+                peer.send(&confirm("subscribe", "c")).await;
+            }
+        );
+        let mut subscription = subscription.unwrap();
+        for n in 0..5 {
+            peer.send(&push(&["message", "c", &n.to_string()])).await;
+        }
+        let (pong, ()) = join!(client.ping().into_future(), async {
+            peer.expect(&["PING"]).await;
+            peer.send("+PONG\r\n").await;
+        });
+        pong.unwrap();
+        let lost = if overflow == Overflow::End { 1 } else { 3 };
+        for expected in expected {
+            match subscription.next().await {
+                Some(Event::Message(message)) => {
+                    assert_eq!(message.payload, expected, "{overflow:?}")
+                }
+                Some(Event::Gap(gap)) => {
+                    assert_eq!(
+                        (gap, expected),
+                        (Gap::Overflow { lost }, "gap"),
+                        "{overflow:?}"
+                    );
+                }
+                other => panic!("{overflow:?}: {other:?}"),
+            }
+        }
+        if overflow == Overflow::End {
+            assert!(subscription.next().await.is_none());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscription_the_server_takes_away_is_asked_for_again() {
+    let (client, _peers, mut peer) = connected().await;
+    let (subscription, ()) = join!(client.ssubscribe("shard").into_future(), async {
+        peer.expect(&["SSUBSCRIBE", "shard"]).await;
+        peer.send(&confirm("ssubscribe", "shard")).await;
+    });
+    let mut subscription = subscription.unwrap();
+    peer.send(&confirm("sunsubscribe", "shard")).await;
+    peer.expect(&["SSUBSCRIBE", "shard"]).await;
+    peer.send(&confirm("ssubscribe", "shard")).await;
+    peer.send(&push(&["smessage", "shard", "m"])).await;
+    assert_eq!(gap(&mut subscription).await, Gap::Reconnected);
+    assert_eq!(message(&mut subscription).await.payload, "m");
+}
+
+#[tokio::test]
+async fn both_protocols_carry_every_kind_of_subscription() {
+    let server = kv_server::Server::builder().start().await.unwrap();
+    for protocol in [2, 3] {
+        let client = Client::connect(format!("{}?protocol={protocol}", server.url()))
+            .await
+            .unwrap();
+        let mut plain = client.subscribe(["a", "b"]).await.unwrap();
+        let mut pattern = client.psubscribe("b*").await.unwrap();
+        let mut shard = client.ssubscribe("s").await.unwrap();
+        assert_eq!(client.publish("a", "1").await.unwrap(), 1);
+        assert_eq!(client.publish("b", "2").await.unwrap(), 2);
+        assert_eq!(client.spublish("s", "3").await.unwrap(), 1);
+
+        assert_eq!(message(&mut plain).await.channel, "a");
+        assert_eq!(message(&mut plain).await.payload, "2");
+        let matched = message(&mut pattern).await;
+        assert_eq!(
+            (matched.channel, matched.pattern),
+            (Bytes::from("b"), Some(Bytes::from("b*")))
+        );
+        assert_eq!(message(&mut shard).await.payload, "3");
+        client.set("still", "works").await.unwrap();
+
+        drop((plain, pattern, shard));
+        let unsubscribed = async {
+            while client.pubsub_numsub("a").await.unwrap()[&Bytes::from("a")] > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(5), unsubscribed)
+            .await
+            .expect("unsubscribed");
+        client.close().await;
+    }
+    server.shutdown().await;
+}
