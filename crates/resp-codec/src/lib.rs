@@ -1,6 +1,7 @@
 //! RESP2 and RESP3, the Redis serialization protocol, as a resumable, bounded tokio-util codec.
 
 #![forbid(unsafe_code)]
+#![warn(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // a header is whatever the peer sent
 
 mod build;
 mod codec;
