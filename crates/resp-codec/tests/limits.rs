@@ -8,14 +8,13 @@ fn decode(limits: Limits, wire: &str) -> Result<bool, DecodeError> {
     let whole = decoder.decode(wire.as_bytes()).map(|frame| frame.is_some());
     let mut decoder = FrameDecoder::new(limits);
     let ends = 1..=wire.len();
-    let bytewise = ends.map(|end| {
+    let mut bytewise = ends.map(|end| {
         decoder
             .decode(&wire.as_bytes()[..end])
             .map(|frame| frame.is_some())
     });
     let last = bytewise
-        .skip_while(|outcome| *outcome == Ok(false))
-        .next()
+        .find(|outcome| *outcome != Ok(false))
         .unwrap_or(Ok(false));
     assert_eq!(whole, last, "{wire:?}");
     whole

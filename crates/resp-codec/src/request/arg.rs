@@ -62,7 +62,7 @@ impl Arg {
         self.len() == 0
     }
 
-    /// Whether the bytes are the wire form of a frame, not a text; see [`RequestDecoder::nested`].
+    /// Whether the bytes are the wire form of a frame, not a text; see [`RequestDecoder::nested`](crate::RequestDecoder::nested).
     #[must_use]
     #[inline]
     pub fn is_frame(self) -> bool {
