@@ -12,6 +12,17 @@ use crate::{
 
 /// Builds the value of a tape that describes one frame in `buf`; `bytes` yields its strings.
 pub(crate) fn frame(buf: &[u8], tape: &[Entry], bytes: impl Fn(Range<usize>) -> Bytes) -> Frame {
+    if let [array, elements @ ..] = tape {
+        // As many entries as elements: none of them has elements of its own.
+        if array.tag == Tag::Plain(Kind::Array) && elements.len() == widen(array.len) {
+            return Frame::Array(
+                elements
+                    .iter()
+                    .map(|entry| leaf(buf, entry, &bytes))
+                    .collect(),
+            );
+        }
+    }
     // The innermost aggregate stands apart from those around it, so that an array of plain values needs no stack.
     let (mut inner, mut outer): (Option<Open>, Vec<Open>) = (None, Vec::new());
     for entry in tape {
@@ -137,6 +148,17 @@ impl Open {
             },
             Parts::Text(text) => Frame::BulkString(text.freeze()),
         }
+    }
+}
+
+/// A value without elements.
+fn leaf(buf: &[u8], entry: &Entry, bytes: &impl Fn(Range<usize>) -> Bytes) -> Frame {
+    match entry.tag {
+        Tag::Plain(Kind::Array | Kind::Map | Kind::Set | Kind::Push)
+        | Tag::Streamed
+        | Tag::Attribute
+        | Tag::End => Open::new(entry).finish(),
+        Tag::Plain(kind) => scalar(buf, entry, kind, bytes),
     }
 }
 

@@ -22,7 +22,7 @@ fn decode(limits: Limits, wire: &str) -> Result<bool, DecodeError> {
 
 fn check(limits: Limits, fits: &str, exceeds: &str, offset: usize, kind: Kind) {
     assert_eq!(decode(limits, fits), Ok(true), "{fits:?}");
-    let error = decode(limits, exceeds).unwrap_err();
+    let error = decode(limits, exceeds).expect_err(exceeds);
     assert_eq!(
         (error.offset(), error.kind()),
         (offset, kind),
