@@ -6,9 +6,10 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::command::{Command, Table};
 use crate::config::{Config, params};
+use crate::dialect::{OnUnknown, Unknown};
 use crate::effect::{Effect, Effects, Observer};
 use crate::engine::{Clients, Engine, Shared};
-use crate::error::Error;
+use crate::error::{Error, ReplyError};
 use crate::keyspace::Db;
 use crate::keyspace::table::Seed;
 use crate::listen::Listener;
@@ -26,6 +27,8 @@ pub struct Builder {
     clock: Option<Clock>,
     commands: Vec<Command>,
     removed: Vec<String>,
+    builtin: bool,
+    on_unknown: Option<OnUnknown>,
     observers: Vec<Observer>,
     seed: Option<u64>,
     when_full: WhenFull,
@@ -49,6 +52,8 @@ impl Default for Builder {
             clock: None,
             commands: Vec::new(),
             removed: Vec::new(),
+            builtin: true,
+            on_unknown: None,
             observers: Vec::new(),
             seed: None,
             when_full: WhenFull::Reject,
@@ -136,6 +141,21 @@ impl Builder {
         self
     }
 
+    /// Takes all built-in commands away: the server has the commands that are [added](Self::command), and no others.
+    pub fn without_builtin_commands(mut self) -> Self {
+        self.builtin = false;
+        self
+    }
+
+    /// Answers requests that name no command with an error of the caller's. Default: Redis's `ERR unknown command ...`.
+    pub fn on_unknown_command(
+        mut self,
+        error: impl Fn(Unknown<'_>) -> ReplyError + Send + Sync + 'static,
+    ) -> Self {
+        self.on_unknown = Some(OnUnknown(Arc::new(error)));
+        self
+    }
+
     /// Accepts requests that are not arrays of bulk strings: simple strings and bulk strings that are split on blanks, and arguments that are
     /// themselves integers, nulls, arrays or maps. Default: `false`, a protocol error as in Redis.
     pub fn nested_requests(mut self, accept: bool) -> Self {
@@ -212,7 +232,7 @@ impl Builder {
             Seed::of_process()
         };
         let mut rng = Rng::new(seed);
-        let commands = Arc::new(Table::new(&self.commands, &self.removed));
+        let commands = Arc::new(Table::new(self.builtin, &self.commands, &self.removed));
         let run_id = format!(
             "{:016x}{:016x}{:08x}",
             rng.next(),
@@ -232,12 +252,12 @@ impl Builder {
             clients: Clients::default(),
             pubsub: PubSub::default(),
             effects: Effects::new(self.observers),
+            on_unknown: self.on_unknown,
             rng,
             pause: None,
             started_ms: now_us.div_euclid(1000),
             run_id,
             tcp_port,
-            stopping: false,
         };
         let engine = Engine {
             dbs,
@@ -245,7 +265,6 @@ impl Builder {
             now_us,
             ready_dbs: Vec::new(),
             last_sweep_ms: 0,
-            last_patrol_ms: 0,
         };
         Ok(Inner::new(engine, clock, self.when_full))
     }

@@ -141,6 +141,14 @@ impl<'a> Context<'a> {
         self.db.changed(Class::STRING, "set", key);
     }
 
+    /// Removes all keys of the selected database, and returns how many there were.
+    pub fn clear(&mut self) -> usize {
+        let removed = self.db.clear();
+        let count = removed.len();
+        self.db.changes.count += u64::try_from(count).unwrap_or(u64::MAX);
+        count
+    }
+
     /// Waits until one of the keys changes, then runs the command again.
     ///
     /// Inside of a transaction it replies as if the time were up.

@@ -4,9 +4,9 @@ use bytes::BytesMut;
 use resp_codec::Arg;
 
 use crate::command::{Args, Flags, Handler, Row, RowId};
-use crate::connection::peer::Close;
 use crate::connection::session::{ReplyMode, Request, Session};
 use crate::context::{Context, OtherDbs, Wait};
+use crate::dialect::Unknown;
 use crate::engine::Engine;
 use crate::error::{ReplyError, Result};
 use crate::reply::Reply;
@@ -21,8 +21,6 @@ pub(crate) enum Flow {
     Postpone,
     /// Close once the replies are sent.
     Close,
-    /// Close without sending anything more.
-    Cut,
 }
 
 impl Engine {
@@ -40,11 +38,7 @@ impl Engine {
             suppress(session, out, start);
         }
         if session.peer.has_mail() {
-            match session.peer.collect(out) {
-                Some(Close::Now) => return Flow::Cut,
-                Some(Close::AfterOutput) => session.closing = true,
-                None => {}
-            }
+            session.closing |= session.peer.collect(out).is_some();
         }
         if session.closing { Flow::Close } else { flow }
     }
@@ -104,8 +98,15 @@ impl Engine {
         let commands = &self.shared.commands;
         let mut words = args.iter().map(|arg| arg.of(buf));
         let name = words.next().unwrap_or_default();
-        let Some(mut row) = commands.find(name) else {
-            return Err(unknown(name, words));
+        let is_frame = args.first().is_some_and(|arg| arg.is_frame());
+        let found = commands.find(name).filter(|_| !is_frame);
+        let Some(mut row) = found else {
+            return Err(match &self.shared.on_unknown {
+                Some(error) if args.is_empty() => error.0(Unknown::Nothing),
+                Some(error) if is_frame => error.0(Unknown::Frame(name)),
+                Some(error) => error.0(Unknown::Name(name)),
+                None => unknown(name, words),
+            });
         };
         let mut skip = 1;
         if !commands.row(row).subcommands.is_empty() {

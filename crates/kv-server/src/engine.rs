@@ -7,6 +7,7 @@ use crate::command::Table;
 use crate::config::Config;
 use crate::connection::peer::{Close, Peer};
 use crate::connection::session::Session;
+use crate::dialect::OnUnknown;
 use crate::effect::Effects;
 use crate::keyspace::Db;
 use crate::pubsub::PubSub;
@@ -24,8 +25,6 @@ pub(crate) struct Engine {
     pub(crate) ready_dbs: Vec<usize>,
     /// When active expiry last ran.
     pub(crate) last_sweep_ms: i64,
-    /// When connections were last looked after.
-    pub(crate) last_patrol_ms: i64,
 }
 
 /// What is not a database.
@@ -37,6 +36,7 @@ pub(crate) struct Shared {
     pub(crate) pubsub: PubSub,
     pub(crate) stats: Stats,
     pub(crate) effects: Effects,
+    pub(crate) on_unknown: Option<OnUnknown>,
     pub(crate) rng: Rng,
     /// CLIENT PAUSE.
     pub(crate) pause: Option<Pause>,
@@ -44,8 +44,6 @@ pub(crate) struct Shared {
     /// 40 hexadecimal digits, new at each start.
     pub(crate) run_id: String,
     pub(crate) tcp_port: u16,
-    /// The server stops: newcomers are not let in.
-    pub(crate) stopping: bool,
 }
 
 /// CLIENT PAUSE: requests wait until then.
@@ -63,8 +61,6 @@ pub(crate) struct Clients {
     next_id: u64,
     /// Blocked sessions by deadline.
     pub(crate) deadlines: BTreeMap<(i64, u64), ()>,
-    /// Somebody has more unsent output than its soft limit allows.
-    pub(crate) over_soft_limit: bool,
 }
 
 #[derive(Debug)]
@@ -139,13 +135,6 @@ impl Clients {
         }
     }
 
-    /// All sessions but the one that executes, to be changed.
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Session> {
-        self.sessions
-            .values_mut()
-            .filter_map(|slot| slot.session.as_deref_mut())
-    }
-
     pub(crate) fn close_all(&self, close: Close) {
         for slot in self.sessions.values() {
             slot.peer.close(close);
@@ -208,10 +197,7 @@ impl Engine {
             at.saturating_add(1)
                 .max(self.last_sweep_ms.saturating_add(SWEEP_PAUSE_MS))
         });
-        [blocked, pause.or(expiry), self.next_patrol()]
-            .into_iter()
-            .flatten()
-            .min()
+        blocked.into_iter().chain(pause.or(expiry)).min()
     }
 
     /// Does what is due: timeouts of blocked clients, the end of a pause, active expiry. Returns whether work is left for at once.
@@ -228,7 +214,6 @@ impl Engine {
             self.shared.pause = None;
             self.shared.clients.wake_postponed();
         }
-        self.patrol();
         // CLIENT PAUSE keeps the data as it is.
         self.shared.pause.is_none() && self.expire_actively()
     }

@@ -259,14 +259,14 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// The built-in commands, then `custom` ones, which replace those of the same name; `remove` takes names away.
-    pub(crate) fn new(custom: &[Command], remove: &[String]) -> Self {
+    /// The built-in commands if they are wanted, then `custom` ones, which replace those of the same name; `remove` takes names away.
+    pub(crate) fn new(builtin: bool, custom: &[Command], remove: &[String]) -> Self {
         let mut table = Self {
             rows: Vec::new(),
             short: HashMap::default(),
             long: HashMap::new(),
         };
-        for family in FAMILIES {
+        for family in FAMILIES.iter().filter(|_| builtin) {
             for command in family.commands {
                 if !remove
                     .iter()

@@ -17,6 +17,15 @@ pub(super) struct Batch {
     pub(super) error: Option<DecodeError>,
 }
 
+/// What one call of [`Batch::decode`] looks for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Round {
+    /// Requests at most.
+    pub(super) max: usize,
+    /// Whether a request without arguments counts.
+    pub(super) keep_empty: bool,
+}
+
 /// Where the arguments of one request end in `args`.
 #[derive(Debug, Clone, Copy)]
 struct Span {
@@ -28,12 +37,15 @@ pub(super) const REQUESTS_MAX: usize = 1024;
 
 impl Batch {
     /// Finds whole requests behind the decoded ones. Call it again when all of them are executed.
-    pub(super) fn decode(&mut self, decoder: &mut RequestDecoder, max: usize) {
+    pub(super) fn decode(&mut self, decoder: &mut RequestDecoder, round: Round) {
         debug_assert!(self.is_done(), "requests of the last round are still there");
         self.args.clear();
         self.requests.clear();
         self.next = 0;
-        while self.requests.len() < max && self.decoded < self.buf.len() && self.error.is_none() {
+        while self.requests.len() < round.max
+            && self.decoded < self.buf.len()
+            && self.error.is_none()
+        {
             let first = self.args.len();
             match decoder.decode(&mut self.buf[self.decoded..], &mut self.args) {
                 Ok(Some(taken)) => {
@@ -41,7 +53,7 @@ impl Batch {
                         *arg = arg.shifted(self.decoded);
                     }
                     self.decoded += taken;
-                    if self.args.len() > first {
+                    if self.args.len() > first || round.keep_empty {
                         let args_end = u32::try_from(self.args.len())
                             .expect("fewer arguments than bytes in a batch");
                         self.requests.push(Span { args_end });
@@ -88,11 +100,6 @@ impl Batch {
     /// Goes on to the next request.
     pub(super) fn advance(&mut self) {
         self.next += 1;
-    }
-
-    /// Whether nothing was found: the request is not complete.
-    pub(super) fn is_empty(&self) -> bool {
-        self.requests.is_empty() && self.error.is_none()
     }
 
     /// Whether all decoded requests are executed.
