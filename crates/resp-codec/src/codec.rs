@@ -21,9 +21,6 @@ pub struct RespCodec {
     version: Version,
 }
 
-/// What is reserved at most for a string that was announced; more follows as its bytes arrive.
-const RESERVE: usize = 64 * 1024;
-
 impl RespCodec {
     /// A codec that writes `version` and accepts what [`Limits::client`] allow.
     #[must_use]
@@ -76,8 +73,7 @@ impl Decoder for RespCodec {
 
     fn decode(&mut self, src: &mut BytesMut) -> Result<Option<Frame>, Error> {
         if !self.decoder.scan(src)? {
-            src.reserve(self.decoder.missing().min(RESERVE));
-            return Ok(None);
+            return Ok(None); // `Framed` doubles the buffer as it fills; an announced length reserves nothing
         }
         let (tape, len) = self.decoder.scanned();
         Ok(Some(match tape {

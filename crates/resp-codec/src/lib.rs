@@ -29,3 +29,8 @@ pub use request::{Arg, RequestDecoder};
 pub use tape::Kind;
 pub use version::Version;
 pub use view::{Children, FrameRef, Pairs};
+
+/// Compiles and runs the program in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -105,7 +105,8 @@ impl Arg {
 
 /// Decodes requests from bytes that arrive in pieces; arguments are places in the buffer.
 ///
-/// It remembers how far it has come: no byte is scanned twice however a request is cut.
+/// It remembers how far it has come: however a request is cut, nothing is looked at again but the few bytes of the
+/// header at the cut.
 ///
 /// ```
 /// use resp_codec::{Limits, RequestDecoder};

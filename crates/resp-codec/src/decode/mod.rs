@@ -17,7 +17,8 @@ pub(crate) use element::integer_value;
 
 /// Decodes frames, of both versions of the protocol, from bytes that arrive in pieces.
 ///
-/// It remembers how far it has come: no byte is scanned twice however a frame is cut. Nesting is counted, not
+/// It remembers how far it has come: however a frame is cut, nothing is looked at again but the few bytes of the header
+/// at the cut. Nesting is counted, not
 /// recursed. Its memory is kept for the next frame and stays proportional to the bytes that have arrived.
 ///
 /// ```
