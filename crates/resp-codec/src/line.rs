@@ -81,7 +81,7 @@ fn zeros(word: u64) -> u64 {
 ///
 /// Only the plain case, at most 18 digits with an optional minus sign; for all others the caller looks at the line.
 #[inline]
-pub(crate) fn integer(line: &[u8]) -> Option<(usize, &[u8])> {
+fn integer(line: &[u8]) -> Option<(usize, &[u8])> {
     let digits = match line {
         [b'0', b'\r', b'\n', rest @ ..] => return Some((1, rest)),
         [b'-', digits @ ..] => digits,

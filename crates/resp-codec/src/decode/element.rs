@@ -36,10 +36,10 @@ impl FrameDecoder {
             Some(_) => {}
         }
         match byte {
-            b'$' => self.bulk(buf, scanned),
-            b'+' => self.words(buf, scanned, Kind::SimpleString),
-            b':' => self.integer(buf, scanned),
-            b'-' => self.words(buf, scanned, Kind::Error),
+            b'$' => self.string(buf, scanned, Kind::BulkString),
+            b'+' => self.text(buf, scanned, Kind::SimpleString),
+            b':' => self.text(buf, scanned, Kind::Integer),
+            b'-' => self.text(buf, scanned, Kind::Error),
             b'*' => self.aggregate(buf, scanned, Tag::Plain(Kind::Array)),
             b'%' => self.aggregate(buf, scanned, Tag::Plain(Kind::Map)),
             b'~' => self.aggregate(buf, scanned, Tag::Plain(Kind::Set)),
@@ -56,51 +56,7 @@ impl FrameDecoder {
         }
     }
 
-    /// An integer.
-    #[inline]
-    fn integer(&mut self, buf: &[u8], scanned: usize) -> Result<Read, Failed> {
-        let start = self.pos.wrapping_add(1);
-        let Some((len, _)) = buf.get(start..).and_then(line::integer) else {
-            return self.text(buf, scanned, Kind::Integer);
-        };
-        self.push(Tag::Plain(Kind::Integer), 1, start, len);
-        self.pos = start.wrapping_add(len).wrapping_add(2);
-        Ok(Read::Value)
-    }
-
-    /// A bulk string.
-    #[inline]
-    fn bulk(&mut self, buf: &[u8], scanned: usize) -> Result<Read, Failed> {
-        let whole = buf
-            .get(self.pos..)
-            .and_then(|rest| line::bulk(rest, self.limits.bulk_bytes));
-        let Some((header, len, next)) = whole else {
-            return self.string(buf, scanned, Kind::BulkString);
-        };
-        let header = usize::from(header);
-        self.push(
-            Tag::Plain(Kind::BulkString),
-            header,
-            self.pos.wrapping_add(header),
-            len,
-        );
-        self.pos = buf.len().wrapping_sub(next.len());
-        Ok(Read::Value)
-    }
-
-    /// A line of text.
-    #[inline]
-    fn words(&mut self, buf: &[u8], scanned: usize, kind: Kind) -> Result<Read, Failed> {
-        let Some(end) = self.line_end(buf, scanned, self.limits.line_cap())? else {
-            return Ok(Read::Partial);
-        };
-        let start = self.pos.wrapping_add(1);
-        self.push(Tag::Plain(kind), 1, start, end.wrapping_sub(start));
-        self.pos = end.wrapping_add(2);
-        Ok(Read::Value)
-    }
-
-    /// A type that takes one line, which must be of a certain form.
+    /// A type that takes one line.
     fn text(&mut self, buf: &[u8], scanned: usize, kind: Kind) -> Result<Read, Failed> {
         let Some(end) = self.line_end(buf, scanned, self.limits.line_cap())? else {
             return Ok(Read::Partial);

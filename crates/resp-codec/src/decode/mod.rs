@@ -171,7 +171,7 @@ impl FrameDecoder {
         let buf = whole.get(..cap).unwrap_or(whole);
         if let State::Fresh = self.state {
             if let Some((entry, rest)) = line::single(buf, self.limits.bulk_bytes) {
-                self.tape.clear();
+                self.clear_tape();
                 self.tape.push(entry);
                 self.pos = buf.len().wrapping_sub(rest.len()); // `rest` is an end of `buf`
                 return Ok(true);
@@ -193,10 +193,7 @@ impl FrameDecoder {
         let mut read = match self.state {
             State::Fresh => {
                 self.pos = 0;
-                self.tape.clear();
-                if self.tape.capacity() > KEPT_ENTRIES {
-                    self.tape.shrink_to(KEPT_ENTRIES);
-                }
+                self.clear_tape();
                 self.element(buf, 0)?
             }
             State::Line { scanned } => self.element(buf, scanned)?,
@@ -218,6 +215,15 @@ impl FrameDecoder {
         self.state = State::Fresh;
         self.missing = 0;
         Ok(true)
+    }
+
+    /// Forgets the last frame, and gives memory back if that was a large one.
+    #[inline]
+    fn clear_tape(&mut self) {
+        self.tape.clear();
+        if self.tape.capacity() > KEPT_ENTRIES {
+            self.tape.shrink_to(KEPT_ENTRIES);
+        }
     }
 
     /// Reads ahead over plain values, the usual content of an array; whether that was the rest of the aggregate, which
