@@ -10,6 +10,7 @@ use crate::dialect::{OnUnknown, Unknown};
 use crate::effect::{Effect, Effects, Observer};
 use crate::engine::{Clients, Engine, Shared};
 use crate::error::{Error, ReplyError};
+use crate::garbage::Garbage;
 use crate::keyspace::Db;
 use crate::keyspace::table::Seed;
 use crate::listen::Listener;
@@ -254,6 +255,7 @@ impl Builder {
             effects: Effects::new(self.observers),
             on_unknown: self.on_unknown,
             rng,
+            garbage: Garbage::default(),
             pause: None,
             started_ms: now_us.div_euclid(1000),
             run_id,

@@ -9,6 +9,7 @@ use crate::connection::peer::{Close, Peer};
 use crate::connection::session::Session;
 use crate::dialect::OnUnknown;
 use crate::effect::Effects;
+use crate::garbage::Garbage;
 use crate::keyspace::Db;
 use crate::pubsub::PubSub;
 use crate::rng::Rng;
@@ -38,6 +39,7 @@ pub(crate) struct Shared {
     pub(crate) effects: Effects,
     pub(crate) on_unknown: Option<OnUnknown>,
     pub(crate) rng: Rng,
+    pub(crate) garbage: Garbage,
     /// CLIENT PAUSE.
     pub(crate) pause: Option<Pause>,
     pub(crate) started_ms: i64,
@@ -197,7 +199,11 @@ impl Engine {
             at.saturating_add(1)
                 .max(self.last_sweep_ms.saturating_add(SWEEP_PAUSE_MS))
         });
-        blocked.into_iter().chain(pause.or(expiry)).min()
+        let garbage = (!self.shared.garbage.is_empty()).then(|| self.now_ms());
+        [blocked, pause.or(expiry), garbage]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Does what is due: timeouts of blocked clients, the end of a pause, active expiry. Returns whether work is left for at once.

@@ -36,6 +36,7 @@ mod error;
 #[cfg(feature = "fuzz")]
 #[doc(hidden)]
 pub mod fuzz;
+mod garbage;
 mod glob;
 mod keyspace;
 mod listen;

@@ -21,6 +21,7 @@ use crate::connection::session::{Origin, Session};
 use crate::connection::{Connection, Registered};
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::garbage::Garbage;
 use crate::listen::{self, Listener};
 use crate::lock::Lock;
 use crate::threads::Threads;
@@ -369,18 +370,21 @@ impl Inner {
 /// Does what is due: timeouts of blocked clients, the end of pauses, active expiry.
 async fn timer(inner: Arc<Inner>, stop: CancellationToken) {
     let work = async {
+        // Freed here, without the lock and a little at a time.
+        let mut garbage = Garbage::default();
         loop {
             let (more, next, now) = {
                 let mut engine = inner.lock.lock();
                 engine.set_now(inner.clock.now_us());
                 let more = engine.tick();
+                garbage.take(&mut engine.shared.garbage);
                 let next = engine.next_deadline();
                 inner
                     .scheduled_ms
                     .store(next.unwrap_or(i64::MAX), Ordering::Relaxed);
                 (more, next, engine.now_ms())
             };
-            if more {
+            if garbage.drain_some() || more {
                 tokio::task::yield_now().await;
                 continue;
             }

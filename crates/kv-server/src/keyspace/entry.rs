@@ -300,6 +300,11 @@ impl Entry {
         self.value().map_or("string", Value::type_name)
     }
 
+    /// Whether freeing it takes longer than passing it on to be freed by somebody who has time.
+    pub(crate) fn is_slow_to_free(&self) -> bool {
+        self.value().is_some_and(Value::is_slow_to_free)
+    }
+
     /// Bytes allocated for key and value, without the table's slot.
     pub(crate) fn memory(&self) -> usize {
         match self {

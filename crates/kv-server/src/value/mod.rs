@@ -10,6 +10,9 @@ pub(crate) enum Value {
     String(Text),
 }
 
+/// Memory of this size goes back to the system page by page.
+const SLOW_BYTES: usize = 1 << 20;
+
 /// A collection: how to find it in a [`Value`], and how to make one of it.
 pub(crate) trait ValueType: Sized + Into<Value> {
     fn of(value: &Value) -> Option<&Self>;
@@ -35,6 +38,13 @@ impl Value {
     pub(crate) fn is_empty(&self) -> bool {
         match self {
             Self::String(_) => false,
+        }
+    }
+
+    /// Whether freeing it takes more than some microseconds: many allocations, or much memory that goes back to the system.
+    pub(crate) fn is_slow_to_free(&self) -> bool {
+        match self {
+            Self::String(text) => text.memory() > SLOW_BYTES,
         }
     }
 
