@@ -184,6 +184,7 @@ impl Engine {
         let version = session.version;
         let mut wait = None;
         db.begin(now_us.div_euclid(1000));
+        db.set_touching(!session.no_touch);
         let mut cx = Context {
             db,
             others,

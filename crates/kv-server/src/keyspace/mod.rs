@@ -22,6 +22,10 @@ pub(crate) struct Db {
     table: Table<Entry>,
     /// Unix time in milliseconds; the same for the whole command.
     now: i64,
+    /// What is noted of a key that is used: the lower 24 bits of the time in seconds.
+    stamp: u32,
+    /// Whether keys are marked as used; CLIENT NO-TOUCH says no.
+    touching: bool,
     /// What the running command changed so far.
     pub(crate) changes: Changes,
     watched: Watched,
@@ -68,6 +72,8 @@ impl Db {
         Self {
             table: Table::with_seed(seed),
             now: 0,
+            stamp: 0,
+            touching: true,
             changes: Changes::default(),
             watched: Watched::default(),
             waiters: Waiters::default(),
@@ -87,7 +93,16 @@ impl Db {
     /// Sets the time of the commands that follow.
     #[inline]
     pub(crate) fn begin(&mut self, now: i64) {
-        self.now = now;
+        if self.now != now {
+            self.now = now;
+            self.stamp = stamp(now);
+        }
+    }
+
+    /// Whether the commands that follow mark keys as used.
+    #[inline]
+    pub(crate) fn set_touching(&mut self, touching: bool) {
+        self.touching = touching;
     }
 
     pub(crate) fn now(&self) -> i64 {
@@ -125,14 +140,48 @@ impl Db {
         match self.find(key) {
             Some(at) => {
                 self.counters.hits += 1;
+                self.touch(at);
                 Some(self.table.at(at))
             }
             None => {
-                self.counters.misses += 1;
-                self.event(Class::KEY_MISS, "keymiss", key);
+                self.note_miss(key);
                 None
             }
         }
+    }
+
+    /// The entry of a key, for a command that asks about the key rather than for its value: counts, but does not mark it as used.
+    pub(crate) fn look(&mut self, key: &[u8]) -> Option<&Entry> {
+        match self.find(key) {
+            Some(at) => {
+                self.counters.hits += 1;
+                Some(self.table.at(at))
+            }
+            None => {
+                self.note_miss(key);
+                None
+            }
+        }
+    }
+
+    #[inline]
+    fn note_miss(&mut self, key: &[u8]) {
+        self.counters.misses += 1;
+        self.event(Class::KEY_MISS, "keymiss", key);
+    }
+
+    /// Marks a key as used. Writes at most once a second, so that keys in use are not written to just because they are read.
+    #[inline]
+    fn touch(&mut self, at: Position) {
+        if self.touching && self.table.clock(at) != self.stamp {
+            self.table.set_clock(at, self.stamp);
+        }
+    }
+
+    /// For how long a live key has not been used; up to 194 days.
+    pub(crate) fn idle_seconds(&mut self, key: &[u8]) -> Option<u32> {
+        let at = self.find(key)?;
+        Some(self.stamp.wrapping_sub(self.table.clock(at)) & STAMP_MAX)
     }
 
     /// The entry of a key, without counting.
@@ -145,6 +194,7 @@ impl Db {
     #[inline]
     pub(crate) fn entry_mut(&mut self, key: &[u8]) -> Option<&mut Entry> {
         let at = self.find(key)?;
+        self.touch(at);
         Some(self.table.at_mut(at))
     }
 
@@ -201,7 +251,9 @@ impl Db {
     fn insert_new(&mut self, hash: u64, entry: Entry) -> Position {
         self.volatile += usize::from(entry.expire_at() != NEVER);
         self.event(Class::NEW, "new", entry.key());
-        self.table.insert_unique(hash, entry)
+        let at = self.table.insert_unique(hash, entry);
+        self.table.set_clock(at, self.stamp);
+        at
     }
 
     fn replace_at(&mut self, at: Position, entry: Entry) {
@@ -255,16 +307,23 @@ impl Db {
             .filter(move |entry| entry.expire_at() >= now)
     }
 
-    /// Calls `f` with some live entries from `cursor` on; returns the next cursor, 0 at the end.
+    /// Calls `f` with some live entries from `cursor` on, and removes dead ones; returns the next cursor, 0 at the end.
     ///
-    /// What is present from the start to the end of a scan is returned at least once, however the table grows or shrinks meanwhile.
-    pub(crate) fn scan(&self, cursor: u64, mut f: impl FnMut(&Entry)) -> u64 {
+    /// What is present from the start to the end of a scan is returned exactly once, however the table grows or shrinks meanwhile.
+    pub(crate) fn scan(&mut self, cursor: u64, mut f: impl FnMut(&Entry)) -> u64 {
         let now = self.now;
-        self.table.scan(cursor, |entry| {
+        let mut dead: Vec<Box<[u8]>> = Vec::new();
+        let next = self.table.scan(cursor, |entry| {
             if entry.expire_at() >= now {
                 f(entry);
+            } else {
+                dead.push(entry.key().into());
             }
-        })
+        });
+        for key in dead {
+            self.find(&key);
+        }
+        next
     }
 
     /// A live key, each with about the same chance.
@@ -283,6 +342,8 @@ impl Db {
     /// Removes all keys, and returns them to be dropped at leisure.
     pub(crate) fn clear(&mut self) -> Heap<Entry> {
         self.volatile = 0;
+        self.changes.count += self.table.len() as u64;
+        self.all_waiters_ready();
         let keys: Vec<_> = self.watched.keys().cloned().collect();
         for key in keys {
             if self.table.find(&key).is_some() {
@@ -327,6 +388,13 @@ impl Db {
             });
         }
     }
+}
+
+/// Bits of a stamp.
+const STAMP_MAX: u32 = (1 << 24) - 1;
+
+fn stamp(now_ms: i64) -> u32 {
+    u32::try_from(now_ms.div_euclid(1000) & i64::from(STAMP_MAX)).unwrap_or(0)
 }
 
 fn typed<T: ValueType>(entry: &Entry) -> Result<&T> {

@@ -20,7 +20,10 @@ impl Db {
     #[inline]
     pub(crate) fn find_string(&mut self, key: &[u8]) -> Result<Option<Position>> {
         match self.find(key) {
-            Some(at) if self.table.at(at).as_string().is_some() => Ok(Some(at)),
+            Some(at) if self.table.at(at).as_string().is_some() => {
+                self.touch(at);
+                Ok(Some(at))
+            }
             Some(_) => Err(ReplyError::WrongType),
             None => Ok(None),
         }
@@ -38,6 +41,7 @@ impl Db {
         let hash = self.table.hash(key);
         match self.table.find_hashed(hash, key) {
             Some(at) if self.table.at(at).expire_at() >= self.now => {
+                self.touch(at);
                 self.overwrite_at(at, key, value, expire_at, Form::Plain);
             }
             dead => {
