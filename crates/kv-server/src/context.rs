@@ -6,7 +6,7 @@ use crate::connection::session::{OnTimeout, Session};
 use crate::engine::{Databases, Shared};
 use crate::error::{ReplyError, Result};
 use crate::keyspace::Db;
-use crate::keyspace::entry::NEVER;
+use crate::keyspace::entry::{Entry, NEVER};
 use crate::keyspace::notify::Class;
 use crate::reply::Reply;
 
@@ -70,6 +70,17 @@ impl<'a> OtherDbs<'a> {
         }
     }
 
+    /// Two different databases, neither of them the selected one.
+    pub(crate) fn pair(&mut self, a: usize, b: usize) -> Option<(&mut Db, &mut Db)> {
+        let selected = self.before.len();
+        let before = (0..).zip(self.before.iter_mut());
+        let behind = (selected + 1..).zip(self.behind.iter_mut());
+        let mut found = before
+            .chain(behind)
+            .filter(|(index, _)| *index == a || *index == b);
+        Some((found.next()?.1, found.next()?.1))
+    }
+
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Db> {
         self.before.iter_mut().chain(self.behind.iter_mut())
     }
@@ -117,13 +128,27 @@ impl<'a> Context<'a> {
         self.shared.commands.row(self.row).full_name.clone()
     }
 
+    /// A database by its number, if it exists.
+    pub(crate) fn database(&self, number: i64) -> Result<usize> {
+        if i32::try_from(number).is_err() {
+            return Err(ReplyError::outside(i32::MIN.into(), i32::MAX.into()));
+        }
+        usize::try_from(number)
+            .ok()
+            .filter(|&index| index < self.others.count())
+            .ok_or(ReplyError::DbOutOfRange)
+    }
+
     /// Removes a key of any type. `false` if it was not there.
     pub fn remove(&mut self, key: &[u8]) -> bool {
-        let removed = self.db.remove(key).is_some();
-        if removed {
-            self.db.changed(Class::GENERIC, "del", key);
-        }
-        removed
+        self.take(key).is_some()
+    }
+
+    /// Removes a key of any type, and returns what it held.
+    pub(crate) fn take(&mut self, key: &[u8]) -> Option<Entry> {
+        let entry = self.db.remove(key)?;
+        self.db.changed(Class::GENERIC, "del", key);
+        Some(entry)
     }
 
     /// The value of a string.

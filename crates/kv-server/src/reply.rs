@@ -137,6 +137,19 @@ impl Reply<'_> {
         self.simple("    Print this help.");
     }
 
+    /// Where the next frame will stand, for [`put_before`](Self::put_before).
+    pub(crate) fn position(&self) -> usize {
+        self.buf.len()
+    }
+
+    /// Writes something before what was written from `position` on: the header of an aggregate whose length is known now.
+    pub(crate) fn put_before(&mut self, position: usize, write: impl FnOnce(&mut Self)) {
+        let end = self.buf.len();
+        write(self);
+        let len = self.buf.len() - end;
+        self.buf[position..].rotate_right(len);
+    }
+
     /// A frame that is encoded already.
     pub fn raw(&mut self, frame: &[u8]) {
         self.buf.extend_from_slice(frame);

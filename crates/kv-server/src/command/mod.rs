@@ -12,6 +12,7 @@ use crate::error::Result;
 mod args;
 mod connection;
 mod flags;
+mod generic;
 mod keys;
 mod pubsub;
 mod server;
@@ -209,12 +210,20 @@ pub(crate) const FAMILIES: &[Family] = &[
         commands: connection::COMMANDS,
     },
     Family {
+        group: Group::Generic,
+        commands: generic::COMMANDS,
+    },
+    Family {
         group: Group::PubSub,
         commands: pubsub::COMMANDS,
     },
     Family {
         group: Group::Server,
         commands: server::COMMANDS,
+    },
+    Family {
+        group: Group::Server,
+        commands: generic::DATABASE_COMMANDS,
     },
     Family {
         group: Group::String,

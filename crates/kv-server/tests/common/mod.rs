@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use kv_server::{Builder, Server};
 use resp_codec::{FrameDecoder, Limits};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -71,6 +71,11 @@ impl Client {
 
     /// The next frame, as it came over the wire.
     pub(crate) async fn reply(&mut self) -> String {
+        String::from_utf8_lossy(&self.frame().await).into_owned()
+    }
+
+    /// The bytes of the next frame.
+    pub(crate) async fn frame(&mut self) -> Bytes {
         let mut decoder = FrameDecoder::new(Limits::client());
         loop {
             let whole = decoder
@@ -78,8 +83,7 @@ impl Client {
                 .unwrap()
                 .map(|frame| frame.frame_len());
             if let Some(len) = whole {
-                let frame = self.buf.split_to(len);
-                return String::from_utf8_lossy(&frame).into_owned();
+                return self.buf.split_to(len).freeze();
             }
             assert!(
                 self.read().await > 0,

@@ -61,14 +61,7 @@ fn echo(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
 }
 
 fn select(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
-    let index = args.integer()?;
-    if i32::try_from(index).is_err() {
-        return Err(ReplyError::outside(i32::MIN.into(), i32::MAX.into()));
-    }
-    cx.session.db = usize::try_from(index)
-        .ok()
-        .filter(|&index| index < cx.others.count())
-        .ok_or(ReplyError::DbOutOfRange)?;
+    cx.session.db = cx.database(args.integer()?)?;
     cx.out.ok();
     Ok(())
 }
