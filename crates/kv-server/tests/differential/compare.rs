@@ -1,0 +1,169 @@
+//! Runs a sequence on both servers, and compares.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Instant;
+
+use bytes::Bytes;
+use resp_codec::Frame;
+
+use crate::common::Client;
+
+/// A command, and how its replies compare.
+#[derive(Debug, Clone)]
+pub(crate) struct Step {
+    pub(crate) args: Vec<Vec<u8>>,
+    pub(crate) rule: Rule,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rule {
+    /// Byte by byte.
+    Exact,
+    /// Elements of an array in any order.
+    AnyOrder,
+    /// A time: the two clocks do not stand still while the sequence runs.
+    Near,
+    /// Any key will do, but not none.
+    AnyKey,
+    /// The command is repeated with the cursor that it returns; all that was found is compared, in any order.
+    Scan,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for arg in &self.args {
+            write!(f, "\"{}\" ", arg.escape_ascii())?;
+        }
+        Ok(())
+    }
+}
+
+/// Runs the steps from an empty keyspace. Returns the first difference, if there is one.
+pub(crate) async fn differs(
+    steps: &[Step],
+    resp3: bool,
+    ours: &mut Client,
+    theirs: &mut Client,
+) -> Option<String> {
+    for client in [&mut *ours, &mut *theirs] {
+        client.call(if resp3 { "HELLO 3" } else { "HELLO 2" }).await;
+        client.call("SELECT 0").await;
+        client.call("FLUSHALL").await;
+    }
+    let start = Instant::now();
+    let last = final_state();
+    for step in steps.iter().chain(&last) {
+        let (a, b) = match step.rule {
+            Rule::Scan => (scan(step, ours).await, scan(step, theirs).await),
+            _ => (call(step, ours).await, call(step, theirs).await),
+        };
+        let same = match step.rule {
+            Rule::Exact => a == b,
+            Rule::AnyOrder | Rule::Scan => {
+                a == b || elements(&a).is_some() && elements(&a) == elements(&b)
+            }
+            Rule::AnyKey => {
+                a == b
+                    || (a[0], b[0]) == (b'$', b'$')
+                        && !a.starts_with(b"$-")
+                        && !b.starts_with(b"$-")
+            }
+            Rule::Near => {
+                let slack = i64::try_from(start.elapsed().as_millis()).unwrap() + 2;
+                a == b
+                    || integer(&a).zip(integer(&b)).is_some_and(|(a, b)| {
+                        a > 0 && b > 0 && a.abs_diff(b) <= slack.unsigned_abs()
+                    })
+            }
+        };
+        if !same {
+            return Some(format!(
+                "{step}\n  ours:   \"{}\"\n  theirs: \"{}\"",
+                a.escape_ascii(),
+                b.escape_ascii()
+            ));
+        }
+    }
+    None
+}
+
+/// What is asked at the end of each sequence.
+fn final_state() -> Vec<Step> {
+    let mut steps = Vec::new();
+    for db in ["0", "1", "2"] {
+        let exact = |words: &[&[u8]]| Step {
+            args: words.iter().map(|word| word.to_vec()).collect(),
+            rule: Rule::Exact,
+        };
+        steps.push(exact(&[b"SELECT", db.as_bytes()]));
+        for key in crate::generate::KEYS {
+            for name in [&b"TYPE"[..], b"GET", b"EXPIRETIME"] {
+                steps.push(exact(&[name, key]));
+            }
+            steps.push(exact(&[b"OBJECT", b"ENCODING", key]));
+        }
+        // Now that nothing is left that expired and that nobody has noticed.
+        steps.push(exact(&[b"DBSIZE"]));
+    }
+    for step in &mut steps {
+        if step.args[0] == b"EXPIRETIME" {
+            step.rule = Rule::Near;
+        }
+    }
+    steps
+}
+
+async fn call(step: &Step, client: &mut Client) -> Bytes {
+    client.request(&step.args).await;
+    client.frame().await
+}
+
+/// All that a whole scan finds, as a reply of its own, or the first error.
+async fn scan(step: &Step, client: &mut Client) -> Bytes {
+    let mut args = step.args.clone();
+    let mut found = BTreeSet::new();
+    loop {
+        client.request(&args).await;
+        let frame = client.frame().await;
+        let Some(Frame::Array(reply)) = parse(&frame) else {
+            return frame;
+        };
+        let [Frame::BulkString(cursor), Frame::Array(keys)] = &reply[..] else {
+            return frame;
+        };
+        found.extend(keys.iter().map(|key| format!("{key:?}")));
+        if &cursor[..] == b"0" {
+            return format!("{found:?}").into();
+        }
+        args[1] = cursor.to_vec();
+    }
+}
+
+fn parse(frame: &[u8]) -> Option<Frame> {
+    use tokio_util::codec::Decoder;
+    resp_codec::RespCodec::default()
+        .decode(&mut frame.into())
+        .ok()?
+}
+
+fn elements(frame: &[u8]) -> Option<Vec<String>> {
+    match parse(frame)? {
+        Frame::Array(elements) => {
+            let mut sorted: Vec<_> = elements
+                .iter()
+                .map(|element| format!("{element:?}"))
+                .collect();
+            sorted.sort();
+            Some(sorted)
+        }
+        _ => None,
+    }
+}
+
+fn integer(frame: &[u8]) -> Option<i64> {
+    match parse(frame)? {
+        Frame::Integer(number) => Some(number),
+        _ => None,
+    }
+}
