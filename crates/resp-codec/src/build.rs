@@ -12,7 +12,19 @@ use crate::{
 
 /// Builds the value of a tape that describes one frame in `buf`; `bytes` yields its strings.
 pub(crate) fn frame(buf: &[u8], tape: &[Entry], bytes: impl Fn(Range<usize>) -> Bytes) -> Frame {
-    let mut open: Vec<Open> = Vec::new();
+    if let [array, elements @ ..] = tape {
+        // As many entries as elements: none of them has elements of its own.
+        if array.tag == Tag::Plain(Kind::Array) && elements.len() == widen(array.len) {
+            return Frame::Array(
+                elements
+                    .iter()
+                    .map(|entry| leaf(buf, entry, &bytes))
+                    .collect(),
+            );
+        }
+    }
+    // The innermost aggregate stands apart from those around it, so that an array of plain values needs no stack.
+    let (mut inner, mut outer): (Option<Open>, Vec<Open>) = (None, Vec::new());
     for entry in tape {
         let mut value = match entry.tag {
             Tag::End => continue, // the number of elements has closed the aggregate already
@@ -21,7 +33,7 @@ pub(crate) fn frame(buf: &[u8], tape: &[Entry], bytes: impl Fn(Range<usize>) -> 
             | Tag::Streamed => {
                 let started = Open::new(entry);
                 if started.left > 0 {
-                    open.push(started);
+                    outer.extend(inner.replace(started));
                     continue;
                 }
                 started.finish()
@@ -29,15 +41,17 @@ pub(crate) fn frame(buf: &[u8], tape: &[Entry], bytes: impl Fn(Range<usize>) -> 
             Tag::Plain(kind) => scalar(buf, entry, kind, &bytes),
         };
         loop {
-            let Some(mut top) = open.pop() else {
+            let Some(open) = &mut inner else {
                 return value;
             };
-            top.add(value);
-            if top.left > 0 {
-                open.push(top);
+            open.add(value);
+            if open.left > 0 {
                 break;
             }
-            value = top.finish();
+            let Some(full) = std::mem::replace(&mut inner, outer.pop()) else {
+                return Frame::Null; // not reached: it was there above
+            };
+            value = full.finish();
         }
     }
     Frame::Null // not reached: a tape describes one whole frame
@@ -134,6 +148,17 @@ impl Open {
             },
             Parts::Text(text) => Frame::BulkString(text.freeze()),
         }
+    }
+}
+
+/// A value without elements.
+fn leaf(buf: &[u8], entry: &Entry, bytes: &impl Fn(Range<usize>) -> Bytes) -> Frame {
+    match entry.tag {
+        Tag::Plain(Kind::Array | Kind::Map | Kind::Set | Kind::Push)
+        | Tag::Streamed
+        | Tag::Attribute
+        | Tag::End => Open::new(entry).finish(),
+        Tag::Plain(kind) => scalar(buf, entry, kind, bytes),
     }
 }
 

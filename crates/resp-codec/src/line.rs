@@ -191,6 +191,7 @@ pub(crate) fn bulk(bytes: &[u8], limit: usize) -> Option<(u8, usize, &[u8])> {
 ///
 /// Only the plain case, complete and without fault; for all others the caller looks at the whole line.
 #[inline]
+#[expect(clippy::arithmetic_side_effects, reason = "three digits at most")]
 pub(crate) fn length(bytes: &[u8]) -> Option<(usize, u8, &[u8])> {
     match bytes {
         [a @ b'0'..=b'9', b'\r', b'\n', rest @ ..] => Some((digit(*a), 4, rest)),

@@ -71,7 +71,7 @@ pub(crate) fn digits(mut value: u64, buffer: &mut [u8]) -> usize {
     let mut at = buffer.len();
     loop {
         let digit = u8::try_from(value % 10).unwrap_or_default();
-        at = put(buffer, at, b'0' + digit);
+        at = put(buffer, at, b'0' | digit);
         value /= 10;
         if value == 0 {
             return at;
@@ -91,8 +91,8 @@ pub(crate) fn put(buffer: &mut [u8], at: usize, byte: u8) -> usize {
 
 /// Parses a floating-point number as Redis reads one from an argument (`string2d`, C's `strtod`).
 ///
-/// Takes a sign, `inf` and `infinity` in any case, exponents, and hexadecimal; refuses blanks, `nan`, and what
-/// overflows or vanishes to zero.
+/// Takes a sign, `inf` and `infinity` in any case, exponents, and hexadecimal (`0x1.8p3`); refuses blanks, `nan`, and
+/// what overflows or vanishes to zero.
 ///
 /// ```
 /// use resp_codec::number::parse_f64;
@@ -104,15 +104,70 @@ pub(crate) fn put(buffer: &mut [u8], at: usize, byte: u8) -> usize {
 #[must_use]
 pub fn parse_f64(text: &[u8]) -> Option<f64> {
     let text = std::str::from_utf8(text).ok()?;
-    let value: f64 = text.parse().ok()?;
-    let written_infinite = text.as_bytes().iter().any(|b| matches!(b, b'n' | b'N'));
-    let written_zero = !text
-        .bytes()
-        .take_while(|b| !matches!(b, b'e' | b'E'))
-        .any(|b| matches!(b, b'1'..=b'9'));
+    let (value, digits) = match hexadecimal(text) {
+        Some((digits, exponent, negative)) => (
+            scaled(digits, exponent.parse::<i32>().ok()?, negative)?,
+            digits,
+        ),
+        None => (text.parse::<f64>().ok()?, text.split(['e', 'E']).next()?),
+    };
+    let written_infinite = digits.contains(['n', 'N']);
+    let written_zero = !digits.contains(|digit: char| digit != '0' && digit.is_ascii_hexdigit());
     let out_of_range =
         (value.is_infinite() && !written_infinite) || (value == 0.0 && !written_zero);
     (!value.is_nan() && !out_of_range).then_some(value)
+}
+
+/// The parts of `0x1.8p3`: the digits behind `0x`, the exponent, and whether there is a minus sign.
+fn hexadecimal(text: &str) -> Option<(&str, &str, bool)> {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let rest = unsigned
+        .strip_prefix("0x")
+        .or_else(|| unsigned.strip_prefix("0X"))?;
+    let (digits, exponent) = rest.split_once(['p', 'P']).unwrap_or((rest, "0"));
+    Some((digits, exponent, text.starts_with('-')))
+}
+
+/// The value of hexadecimal digits with an optional point, times two to the power of `exponent`.
+///
+/// Sixty bits of the digits count, the last of them rounded to odd, which rounds the value right.
+fn scaled(digits: &str, exponent: i32, negative: bool) -> Option<f64> {
+    let (mut bits, mut exponent, mut point, mut count) = (0u64, exponent, false, 0u32);
+    for digit in digits.chars() {
+        if digit == '.' && !point {
+            point = true;
+            continue;
+        }
+        let digit = u64::from(digit.to_digit(16)?);
+        count = count.saturating_add(1);
+        if bits >> 56 == 0 {
+            bits = bits << 4 | digit;
+            exponent = if point {
+                exponent.saturating_sub(4)
+            } else {
+                exponent
+            };
+        } else {
+            bits |= u64::from(digit != 0);
+            exponent = if point {
+                exponent
+            } else {
+                exponent.saturating_add(4)
+            };
+        }
+    }
+    if count == 0 {
+        return None;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "this is where it is rounded")]
+    let mut value = bits as f64;
+    // In steps, because two to the power of the whole exponent may not exist where the value does.
+    while exponent != 0 && value != 0.0 && value.is_finite() {
+        let step = exponent.clamp(-900, 900);
+        value *= 2f64.powi(step);
+        exponent = exponent.saturating_sub(step);
+    }
+    Some(if negative { -value } else { value })
 }
 
 /// Appends `value` as [`format_f64`] writes it.
@@ -233,5 +288,100 @@ mod print {
             out.write_all(others)?;
         }
         write!(out, "e{}{magnitude}", if exponent < 0 { '-' } else { '+' })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_double_is_parsed_as_strtod_does_and_out_of_range_is_refused() {
+        for (text, value) in [
+            ("0", 0.0),
+            ("-0", -0.0),
+            ("0e5", 0.0),
+            ("+1.5", 1.5),
+            (".5", 0.5),
+            ("5.", 5.0),
+            ("1e3", 1000.0),
+            ("1E-3", 0.001),
+            ("inf", f64::INFINITY),
+            ("-Infinity", f64::NEG_INFINITY),
+            ("4.9e-324", 5e-324),
+            ("0x10", 16.0),
+            ("-0X1.8p1", -3.0),
+            ("0x.8", 0.5),
+            ("0x1p-1074", 5e-324),
+            ("0x1.fffffffffffffp1023", f64::MAX),
+            ("0x0p9999", 0.0),
+            ("0x100000000000000000", 295_147_905_179_352_825_856.0),
+        ] {
+            assert_eq!(
+                parse_f64(text.as_bytes()).map(f64::to_bits),
+                Some(value.to_bits()),
+                "{text:?}"
+            );
+        }
+        for text in [
+            "",
+            " 1",
+            "1 ",
+            "nan",
+            "-nan",
+            "1e",
+            "e5",
+            ".",
+            "1.2.3",
+            "1e999",
+            "-1e999",
+            "1e-999",
+            "0x",
+            "0x.",
+            "0x1p",
+            "0xg",
+            "0x1.1.1",
+            "0x1p99999",
+            "0x1p-99999",
+            "0b1",
+            "1_000",
+        ] {
+            assert_eq!(parse_f64(text.as_bytes()), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_double_is_printed_as_redis_prints_it() {
+        for (value, text) in [
+            (0.0, "0"),
+            (-0.0, "-0"),
+            (1.0, "1"),
+            (-42.0, "-42"),
+            (3.5, "3.5"),
+            (0.1, "0.1"),
+            (0.000001, "0.000001"),
+            (0.0000012, "1.2e-6"),
+            (1e-7, "1e-7"),
+            (1.5e-7, "1.5e-7"),
+            (1.0 / 3.0, "0.3333333333333333"),
+            (123456.789, "123456.789"),
+            (1e17, "100000000000000000"),
+            (4611686018427387904.0, "4611686018427387904"),
+            (4611686018427388928.0, "4611686018427389000"),
+            (1e20, "1e+20"),
+            (1.2345e25, "1.2345e+25"),
+            (f64::MAX, "1.7976931348623157e+308"),
+            (-f64::MAX, "-1.7976931348623157e+308"),
+            (5e-324, "5e-324"),
+            (f64::INFINITY, "inf"),
+            (f64::NEG_INFINITY, "-inf"),
+            (f64::NAN, "nan"),
+        ] {
+            let mut buffer = [0; F64_LEN];
+            assert_eq!(
+                std::str::from_utf8(format_f64(value, &mut buffer)),
+                Ok(text)
+            );
+        }
     }
 }

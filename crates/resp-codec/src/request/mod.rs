@@ -1,6 +1,7 @@
 //! Requests, for servers: an array of bulk strings, or an inline command.
 
-use std::ops::Range;
+mod arg;
+mod nested;
 
 use crate::{
     decode::FrameDecoder,
@@ -9,99 +10,10 @@ use crate::{
     limits::Limits,
     line::{self, Line},
     number,
-    tape::{Kind, narrow, widen},
-    view::FrameRef,
+    tape::narrow,
 };
 
-/// One argument of a request: a place in the buffer, in 8 bytes.
-///
-/// The default is an empty text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Arg {
-    start: u32,
-    /// The length; the top bit says that the bytes are a frame.
-    len: u32,
-}
-
-const FRAME: u32 = 1 << 31;
-
-impl Arg {
-    pub(crate) fn text(start: u32, len: u32) -> Self {
-        Self { start, len }
-    }
-
-    fn frame(start: u32, len: u32) -> Self {
-        Self {
-            start,
-            len: len | FRAME,
-        }
-    }
-
-    /// The place of the argument.
-    #[must_use]
-    #[inline]
-    pub fn range(self) -> Range<usize> {
-        let start = widen(self.start);
-        start..start.saturating_add(widen(self.len & !FRAME))
-    }
-
-    /// The argument, taken from the buffer that was decoded.
-    ///
-    /// # Panics
-    ///
-    /// `buf` is shorter than the buffer that was decoded.
-    #[must_use]
-    #[inline]
-    #[expect(clippy::indexing_slicing, reason = "documented")]
-    pub fn of(self, buf: &[u8]) -> &[u8] {
-        &buf[self.range()]
-    }
-
-    /// The number of bytes.
-    #[must_use]
-    #[inline]
-    pub fn len(self) -> usize {
-        widen(self.len & !FRAME)
-    }
-
-    /// Whether there are no bytes.
-    #[must_use]
-    #[inline]
-    pub fn is_empty(self) -> bool {
-        self.len() == 0
-    }
-
-    /// Whether the bytes are the wire form of a frame, not a text; see [`RequestDecoder::nested`].
-    #[must_use]
-    #[inline]
-    pub fn is_frame(self) -> bool {
-        self.len & FRAME != 0
-    }
-
-    /// The same argument when the first `by` bytes of the buffer are cut off. An argument that began there begins at 0.
-    #[must_use]
-    #[inline]
-    pub fn shifted_back(self, by: usize) -> Self {
-        Self {
-            start: self
-                .start
-                .saturating_sub(u32::try_from(by).unwrap_or(u32::MAX)),
-            len: self.len,
-        }
-    }
-
-    /// The same argument when the request begins `by` bytes later in the buffer. For batches of up to 4 GiB.
-    #[must_use]
-    #[inline]
-    pub fn shifted(self, by: usize) -> Self {
-        Self {
-            start: self
-                .start
-                .saturating_add(u32::try_from(by).unwrap_or(u32::MAX)),
-            len: self.len,
-        }
-    }
-}
+pub use arg::Arg;
 
 /// Decodes requests from bytes that arrive in pieces; arguments are places in the buffer.
 ///
@@ -238,7 +150,7 @@ impl RequestDecoder {
             (None, State::Fresh) => self.start(buf, args),
             (None, State::Failed(error)) => return Err(error),
             (None, _) => self.resume(buf, args),
-            (Some(frames), _) => return nested(frames, buf, args),
+            (Some(frames), _) => return nested::decode(frames, buf, args),
         };
         match done {
             Ok(Some(len)) => Ok(Some(len)),
@@ -533,48 +445,3 @@ impl RequestDecoder {
 
 /// Redis takes a count above an `int` as no count at all.
 const MAX_COUNT: usize = 0x7fff_ffff;
-
-/// Decodes a request of any form.
-fn nested(
-    frames: &mut FrameDecoder,
-    buf: &[u8],
-    args: &mut Vec<Arg>,
-) -> Result<Option<usize>, DecodeError> {
-    let Some(frame) = frames.decode(buf)? else {
-        return Ok(None);
-    };
-    match (frame.kind(), frame.payload()) {
-        (Kind::NullArray, _) => {}
-        (Kind::Array, _) => args.extend(frame.children().map(argument)),
-        (Kind::SimpleString | Kind::BulkString, Some(text)) => {
-            let bytes = buf.get(text.clone()).unwrap_or_default();
-            for word in bytes
-                .split(u8::is_ascii_whitespace)
-                .filter(|word| !word.is_empty())
-            {
-                // A word is a part of `bytes`, so the difference of their addresses is its offset.
-                let ahead = word.as_ptr().addr().saturating_sub(bytes.as_ptr().addr());
-                args.push(Arg::text(
-                    narrow(text.start.saturating_add(ahead)),
-                    narrow(word.len()),
-                ));
-            }
-        }
-        _ => args.push(argument(frame)),
-    }
-    Ok(Some(frame.frame_len()))
-}
-
-/// An element of a request: strings as their text, all others as their wire form.
-fn argument(frame: FrameRef<'_>) -> Arg {
-    let (range, text) = match (frame.kind(), frame.payload()) {
-        (Kind::SimpleString | Kind::BulkString, Some(text)) => (text, true),
-        _ => (frame.range(), false),
-    };
-    let (start, len) = (narrow(range.start), narrow(range.len()));
-    if text {
-        Arg::text(start, len)
-    } else {
-        Arg::frame(start, len)
-    }
-}
