@@ -26,6 +26,8 @@ pub(crate) struct Engine {
     pub(crate) ready_dbs: Vec<usize>,
     /// When active expiry last ran.
     pub(crate) last_sweep_ms: i64,
+    /// When connections were last looked after.
+    pub(crate) last_patrol_ms: i64,
 }
 
 /// What is not a database.
@@ -46,6 +48,8 @@ pub(crate) struct Shared {
     /// 40 hexadecimal digits, new at each start.
     pub(crate) run_id: String,
     pub(crate) tcp_port: u16,
+    /// The server stops: newcomers are not let in.
+    pub(crate) stopping: bool,
 }
 
 /// CLIENT PAUSE: requests wait until then.
@@ -63,6 +67,8 @@ pub(crate) struct Clients {
     next_id: u64,
     /// Blocked sessions by deadline.
     pub(crate) deadlines: BTreeMap<(i64, u64), ()>,
+    /// Somebody has more unsent output than its soft limit allows.
+    pub(crate) over_soft_limit: bool,
 }
 
 #[derive(Debug)]
@@ -137,6 +143,13 @@ impl Clients {
         }
     }
 
+    /// All sessions but the one that executes, to be changed.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Session> {
+        self.sessions
+            .values_mut()
+            .filter_map(|slot| slot.session.as_deref_mut())
+    }
+
     pub(crate) fn close_all(&self, close: Close) {
         for slot in self.sessions.values() {
             slot.peer.close(close);
@@ -200,7 +213,7 @@ impl Engine {
                 .max(self.last_sweep_ms.saturating_add(SWEEP_PAUSE_MS))
         });
         let garbage = (!self.shared.garbage.is_empty()).then(|| self.now_ms());
-        [blocked, pause.or(expiry), garbage]
+        [blocked, pause.or(expiry), self.next_patrol(), garbage]
             .into_iter()
             .flatten()
             .min()
@@ -220,6 +233,7 @@ impl Engine {
             self.shared.pause = None;
             self.shared.clients.wake_postponed();
         }
+        self.patrol();
         // CLIENT PAUSE keeps the data as it is.
         self.shared.pause.is_none() && self.expire_actively()
     }
