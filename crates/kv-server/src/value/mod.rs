@@ -24,6 +24,8 @@ pub(crate) enum Value {
 
 /// Memory of this size goes back to the system page by page.
 const SLOW_BYTES: usize = 1 << 20;
+/// Collections of more elements than this are freed aside, as Redis's lazy freeing does from 64 on.
+const SLOW_ELEMENTS: usize = 64;
 
 /// A collection: how to find it in a [`Value`], and how to make one of it.
 pub(crate) trait ValueType: Sized + Into<Value> {
@@ -66,6 +68,9 @@ impl Value {
     pub(crate) fn is_slow_to_free(&self) -> bool {
         match self {
             Self::String(text) => text.memory() > SLOW_BYTES,
+            Self::List(list) => list.len() > SLOW_ELEMENTS,
+            Self::Hash(hash) => hash.len() > SLOW_ELEMENTS,
+            Self::Set(set) => set.len() > SLOW_ELEMENTS,
         }
     }
 
