@@ -1,9 +1,13 @@
 //! Where a relay keeps messages for those who are away.
 
+#[cfg(feature = "kv")]
+mod kv;
 mod memory;
 
 use std::{error, future::Future, time::Duration};
 
+#[cfg(feature = "kv")]
+pub use kv::KvInbox;
 pub use memory::MemoryInbox;
 
 use crate::Message;

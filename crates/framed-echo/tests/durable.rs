@@ -1,0 +1,303 @@
+//! The inbox on a key-value server, and a relay that is killed. Needs `redis-server` in the path.
+#![cfg(all(feature = "kv", unix))]
+
+use std::{
+    collections::HashSet,
+    env,
+    net::TcpListener,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use framed_echo::{
+    Kind, Message,
+    client::{Backoff, Client, Event, Sent},
+    inbox::{EntryId, Inbox, InboxError, KvInbox, Quota},
+    relay::Relay,
+    server::Server,
+};
+use futures::StreamExt;
+
+/// A process that is killed, with `kill -9`, when it goes out of scope.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("bound").port()
+}
+
+/// A store of its own for a test.
+async fn store() -> (Killed, kv_client::Client, String) {
+    let port = free_port();
+    let mut command = Command::new("redis-server");
+    command.args([
+        "--port",
+        &port.to_string(),
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+    ]);
+    let server = Killed(
+        command
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("redis-server is installed"),
+    );
+    let url = format!("redis://127.0.0.1:{port}");
+    loop {
+        match kv_client::Client::connect(&*url).await {
+            Ok(client) => return (server, client, url),
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+}
+
+#[tokio::test]
+async fn keeps_the_order_the_quota_and_the_count_of_bytes() {
+    let (_server, client, _) = store().await;
+    let quota = Quota {
+        messages: 3,
+        bytes: 10,
+        ttl: Some(Duration::from_secs(1000)),
+    };
+    let inbox = KvInbox::new(client.clone(), quota);
+    let message = |text: &str| Message::text(9, 1, text);
+    inbox.store(1, &message("你好")).await.expect("6 bytes");
+    inbox.store(1, &message("b")).await.expect("7 bytes");
+    let full = inbox
+        .store(1, &message("1234"))
+        .await
+        .expect_err("11 bytes");
+    assert!(
+        matches!(
+            full,
+            InboxError::Full {
+                receiver: 1,
+                messages: 2,
+                bytes: 7
+            }
+        ),
+        "{full}"
+    );
+
+    let stored = inbox
+        .fetch(1, EntryId::default(), 10)
+        .await
+        .expect("reachable");
+    let texts: Vec<_> = stored.iter().map(|stored| stored.message.clone()).collect();
+    assert_eq!(texts, [message("你好"), message("b")]);
+    let behind = inbox
+        .fetch(1, stored[0].entry, 10)
+        .await
+        .expect("reachable");
+    assert_eq!(behind, stored[1..]);
+
+    inbox
+        .remove(1, &[stored[0].entry])
+        .await
+        .expect("reachable");
+    inbox.store(1, &message("1234")).await.expect("5 bytes");
+    inbox.store(1, &message("")).await.expect("3 messages");
+    inbox.store(1, &message("")).await.expect_err("4 messages");
+    let ttl: i64 = client
+        .command("TTL")
+        .arg("framed:inbox:{1}")
+        .into()
+        .await
+        .expect("reachable");
+    assert!((990..=1000).contains(&ttl), "{ttl}");
+}
+
+#[tokio::test]
+async fn old_messages_make_room_and_are_not_fetched() {
+    let (_server, client, _) = store().await;
+    let quota = Quota {
+        messages: 2,
+        bytes: 100,
+        ttl: Some(Duration::from_secs(1000)),
+    };
+    let inbox = KvInbox::new(client.clone(), quota);
+    // As if stored long ago: the id of an entry begins with its time.
+    for id in ["5-1", "5-2"] {
+        let add = client.command("XADD").arg("framed:inbox:{1}").arg(id);
+        add.arg("h")
+            .arg([0_u8; 21])
+            .arg("b")
+            .arg("old")
+            .await
+            .expect("reachable");
+    }
+    client
+        .command("INCRBY")
+        .arg("framed:inbox:{1}:bytes")
+        .arg(6)
+        .await
+        .expect("reachable");
+    inbox
+        .store(1, &Message::text(9, 1, "new"))
+        .await
+        .expect("the old ones make room");
+    let stored = inbox
+        .fetch(1, EntryId::default(), 10)
+        .await
+        .expect("reachable");
+    assert_eq!(stored.len(), 1);
+    assert_eq!(stored[0].message.body, "new");
+    let bytes: usize = client
+        .command("GET")
+        .arg("framed:inbox:{1}:bytes")
+        .into()
+        .await
+        .expect("reachable");
+    assert_eq!(bytes, 3);
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_is_a_refusal_and_not_a_loss() {
+    let (store, client, _) = store().await;
+    let inbox = KvInbox::new(client, Quota::default());
+    drop(store);
+    let message = Message::new(9, 1, Kind::TEXT, "?");
+    let stored = tokio::time::timeout(Duration::from_secs(30), inbox.store(1, &message)).await;
+    let error = stored.expect("in time").expect_err("nobody is there");
+    assert!(matches!(error, InboxError::Failed(_)), "{error}");
+}
+
+const RELAY: &str = "FRAMED_ECHO_TEST_RELAY";
+
+/// Not a test of its own: the process that is killed below. Without the variable it does nothing.
+#[tokio::test]
+async fn relay_process() {
+    let Ok(setup) = env::var(RELAY) else {
+        return;
+    };
+    let (address, url) = setup.split_once(' ').expect("address and URL");
+    let inbox = KvInbox::connect(url).await.expect("the store runs");
+    let server = Server::builder()
+        .handler(Relay::new(inbox))
+        .bind(address)
+        .start()
+        .await;
+    let _server = server.expect("a free port");
+    std::future::pending().await
+}
+
+fn relay(address: &str, url: &str) -> Killed {
+    let mut command = Command::new(env::current_exe().expect("this test"));
+    command
+        .args(["relay_process", "--exact", "--nocapture"])
+        .env(RELAY, format!("{address} {url}"));
+    Killed(
+        command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("this test runs"),
+    )
+}
+
+async fn client(address: &str, id: u32) -> (Client, framed_echo::client::Incoming) {
+    let backoff = Backoff {
+        first: Duration::from_millis(20),
+        max: Duration::from_millis(100),
+        attempts: None,
+    };
+    loop {
+        let builder = Client::builder(address)
+            .id(id)
+            .reconnect(Some(backoff.clone()));
+        match builder.connect().await {
+            Ok(connected) => return connected,
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await, // the relay is starting
+        }
+    }
+}
+
+/// Ten kills while one client sends and another receives, comes and goes.
+#[tokio::test(flavor = "multi_thread")]
+async fn kill_9_loses_no_acknowledged_message() {
+    const MESSAGES: usize = 3000;
+    const KILLS: usize = 10;
+
+    let (_store, _client, url) = store().await;
+    let address = format!("127.0.0.1:{}", free_port());
+    let mut process = relay(&address, &url);
+    let (alice, alice_in) = client(&address, 1).await;
+    drop(alice_in);
+
+    let send = tokio::spawn(async move {
+        let mut acknowledged = Vec::new();
+        for batch in 0..MESSAGES / 10 {
+            let mut posted = Vec::new();
+            for n in batch * 10..batch * 10 + 10 {
+                posted.push((
+                    n,
+                    alice
+                        .post(Message::text(1, 2, n.to_string()))
+                        .await
+                        .expect("open"),
+                ));
+            }
+            for (n, posted) in posted {
+                // A refusal would mean that the store failed; it does not here.
+                match posted.outcome().await.expect("answered in the end") {
+                    Sent::Delivered | Sent::Kept => acknowledged.push(n),
+                    other => panic!("{other}"),
+                }
+            }
+        }
+        acknowledged
+    });
+
+    let address_of_receiver = address.clone();
+    let receive = tokio::spawn(async move {
+        let mut seen = HashSet::new();
+        let mut duplicates = 0;
+        let mut per_visit = 0;
+        let (mut bob, mut incoming) = client(&address_of_receiver, 2).await;
+        while seen.len() < MESSAGES {
+            if let Some(Event::Message(message)) = incoming.next().await {
+                let text = String::from_utf8(message.body.into()).expect("text");
+                // A message that comes again has the same id.
+                let number: usize = text.parse().expect("a number");
+                assert_eq!(message.head.id.expect("an id").get(), number as u64 + 1);
+                duplicates += usize::from(!seen.insert(number));
+                per_visit += 1;
+            }
+            if per_visit > 250 {
+                // Away for a moment, so that messages are kept.
+                per_visit = 0;
+                drop((bob, incoming));
+                (bob, incoming) = client(&address_of_receiver, 2).await;
+            }
+        }
+        (seen, duplicates)
+    });
+
+    for _ in 0..KILLS {
+        tokio::time::sleep(Duration::from_millis(150)).await; // any moment is a good one to be killed at
+        drop(process);
+        process = relay(&address, &url);
+    }
+    let acknowledged = tokio::time::timeout(Duration::from_secs(60), send)
+        .await
+        .expect("in time")
+        .expect("no panic");
+    assert_eq!(acknowledged.len(), MESSAGES);
+    let received = tokio::time::timeout(Duration::from_secs(60), receive).await;
+    let (seen, duplicates) = received
+        .expect("every acknowledged message arrives")
+        .expect("no panic");
+    assert!(acknowledged.iter().all(|n| seen.contains(n)));
+    println!("{MESSAGES} messages, {KILLS} kills, {duplicates} duplicates");
+}
