@@ -139,9 +139,9 @@ async fn half<H: Shown>(
 ) -> Result<(), Error> {
     let mut file = match record {
         Some(name) => Some(File::create(format!(
-            "{}.{number}.{}s",
+            "{}.{number}.{}",
             name.display(),
-            H::NAME
+            H::FILE
         ))?),
         None => None,
     };
