@@ -10,6 +10,7 @@ mod common;
 mod compare;
 mod generate;
 mod reference;
+mod replay;
 
 use std::time::{Duration, Instant};
 
