@@ -80,6 +80,14 @@ impl Entry {
         Self::string_in(Form::Plain, key, value, expire_at)
     }
 
+    /// A string whose bytes are there already.
+    pub(crate) fn string_from(key: &[u8], value: Vec<u8>, expire_at: i64) -> Self {
+        if key.len() + value.len() > PACKED_MAX {
+            return Self::object(key, Value::String(Text::from(value)), expire_at);
+        }
+        Self::packed(key, &value, expire_at, Form::Plain)
+    }
+
     /// A string of a certain form.
     pub(crate) fn string_in(form: Form, key: &[u8], value: &[u8], expire_at: i64) -> Self {
         if key.len() + value.len() > PACKED_MAX {

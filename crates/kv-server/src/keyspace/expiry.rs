@@ -36,6 +36,11 @@ impl Db {
         (self.volatile > 0).then(|| self.table.next_expiry())
     }
 
+    #[cfg(test)]
+    pub(crate) fn expire_everything(&mut self) {
+        while self.expire_some() {}
+    }
+
     /// Removes keys whose time has come, as many as the budget allows. Returns whether more may be due.
     fn expire_some(&mut self) -> bool {
         let mut due = Vec::new();
@@ -47,6 +52,7 @@ impl Db {
             });
         self.volatile -= due.len();
         for entry in &due {
+            self.keep_removed(entry);
             self.note_expired(entry);
         }
         !sweep.finished

@@ -3,6 +3,7 @@
 pub(crate) mod entry;
 mod expiry;
 pub(crate) mod notify;
+mod preserve;
 mod string;
 pub(crate) mod table;
 mod waiters;
@@ -11,10 +12,13 @@ mod watch;
 use crate::error::{ReplyError, Result};
 use crate::keyspace::entry::{Entry, NEVER};
 use crate::keyspace::notify::{Class, Event};
+use crate::keyspace::preserve::Preserve;
 use crate::keyspace::table::{Entry as _, Heap, Position, Seed, Table};
 use crate::keyspace::waiters::Waiters;
 use crate::keyspace::watch::Watched;
 use crate::value::{Value, ValueType};
+
+pub(crate) use crate::keyspace::preserve::Part;
 
 /// One database.
 #[derive(Debug)]
@@ -37,6 +41,8 @@ pub(crate) struct Db {
     expiry_cursor: table::ExpiryCursor,
     /// Classes of events that anybody wants to hear of.
     pub(crate) notify: Class,
+    /// The data as of some moment, while a snapshot of it is written.
+    preserve: Option<Box<Preserve>>,
 }
 
 /// What a command did to one database.
@@ -56,6 +62,10 @@ pub(crate) struct Counters {
     pub(crate) misses: u64,
     pub(crate) expired: u64,
 }
+
+/// Entries whose size is looked at to estimate that of all.
+const SAMPLE_PLACES: usize = 64;
+const SAMPLE_AT_PLACE: usize = 16;
 
 impl Changes {
     #[inline]
@@ -81,6 +91,7 @@ impl Db {
             volatile: 0,
             expiry_cursor: table::ExpiryCursor::default(),
             notify: Class::NONE,
+            preserve: None,
         }
     }
 
@@ -121,6 +132,27 @@ impl Db {
     /// Bytes of the table itself.
     pub(crate) fn table_memory(&self) -> usize {
         self.table.memory()
+    }
+
+    /// Bytes of the table and of what it holds. With many keys an estimate from a thousand of them, spread over the table.
+    pub(crate) fn memory(&self) -> usize {
+        let len = self.table.len();
+        let (mut sampled, mut bytes) = (0, 0);
+        if len <= SAMPLE_PLACES * SAMPLE_AT_PLACE {
+            bytes = self.table.iter().map(Entry::memory).sum();
+            sampled = len;
+        } else {
+            for place in 0..SAMPLE_PLACES {
+                let at = u64::MAX / SAMPLE_PLACES as u64 * place as u64;
+                self.table
+                    .sample(at, SAMPLE_AT_PLACE, false, |_, entry, _| {
+                        sampled += 1;
+                        bytes += entry.memory();
+                    });
+            }
+        }
+        let all = bytes as u128 * len as u128 / sampled.max(1) as u128;
+        self.table.memory() + usize::try_from(all).unwrap_or(usize::MAX)
     }
 
     /// Finds a live key; one whose time has come is removed.
@@ -195,6 +227,7 @@ impl Db {
     pub(crate) fn entry_mut(&mut self, key: &[u8]) -> Option<&mut Entry> {
         let at = self.find(key)?;
         self.touch(at);
+        self.keep(at);
         Some(self.table.at_mut(at))
     }
 
@@ -215,10 +248,15 @@ impl Db {
     /// A collection, to be changed; an empty one if there is none.
     pub(crate) fn get_or_default<T: ValueType + Default>(&mut self, key: &[u8]) -> Result<&mut T> {
         let at = match self.find(key) {
-            Some(at) => at,
+            Some(at) => {
+                self.keep(at);
+                at
+            }
             None => {
                 let hash = self.table.hash(key);
-                self.insert_new(hash, Entry::object(key, T::default().into(), NEVER))
+                self.keep_absent(hash, key);
+                self.table
+                    .insert_unique(hash, Entry::object(key, T::default().into(), NEVER))
             }
         };
         typed_mut(self.table.at_mut(at))
@@ -250,13 +288,26 @@ impl Db {
     fn insert_new(&mut self, hash: u64, entry: Entry) -> Position {
         self.volatile += usize::from(entry.expire_at() != NEVER);
         self.event(Class::NEW, "new", entry.key());
+        self.keep_absent(hash, entry.key());
         let at = self.table.insert_unique(hash, entry);
         self.table.set_clock(at, self.stamp);
         at
     }
 
+    /// Adds an entry from a snapshot, without any event. `false` if its key is there already.
+    pub(crate) fn load(&mut self, entry: Entry) -> bool {
+        let hash = self.table.hash(entry.key());
+        if self.table.find_hashed(hash, entry.key()).is_some() {
+            return false;
+        }
+        self.volatile += usize::from(entry.expire_at() != NEVER);
+        self.table.insert_unique(hash, entry);
+        true
+    }
+
     fn replace_at(&mut self, at: Position, entry: Entry) {
         let (old, new) = (self.table.at(at).expire_at(), entry.expire_at());
+        self.keep(at);
         self.table.replace_at(at, entry);
         self.recount(at, old, new);
     }
@@ -276,6 +327,7 @@ impl Db {
     }
 
     fn remove_at(&mut self, at: Position) -> Entry {
+        self.keep(at);
         let entry = self.table.remove_at(at);
         self.volatile -= usize::from(entry.expire_at() != NEVER);
         entry
@@ -291,6 +343,7 @@ impl Db {
         let Some(at) = self.find(key) else {
             return false;
         };
+        self.keep(at);
         let entry = self.table.at_mut(at);
         let old = entry.expire_at();
         entry.set_expire_at(expire_at);
@@ -349,6 +402,7 @@ impl Db {
                 self.touch_watchers(&key);
             }
         }
+        self.keep_cleared();
         self.table.clear()
     }
 
@@ -358,6 +412,7 @@ impl Db {
         other.touch_all_existing(self);
         std::mem::swap(&mut self.table, &mut other.table);
         std::mem::swap(&mut self.volatile, &mut other.volatile);
+        std::mem::swap(&mut self.preserve, &mut other.preserve);
         std::mem::swap(&mut self.expiry_cursor, &mut other.expiry_cursor);
         self.all_waiters_ready();
         other.all_waiters_ready();

@@ -113,11 +113,19 @@ impl Shared {
         for Event { name, key, .. } in db.changes.events.drain(..) {
             if db.notify.contains(Class::KEYSPACE) {
                 let channel = [format!("__keyspace@{index}__:").as_bytes(), &key].concat();
-                self.publish(&channel, name.as_bytes());
+                self.pubsub.publish(
+                    &channel,
+                    name.as_bytes(),
+                    self.config.pubsub_output.hard_bytes(),
+                );
             }
             if db.notify.contains(Class::KEYEVENT) {
                 let channel = format!("__keyevent@{index}__:{name}");
-                self.publish(channel.as_bytes(), &key);
+                self.pubsub.publish(
+                    channel.as_bytes(),
+                    &key,
+                    self.config.pubsub_output.hard_bytes(),
+                );
             }
         }
     }

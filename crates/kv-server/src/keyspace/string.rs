@@ -83,17 +83,20 @@ impl Db {
 
     /// The bytes of the string at a position, to be changed in place.
     pub(crate) fn string_bytes_at(&mut self, at: Position) -> &mut [u8] {
+        self.keep(at);
         self.table.at_mut(at).string_bytes_mut().unwrap_or_default()
     }
 
     /// Edits the string at a position, which may become longer or shorter.
     pub(crate) fn edit_string(&mut self, at: Position, edit: impl FnOnce(&mut Vec<u8>)) {
+        self.keep(at);
         let is_string = self.table.at_mut(at).edit_string(edit);
         debug_assert!(is_string, "a position of another type");
     }
 
     #[inline]
     fn overwrite_at(&mut self, at: Position, key: &[u8], value: &[u8], expire_at: i64, form: Form) {
+        self.keep(at);
         if !self.table.at_mut(at).overwrite(value, expire_at, form) {
             self.replace_at(at, Entry::string_in(form, key, value, expire_at));
         } else if expire_at != NEVER {

@@ -26,6 +26,7 @@ use self::bucket::{Bucket, Moving};
 pub(crate) use self::expiry::{ExpiryCursor, Sweep};
 pub(crate) use self::hash::Seed;
 pub(crate) use self::heap::Heap;
+pub(crate) use self::shape::precedes;
 use self::shape::{Shape, Step};
 pub(crate) use self::warm::WARM_MAX;
 
@@ -93,17 +94,6 @@ const MIN_LOAD: usize = 5;
 impl<E: Entry> Default for Table<E> {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-impl<E: Entry + Clone> Clone for Table<E> {
-    /// Clocks are not copied.
-    fn clone(&self) -> Self {
-        let mut copy = Self::with_seed(self.seed);
-        for entry in self.iter() {
-            copy.insert_unique(self.hash(entry.key()), entry.clone());
-        }
-        copy
     }
 }
 
@@ -261,10 +251,14 @@ impl<E: Entry> Table<E> {
         buckets.flat_map(|bucket| bucket.slots().map(|slot| bucket.get(slot)))
     }
 
+    /// Takes everything out, as a table of the same seed.
+    pub(crate) fn take(&mut self) -> Self {
+        mem::replace(self, Self::with_seed(self.seed))
+    }
+
     /// Empties the table and returns what was in it, to be dropped elsewhere or piece by piece.
     pub(crate) fn clear(&mut self) -> Heap<E> {
-        let table = mem::replace(self, Self::with_seed(self.seed));
-        Heap::new(table)
+        Heap::new(self.take())
     }
 
     /// Bytes allocated for the structure: directory, buckets and overflow. Neither the table's own fields nor what the

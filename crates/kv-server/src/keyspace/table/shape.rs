@@ -218,7 +218,7 @@ impl Shape {
 }
 
 /// Whether `a` comes before `b` in the order of reversed bits.
-pub(super) fn precedes(a: u64, b: u64) -> bool {
+pub(crate) fn precedes(a: u64, b: u64) -> bool {
     a.reverse_bits() < b.reverse_bits()
 }
 

@@ -1,0 +1,255 @@
+//! A database as it was at one moment, read little by little while commands change it.
+
+use std::collections::HashSet;
+
+use crate::keyspace::Db;
+use crate::keyspace::entry::Entry;
+use crate::keyspace::table::{Entry as _, Position, Table, precedes};
+
+/// What of that moment is still to be read.
+///
+/// The reader walks the table in the order of SCAN. Before an entry that lies ahead of it changes, a copy of the entry is put aside, and the
+/// walk leaves its key out. So each entry is read once, as it was; and what this costs in memory is what changes meanwhile.
+#[derive(Debug)]
+pub(crate) struct Preserve {
+    /// The number that the database had at that moment.
+    number: usize,
+    /// That moment; entries whose time had come by then are left out.
+    now: i64,
+    /// Everything that comes before it is read.
+    cursor: u64,
+    /// Keys not read yet that have changed since, or appeared.
+    changed: HashSet<Box<[u8]>>,
+    /// Those of them that were there, as they were.
+    kept: Vec<Entry>,
+    /// The data, if the database was cleared since: nothing can change it any more.
+    cleared: Option<Table<Entry>>,
+}
+
+/// Some entries of that moment.
+#[derive(Debug, Default)]
+pub(crate) struct Part {
+    pub(crate) entries: Vec<Entry>,
+    /// Bytes of those that were put aside before they changed.
+    pub(crate) kept_bytes: usize,
+    /// Whether there is another part.
+    pub(crate) more: bool,
+    /// A table that is read and belongs to no database any more; takes a while to drop.
+    cleared: Option<Table<Entry>>,
+}
+
+/// Entries that one part takes from the table, and bytes after which it is long enough: some 50 µs of work under the lock.
+const PART_ENTRIES: usize = 500;
+const PART_BYTES: usize = 256 << 10;
+
+impl Db {
+    /// Begins to preserve the data as it is now.
+    pub(crate) fn preserve(&mut self, number: usize) {
+        self.preserve = Some(Box::new(Preserve {
+            number,
+            now: self.now,
+            cursor: 0,
+            changed: HashSet::new(),
+            kept: Vec::new(),
+            cleared: None,
+        }));
+    }
+
+    /// The number of the database whose data is preserved here. SWAPDB may have given the data another one since.
+    pub(crate) fn preserves(&self) -> Option<usize> {
+        self.preserve.as_ref().map(|preserve| preserve.number)
+    }
+
+    /// Forgets what is preserved.
+    pub(crate) fn stop_preserving(&mut self) {
+        self.preserve = None;
+    }
+
+    /// Reads the next part of what is preserved.
+    pub(crate) fn read_preserved(&mut self) -> Part {
+        let Some(mut preserve) = self.preserve.take() else {
+            return Part::default();
+        };
+        let cleared = preserve.cleared.take();
+        let table = cleared.as_ref().unwrap_or(&self.table);
+        let mut part = preserve.next_part(table);
+        if part.more {
+            preserve.cleared = cleared;
+            self.preserve = Some(preserve);
+        } else {
+            part.cleared = cleared;
+        }
+        part
+    }
+
+    /// Call it before the entry at a position changes or goes.
+    #[inline]
+    pub(super) fn keep(&mut self, at: Position) {
+        if let Some(preserve) = &mut self.preserve {
+            let entry = self.table.at(at);
+            preserve.keep(self.table.hash(entry.key()), entry);
+        }
+    }
+
+    /// Call it after an entry was taken out by other means than a position.
+    pub(super) fn keep_removed(&mut self, entry: &Entry) {
+        if let Some(preserve) = &mut self.preserve {
+            preserve.keep(self.table.hash(entry.key()), entry);
+        }
+    }
+
+    /// Call it before an entry with a new key comes in.
+    #[inline]
+    pub(super) fn keep_absent(&mut self, hash: u64, key: &[u8]) {
+        if let Some(preserve) = &mut self.preserve {
+            preserve.note_changed(hash, key);
+        }
+    }
+
+    /// Call it before the table is cleared.
+    pub(super) fn keep_cleared(&mut self) {
+        if let Some(preserve) = &mut self.preserve {
+            if preserve.cleared.is_none() {
+                preserve.cleared = Some(self.table.take());
+            }
+        }
+    }
+}
+
+impl Preserve {
+    fn keep(&mut self, hash: u64, entry: &Entry) {
+        if self.note_changed(hash, entry.key()) && entry.expire_at() >= self.now {
+            self.kept.push(entry.copied(entry.key()));
+        }
+    }
+
+    /// `true` if the key was still to be read, as it is.
+    fn note_changed(&mut self, hash: u64, key: &[u8]) -> bool {
+        self.cleared.is_none() && !precedes(hash, self.cursor) && self.changed.insert(key.into())
+    }
+
+    fn next_part(&mut self, table: &Table<Entry>) -> Part {
+        let mut part = Part {
+            entries: std::mem::take(&mut self.kept),
+            ..Part::default()
+        };
+        part.kept_bytes = part.entries.iter().map(Entry::memory).sum();
+        let (now, changed) = (self.now, &mut self.changed);
+        let (mut count, mut bytes) = (0, part.kept_bytes);
+        while count < PART_ENTRIES && bytes < PART_BYTES {
+            self.cursor = table.scan(self.cursor, |entry| {
+                if !changed.remove(entry.key()) && entry.expire_at() >= now {
+                    bytes += entry.memory();
+                    part.entries.push(entry.copied(entry.key()));
+                }
+                count += 1;
+            });
+            if self.cursor == 0 {
+                return part;
+            }
+            // An empty bucket is work too.
+            count += 1;
+        }
+        part.more = true;
+        part
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::keyspace::entry::NEVER;
+    use crate::keyspace::table::Seed;
+    use crate::rng::Rng;
+
+    type Content = BTreeMap<Vec<u8>, (Vec<u8>, i64)>;
+
+    fn content<'e>(entries: impl Iterator<Item = &'e Entry>) -> Content {
+        let mut content = Content::new();
+        for entry in entries {
+            let value = (entry.as_string().unwrap().to_vec(), entry.expire_at());
+            let before = content.insert(entry.key().to_vec(), value);
+            assert_eq!(before, None, "an entry was read twice");
+        }
+        content
+    }
+
+    fn filled(keys: u32) -> Db {
+        let mut db = Db::new(Seed::new(1, 2));
+        db.begin(1_000);
+        for key in 0..keys {
+            let expire_at = if key % 3 == 0 { 2_000 } else { NEVER };
+            db.set_string(format!("key:{key}").as_bytes(), b"first", expire_at);
+        }
+        db
+    }
+
+    fn change_something(db: &mut Db, rng: &mut Rng) {
+        let key = format!("key:{}", rng.next() % 8_000);
+        let key = key.as_bytes();
+        match rng.next() % 6 {
+            0 => db.set_string(key, b"second", NEVER),
+            1 => drop(db.remove(key)),
+            2 => drop(db.set_expire_at(key, 3_000)),
+            3 => db.insert(Entry::string(key, b"third, and longer", 4_000)),
+            4 => {
+                if let Ok(Some(at)) = db.find_string(key) {
+                    db.edit_string(at, |text| text.push(b'!'));
+                }
+            }
+            _ => {
+                if let Ok(Some(at)) = db.find_string(key) {
+                    db.string_bytes_at(at).fill(b'x');
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_read_is_one_moment_whatever_changes_meanwhile() {
+        for seed in 0..5 {
+            let mut rng = Rng::new(seed);
+            let (mut db, mut other) = (filled(5_000), filled(10));
+            let before = content(db.iter());
+            db.preserve(7);
+            let mut read = Vec::new();
+            for round in 0.. {
+                for _ in 0..300 {
+                    change_something(&mut db, &mut rng);
+                }
+                match round {
+                    // Keys expire, actively and when somebody looks.
+                    2 => db.begin(2_500),
+                    3 => db.expire_everything(),
+                    5 if seed % 2 == 0 => db.swap_data(&mut other),
+                    6 if seed > 2 => drop(db.clear()),
+                    _ => {}
+                }
+                let holder = if db.preserves() == Some(7) {
+                    &mut db
+                } else {
+                    &mut other
+                };
+                let part = holder.read_preserved();
+                read.extend(part.entries);
+                if !part.more {
+                    assert!(round > 6, "the walk was over before anything happened");
+                    break;
+                }
+            }
+            assert_eq!(content(read.iter()), before, "seed {seed}");
+            assert_eq!((db.preserves(), other.preserves()), (None, None));
+        }
+    }
+
+    #[test]
+    fn entries_that_were_dead_already_are_left_out() {
+        let mut db = filled(300);
+        db.begin(2_500);
+        db.preserve(0);
+        let part = db.read_preserved();
+        assert_eq!((part.entries.len(), part.more), (200, false));
+    }
+}
