@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::command::{Command, Table};
@@ -14,6 +15,7 @@ use crate::garbage::Garbage;
 use crate::keyspace::Db;
 use crate::keyspace::table::Seed;
 use crate::listen::Listener;
+use crate::persist::Saves;
 use crate::pubsub::PubSub;
 use crate::rng::Rng;
 use crate::server::{Inner, Server};
@@ -33,6 +35,8 @@ pub struct Builder {
     observers: Vec<Observer>,
     seed: Option<u64>,
     when_full: WhenFull,
+    /// Whether the directive `save` was used.
+    save_given: bool,
 }
 
 /// What happens to a connection that would be one too many.
@@ -58,6 +62,7 @@ impl Default for Builder {
             observers: Vec::new(),
             seed: None,
             when_full: WhenFull::Reject,
+            save_given: false,
         }
     }
 }
@@ -130,6 +135,34 @@ impl Builder {
         self
     }
 
+    /// Loads this file at the start, if it is there, and lets SAVE and BGSAVE write it. Default: none, the server does not touch the disk.
+    ///
+    /// The format is Redis's RDB. Snapshots are taken by themselves only with [`save_after`](Self::save_after). The same as `dir` and
+    /// `dbfilename` in redis.conf, either of which also turns snapshots on.
+    pub fn snapshot(mut self, file: impl Into<PathBuf>) -> Self {
+        let file = file.into();
+        self.config.dir = match file.parent() {
+            Some(dir) if !dir.as_os_str().is_empty() => dir.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        self.config.db_filename = file
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        self.config.snapshots = true;
+        self
+    }
+
+    /// Takes a snapshot in the background when `after` has passed since the last one and there were at least `changes`; also when the
+    /// server is shut down. May be called several times. Whole seconds. Default: never.
+    ///
+    /// The same as `save` in redis.conf, which also turns [snapshots](Self::snapshot) on.
+    pub fn save_after(mut self, after: Duration, changes: u64) -> Self {
+        self.config.save.push((after.as_secs(), changes));
+        self.config.snapshots = true;
+        self
+    }
+
     /// Adds a command, or replaces the built-in one of the same name.
     pub fn command(mut self, command: Command) -> Self {
         self.commands.push(command);
@@ -191,7 +224,16 @@ impl Builder {
         if args.is_empty() {
             return Err(failed("wrong number of arguments".to_owned()));
         }
+        let points = self.config.save.clone();
         (param.set)(&mut self.config, &args.join(&b' ')).map_err(failed)?;
+        if param.name == "save" {
+            // A configuration file has a line for each point; an empty one takes back those before it.
+            if self.save_given && !self.config.save.is_empty() {
+                self.config.save.splice(0..0, points);
+            }
+            self.save_given = true;
+        }
+        self.config.snapshots |= !self.config.save.is_empty();
         Ok(self)
     }
 
@@ -199,7 +241,8 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// [`Error::Bind`] if an address cannot be listened on, [`Error::Thread`] if a thread cannot be started.
+    /// [`Error::Bind`] if an address cannot be listened on, [`Error::Thread`] if a thread cannot be started, [`Error::Snapshot`] if there is a
+    /// snapshot that cannot be loaded.
     ///
     /// # Panics
     ///
@@ -219,7 +262,12 @@ impl Builder {
             .find_map(Listener::tcp_addr)
             .map_or(0, |addr| addr.port());
         let threads = self.threads;
-        let inner = self.build(tcp_port)?;
+        let mut inner = self.build(tcp_port)?;
+        if let Some(path) = inner.snapshot_path() {
+            // The listeners queue connections up meanwhile.
+            let load = tokio::task::spawn_blocking(move || inner.load(&path).map(|()| inner));
+            inner = load.await.map_err(|error| Error::Thread(error.into()))??;
+        }
         Server::start(Arc::new(inner), listeners, threads).await
     }
 
@@ -257,10 +305,12 @@ impl Builder {
             rng,
             garbage: Garbage::default(),
             pause: None,
+            saves: Saves::new(now_us.div_euclid(1000)),
+            shut_down: false,
+            shutdown_requested: Arc::default(),
             started_ms: now_us.div_euclid(1000),
             run_id,
             tcp_port,
-            stopping: false,
         };
         let engine = Engine {
             dbs,
@@ -268,7 +318,6 @@ impl Builder {
             now_us,
             ready_dbs: Vec::new(),
             last_sweep_ms: 0,
-            last_patrol_ms: 0,
         };
         Ok(Inner::new(engine, clock, self.when_full))
     }

@@ -81,6 +81,19 @@ impl<'a> OtherDbs<'a> {
         Some((found.next()?.1, found.next()?.1))
     }
 
+    /// All databases with their numbers, `selected` in its place.
+    pub(crate) fn with<'x>(
+        &'x mut self,
+        selected: &'x mut Db,
+    ) -> impl Iterator<Item = (usize, &'x mut Db)> {
+        let before = self.before.iter_mut();
+        let behind = self.behind.iter_mut();
+        before
+            .chain(std::iter::once(selected))
+            .chain(behind)
+            .enumerate()
+    }
+
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Db> {
         self.before.iter_mut().chain(self.behind.iter_mut())
     }

@@ -4,7 +4,6 @@ use bytes::BytesMut;
 use resp_codec::Arg;
 
 use crate::command::{Args, Flags, Handler, Row, RowId};
-use crate::connection::peer::Close;
 use crate::connection::session::{ReplyMode, Request, Session};
 use crate::context::{Context, OtherDbs, Wait};
 use crate::dialect::Unknown;
@@ -22,8 +21,6 @@ pub(crate) enum Flow {
     Postpone,
     /// Close once the replies are sent.
     Close,
-    /// Close without sending anything more.
-    Cut,
 }
 
 impl Engine {
@@ -41,11 +38,7 @@ impl Engine {
             suppress(session, out, start);
         }
         if session.peer.has_mail() {
-            match session.peer.collect(out) {
-                Some(Close::Now) => return Flow::Cut,
-                Some(Close::AfterOutput) => session.closing = true,
-                None => {}
-            }
+            session.closing |= session.peer.collect(out).is_some();
         }
         if session.closing { Flow::Close } else { flow }
     }
@@ -151,6 +144,9 @@ impl Engine {
         }
         if session.multi.is_some() && flags.contains(Flags::NO_MULTI) {
             return Err(self.rejected(row, ReplyError::NotInMulti));
+        }
+        if flags.contains(Flags::WRITE) && self.shared.refuses_writes() {
+            return Err(self.rejected(row, ReplyError::SaveFailed));
         }
         Ok((row, skip))
     }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tokio::sync::Notify;
+
 use crate::command::Table;
 use crate::config::Config;
 use crate::connection::peer::{Close, Peer};
@@ -11,6 +13,7 @@ use crate::dialect::OnUnknown;
 use crate::effect::Effects;
 use crate::garbage::Garbage;
 use crate::keyspace::Db;
+use crate::persist::Saves;
 use crate::pubsub::PubSub;
 use crate::rng::Rng;
 use crate::stats::Stats;
@@ -26,8 +29,6 @@ pub(crate) struct Engine {
     pub(crate) ready_dbs: Vec<usize>,
     /// When active expiry last ran.
     pub(crate) last_sweep_ms: i64,
-    /// When connections were last looked after.
-    pub(crate) last_patrol_ms: i64,
 }
 
 /// What is not a database.
@@ -44,12 +45,14 @@ pub(crate) struct Shared {
     pub(crate) garbage: Garbage,
     /// CLIENT PAUSE.
     pub(crate) pause: Option<Pause>,
+    pub(crate) saves: Saves,
+    /// A client has sent SHUTDOWN: nothing is executed any more.
+    pub(crate) shut_down: bool,
+    pub(crate) shutdown_requested: Arc<Notify>,
     pub(crate) started_ms: i64,
     /// 40 hexadecimal digits, new at each start.
     pub(crate) run_id: String,
     pub(crate) tcp_port: u16,
-    /// The server stops: newcomers are not let in.
-    pub(crate) stopping: bool,
 }
 
 /// CLIENT PAUSE: requests wait until then.
@@ -67,8 +70,6 @@ pub(crate) struct Clients {
     next_id: u64,
     /// Blocked sessions by deadline.
     pub(crate) deadlines: BTreeMap<(i64, u64), ()>,
-    /// Somebody has more unsent output than its soft limit allows.
-    pub(crate) over_soft_limit: bool,
 }
 
 #[derive(Debug)]
@@ -143,13 +144,6 @@ impl Clients {
         }
     }
 
-    /// All sessions but the one that executes, to be changed.
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Session> {
-        self.sessions
-            .values_mut()
-            .filter_map(|slot| slot.session.as_deref_mut())
-    }
-
     pub(crate) fn close_all(&self, close: Close) {
         for slot in self.sessions.values() {
             slot.peer.close(close);
@@ -174,6 +168,12 @@ impl Shared {
         if let Some(mut session) = self.clients.remove(id) {
             self.forget(dbs, &mut session);
         }
+    }
+
+    /// Whether writes are refused because snapshots fail.
+    #[inline]
+    pub(crate) fn refuses_writes(&self) -> bool {
+        self.saves.failed && self.config.stop_writes_on_save_error && self.config.saves_on_exit()
     }
 
     /// Takes back whatever a session registered elsewhere.
@@ -213,7 +213,11 @@ impl Engine {
                 .max(self.last_sweep_ms.saturating_add(SWEEP_PAUSE_MS))
         });
         let garbage = (!self.shared.garbage.is_empty()).then(|| self.now_ms());
-        [blocked, pause.or(expiry), self.next_patrol(), garbage]
+        let shared = &self.shared;
+        let save = shared
+            .saves
+            .due(&shared.config, shared.stats.changes_since_save);
+        [blocked, pause.or(expiry), garbage, save]
             .into_iter()
             .flatten()
             .min()
@@ -233,7 +237,7 @@ impl Engine {
             self.shared.pause = None;
             self.shared.clients.wake_postponed();
         }
-        self.patrol();
+        self.save_if_due();
         // CLIENT PAUSE keeps the data as it is.
         self.shared.pause.is_none() && self.expire_actively()
     }

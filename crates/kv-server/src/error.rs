@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::command::Args;
+use crate::persist::SaveError;
 
 /// An error reply; its `Display` is the text on the wire, without the leading `-`.
 ///
@@ -122,6 +123,11 @@ pub enum ReplyError {
     /// Memory is used up and the command would use more.
     #[error("OOM command not allowed when used memory > 'maxmemory'.")]
     OutOfMemory,
+    /// Snapshots fail, and writes are refused until one succeeds.
+    #[error(
+        "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error."
+    )]
+    SaveFailed,
     /// The handler of a command panicked; the connection is closed.
     #[error("ERR internal error while executing '{0}'")]
     Internal(String),
@@ -154,6 +160,29 @@ impl ReplyError {
     }
 }
 
+impl From<SaveError> for Error {
+    fn from(error: SaveError) -> Self {
+        match error {
+            SaveError::Write { path, source } => Self::Snapshot {
+                path,
+                source: source.into(),
+            },
+            other => Self::NoSnapshot(other.to_string()),
+        }
+    }
+}
+
+impl From<SaveError> for ReplyError {
+    fn from(error: SaveError) -> Self {
+        match error {
+            SaveError::Write { path, source } => {
+                Self::text(format!("ERR Cannot write {}: {source}", path.display()))
+            }
+            other => Self::text(format!("ERR {other}")),
+        }
+    }
+}
+
 /// What a handler returns: its reply is already written, or there is an error to write instead.
 pub type Result<T = ()> = std::result::Result<T, ReplyError>;
 
@@ -176,13 +205,16 @@ pub enum Error {
     #[error("invalid configuration: {0}")]
     Config(String),
     /// The snapshot file could not be read or written.
-    #[error("snapshot {path}")]
+    #[error("snapshot {}", path.display())]
     Snapshot {
         /// The file.
         path: std::path::PathBuf,
         /// What went wrong.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// There is no snapshot to write, because snapshots are turned off or because one is being written already.
+    #[error("{0}")]
+    NoSnapshot(String),
     /// The server is running already.
     #[error("the server is running")]
     Running,

@@ -42,7 +42,6 @@ mod keyspace;
 mod listen;
 mod lock;
 mod long_double;
-mod patrol;
 mod persist;
 mod pubsub;
 #[cfg(test)]

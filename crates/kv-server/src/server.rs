@@ -1,7 +1,6 @@
 //! Start, accept, stop and start again; the embedding API.
 
 use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,7 +19,7 @@ use crate::clock::Clock;
 use crate::connection::peer::{Close, Peer};
 use crate::connection::session::{Origin, Session};
 use crate::connection::{Connection, Registered};
-use crate::engine::{Engine, Shared};
+use crate::engine::Engine;
 use crate::error::Error;
 use crate::garbage::Garbage;
 use crate::listen::{self, Listener};
@@ -56,7 +55,7 @@ pub(crate) struct Inner {
     scheduled_ms: AtomicI64,
     rescheduled: Notify,
     /// SHUTDOWN was called.
-    pub(crate) shutdown_requested: Notify,
+    pub(crate) shutdown_requested: Arc<Notify>,
 }
 
 /// The tasks of one run.
@@ -66,15 +65,6 @@ struct Running {
     tasks: TaskTracker,
     handle: Handle,
     threads: Option<Threads>,
-}
-
-/// Why a connection is not let in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Refused {
-    /// There are `max_clients` already.
-    Full,
-    /// The server stops.
-    Stopping,
 }
 
 /// How long connections may take to send their last replies when a server stops.
@@ -107,7 +97,6 @@ impl Server {
     }
 
     fn run(&self, listeners: Vec<Listener>) -> Result<(), Error> {
-        self.inner.lock.lock().shared.stopping = false;
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         let threads = if self.threads > 0 {
@@ -129,7 +118,10 @@ impl Server {
             );
             tasks.spawn_on(accept, &handle);
         }
-        tasks.spawn_on(timer(self.inner.clone(), stop.clone()), &handle);
+        tasks.spawn_on(
+            timer(self.inner.clone(), stop.clone(), tasks.clone()),
+            &handle,
+        );
         *self.running() = Some(Running {
             stop,
             tasks,
@@ -200,19 +192,9 @@ impl Server {
     pub fn serve(&self, io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
         let running = self.running();
         let running = running.as_ref().expect("the server is stopped");
-        let inner = self.inner.clone();
-        let registered = inner.register(&mut inner.lock.lock(), Origin::in_memory());
-        match registered {
-            Ok(registered) => {
-                let connection = Connection::new(io, inner, registered);
-                drop(running.tasks.spawn_on(connection, &running.handle));
-            }
-            Err(refused) => drop(
-                running
-                    .tasks
-                    .spawn_on(listen::turn_away(io, refused), &running.handle),
-            ),
-        }
+        let registered = self.inner.register(Origin::in_memory());
+        let connection = Connection::new(io, self.inner.clone(), registered);
+        running.tasks.spawn_on(connection, &running.handle);
     }
 
     /// Stops listening, closes all connections once their replies are sent, and waits for all tasks to end. The data stays.
@@ -228,20 +210,22 @@ impl Server {
         running.tasks.close();
         self.inner
             .lock
-            .with(|engine| {
-                engine.shared.stopping = true;
-                engine.shared.clients.close_all(Close::AfterOutput);
-            })
-            .await;
+            .lock()
+            .shared
+            .clients
+            .close_all(Close::AfterOutput);
         if tokio::time::timeout(GRACE, running.tasks.wait())
             .await
             .is_err()
         {
-            self.inner
-                .lock
-                .with(|engine| engine.shared.clients.close_all(Close::Now))
-                .await;
+            self.inner.lock.lock().shared.clients.close_all(Close::Now);
             running.tasks.wait().await;
+        }
+        // The timer may have ended before a last BGSAVE reached it.
+        let job = self.inner.lock.lock().shared.saves.take_job();
+        if let Some(job) = job {
+            let inner = self.inner.clone();
+            let _ = tokio::task::spawn_blocking(move || inner.write_snapshot(&job)).await;
         }
         if let Some(path) = &self.unix_path {
             let _ = std::fs::remove_file(path);
@@ -261,6 +245,7 @@ impl Server {
         if self.running().is_some() {
             return Err(Error::Running);
         }
+        self.inner.lock.lock().shared.shut_down = false;
         let mut listeners = Vec::new();
         for addr in &self.addresses {
             listeners.push(Listener::tcp(&addr.ip().to_string(), addr.port()).await?);
@@ -271,9 +256,44 @@ impl Server {
         self.run(listeners)
     }
 
-    /// Ends the server: [`stop`](Self::stop), then drops the data.
+    /// Ends the server: [`stop`](Self::stop), a last snapshot if [`save_after`](Builder::save_after) is set, then drops the data.
+    ///
+    /// A snapshot that cannot be written is logged as an error; call [`save`](Self::save) before to learn of it. There is none if a client has
+    /// sent SHUTDOWN, which has seen to it.
     pub async fn shutdown(self) {
         self.stop().await;
+        let save = {
+            let engine = self.inner.lock.lock();
+            engine.shared.config.saves_on_exit() && !engine.shared.shut_down
+        };
+        if save {
+            if let Err(error) = self.save().await {
+                error!(%error, "not saved before the shutdown");
+            }
+        }
+    }
+
+    /// Writes a snapshot of the data as it is now, while the server goes on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSnapshot`] if there is no [`snapshot`](Builder::snapshot) file or if one is being written, [`Error::Snapshot`] if writing fails;
+    /// the old file is untouched then.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the snapshot is written all the same.
+    pub async fn save(&self) -> Result<(), Error> {
+        let inner = self.inner.clone();
+        let job = {
+            let mut engine = inner.lock.lock();
+            engine.set_now(inner.clock.now_us());
+            engine.begin_save()?
+        };
+        tokio::task::spawn_blocking(move || inner.write_snapshot(&job))
+            .await
+            .map_err(|error| Error::Thread(error.into()))??;
+        Ok(())
     }
 
     /// Completes when a client has sent SHUTDOWN; the owner then calls [`shutdown`](Self::shutdown).
@@ -344,46 +364,42 @@ impl Inner {
             clock,
             scheduled_ms: AtomicI64::new(i64::MAX),
             rescheduled: Notify::new(),
-            shutdown_requested: Notify::new(),
+            shutdown_requested: engine.shared.shutdown_requested.clone(),
             lock: Lock::new(engine),
         }
     }
 
     /// Enters a new connection into the engine.
-    pub(crate) async fn admit(&self, origin: Origin) -> Result<Registered, Refused> {
-        self.lock.with(|engine| self.register(engine, origin)).await
-    }
-
-    fn register(&self, engine: &mut Engine, origin: Origin) -> Result<Registered, Refused> {
+    pub(crate) fn register(&self, origin: Origin) -> Registered {
+        let mut engine = self.lock.lock();
         let now = self.clock.now_ms();
-        let Shared {
-            clients,
-            config,
-            stats,
-            stopping,
-            ..
-        } = &mut engine.shared;
-        if *stopping {
-            return Err(Refused::Stopping);
-        }
-        let full = self.when_full == WhenFull::Reject && clients.len() >= config.max_clients;
-        if full {
-            stats.rejected_connections += 1;
-            return Err(Refused::Full);
-        }
-        let id = clients.next_id();
-        let peer = Arc::new(Peer::new(id, now));
+        let id = engine.shared.clients.next_id();
+        let peer = Arc::new(Peer::new(id));
         let span = debug_span!("conn", id, peer = origin.addr);
         let mut session = Session::new(peer.clone(), origin, now);
-        let authenticated = !config.requires_auth();
+        let authenticated = !engine.shared.config.requires_auth();
         session.authenticated = authenticated;
-        stats.connections += 1;
-        clients.add(Box::new(session));
-        Ok(Registered {
+        engine.shared.stats.connections += 1;
+        if engine.shared.shut_down {
+            peer.close(Close::Now);
+        }
+        engine.shared.clients.add(Box::new(session));
+        Registered {
             peer,
             span,
             authenticated,
-        })
+        }
+    }
+
+    /// Whether a newcomer is turned away; counts it if so.
+    pub(crate) fn is_full(&self) -> bool {
+        if self.when_full == WhenFull::Wait {
+            return false;
+        }
+        let mut engine = self.lock.lock();
+        let full = engine.shared.clients.len() >= engine.shared.config.max_clients;
+        engine.shared.stats.rejected_connections += u64::from(full);
+        full
     }
 
     pub(crate) fn places(&self) -> Option<Arc<Semaphore>> {
@@ -400,26 +416,27 @@ impl Inner {
 }
 
 /// Does what is due: timeouts of blocked clients, the end of pauses, active expiry.
-async fn timer(inner: Arc<Inner>, stop: CancellationToken) {
+async fn timer(inner: Arc<Inner>, stop: CancellationToken, tasks: TaskTracker) {
     let work = async {
         // Freed here, without the lock and a little at a time.
         let mut garbage = Garbage::default();
         loop {
-            let tick = inner.lock.with(|engine| {
+            let (more, job, next, now) = {
+                let mut engine = inner.lock.lock();
                 engine.set_now(inner.clock.now_us());
-                // A panic (an observer's, say) must not end all timeouts.
-                let more = catch_unwind(AssertUnwindSafe(|| engine.tick())).unwrap_or_else(|_| {
-                    error!("a panic in the timer");
-                    false
-                });
+                let more = engine.tick();
                 garbage.take(&mut engine.shared.garbage);
+                let job = engine.shared.saves.take_job();
                 let next = engine.next_deadline();
                 inner
                     .scheduled_ms
                     .store(next.unwrap_or(i64::MAX), Ordering::Relaxed);
-                (more, next, engine.now_ms())
-            });
-            let (more, next, now) = tick.await;
+                (more, job, next, engine.now_ms())
+            };
+            if let Some(job) = job {
+                let inner = inner.clone();
+                tasks.spawn_blocking(move || inner.write_snapshot(&job));
+            }
             if garbage.drain_some() || more {
                 tokio::task::yield_now().await;
                 continue;

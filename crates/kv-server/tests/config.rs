@@ -30,10 +30,10 @@ async fn config_set_changes_all_parameters_or_none() {
         .expect("*2\r\n$10\r\nmaxclients\r\n$5\r\n10000\r\n")
         .await;
     client
-        .send("CONFIG SET maxclients 77 save '60 1'\r\nCONFIG GET maxclients save\r\n")
+        .send("CONFIG SET maxclients 77 timeout 60\r\nCONFIG GET maxclients timeout\r\n")
         .await;
     client
-        .expect("+OK\r\n*4\r\n$10\r\nmaxclients\r\n$2\r\n77\r\n$4\r\nsave\r\n$4\r\n60 1\r\n")
+        .expect("+OK\r\n*4\r\n$10\r\nmaxclients\r\n$2\r\n77\r\n$7\r\ntimeout\r\n$2\r\n60\r\n")
         .await;
 }
 

@@ -63,6 +63,8 @@ flags! {
     NO_MANDATORY_KEYS = 18, "no_mandatory_keys";
     /// In ACL category `keyspace`.
     CAT_KEYSPACE = 24, "";
+    /// In ACL category `admin`.
+    CAT_ADMIN = 27, "";
     /// In ACL category `dangerous`.
     CAT_DANGEROUS = 25, "";
     /// Changes databases other than the selected one.
@@ -163,7 +165,7 @@ const CATEGORIES: &[Category] = &[
     ("geo",         |_, group| group == Group::Geo),
     ("stream",      |_, group| group == Group::Stream),
     ("pubsub",      |flags, _| flags.contains(Flags::PUBSUB)),
-    ("admin",       |flags, _| flags.contains(Flags::ADMIN)),
+    ("admin",       |flags, _| flags.intersects(Flags::ADMIN.and(Flags::CAT_ADMIN))),
     ("fast",        |flags, _| flags.contains(Flags::FAST)),
     ("slow",        |flags, _| !flags.contains(Flags::FAST)),
     ("blocking",    |flags, _| flags.contains(Flags::BLOCKING)),

@@ -123,7 +123,8 @@ fn confirm(cx: &mut Context<'_>, what: &str, name: Option<&[u8]>, kind: Kind) {
 fn publish(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     let channel = args.next()?;
     let message = args.next()?;
-    let receivers = cx.shared.publish(channel, message);
+    let limit = cx.shared.config.pubsub_output.hard_bytes();
+    let receivers = cx.shared.pubsub.publish(channel, message, limit);
     cx.out.len(receivers);
     Ok(())
 }
@@ -131,7 +132,8 @@ fn publish(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
 fn spublish(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     let channel = args.next()?;
     let message = args.next()?;
-    let receivers = cx.shared.publish_shard(channel, message);
+    let limit = cx.shared.config.pubsub_output.hard_bytes();
+    let receivers = cx.shared.pubsub.publish_shard(channel, message, limit);
     cx.out.len(receivers);
     Ok(())
 }

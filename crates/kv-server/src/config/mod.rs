@@ -10,7 +10,6 @@ use std::time::Duration;
 pub use file::{Directive, directives};
 
 use crate::keyspace::notify::Class;
-use crate::value::{hash, list, set};
 
 /// Settings under the lock; names and defaults are those of
 /// [redis.conf](https://redis.io/docs/latest/operate/oss_and_stack/management/config/) unless said otherwise.
@@ -44,10 +43,10 @@ pub(crate) struct Config {
     pub(crate) save: Vec<(u64, u64)>,
     pub(crate) rdb_compression: bool,
     pub(crate) rdb_checksum: bool,
-    /// When collections leave their compact forms: `hash-max-listpack-*`, `list-max-listpack-size`, `set-max-*`.
-    pub(crate) hash: hash::Limits,
-    pub(crate) list: list::Limits,
-    pub(crate) set: set::Limits,
+    /// Whether there are snapshots at all: without, nothing is read from the disk and nothing written to it.
+    pub(crate) snapshots: bool,
+    /// Refuses writes while snapshots fail.
+    pub(crate) stop_writes_on_save_error: bool,
     /// Who may use DEBUG, and who may change protected parameters.
     pub(crate) debug_command: Protection,
     pub(crate) protected_configs: Protection,
@@ -95,6 +94,16 @@ impl Config {
     pub(crate) fn requires_auth(&self) -> bool {
         self.requirepass.is_some()
     }
+
+    /// The file of snapshots, if there are any.
+    pub(crate) fn snapshot_path(&self) -> Option<PathBuf> {
+        self.snapshots.then(|| self.dir.join(&self.db_filename))
+    }
+
+    /// Whether the data is saved when the server ends.
+    pub(crate) fn saves_on_exit(&self) -> bool {
+        self.snapshots && !self.save.is_empty()
+    }
 }
 
 impl Default for Config {
@@ -127,9 +136,8 @@ impl Default for Config {
             save: Vec::new(),
             rdb_compression: true,
             rdb_checksum: true,
-            hash: hash::Limits::default(),
-            list: list::Limits::default(),
-            set: set::Limits::default(),
+            snapshots: false,
+            stop_writes_on_save_error: true,
             debug_command: Protection::No,
             protected_configs: Protection::No,
             nested_requests: false,

@@ -67,14 +67,16 @@ pub(crate) const PARAMS: &[Param] = &[
             return Err("dbfilename can't be a path, just a filename".to_owned());
         }
         name.clone_into(&mut config.db_filename);
+        config.snapshots = true;
         Ok(())
     }),
-    param("dir", Change::Protected, |config| config.dir.display().to_string(), |config, value| {
+    param("dir", Change::Protected, |config| std::path::absolute(&config.dir).unwrap_or_else(|_| config.dir.clone()).display().to_string(), |config, value| {
         let dir = std::path::absolute(value::text(value)?).map_err(|error| error.to_string())?;
         if !dir.is_dir() {
             return Err("No such file or directory".to_owned());
         }
         config.dir = dir;
+        config.snapshots = true;
         Ok(())
     }),
     param("enable-debug-command", Change::Start, |config| value::show_protection(config.debug_command), |config, value| {
@@ -83,30 +85,6 @@ pub(crate) const PARAMS: &[Param] = &[
     }),
     param("enable-protected-configs", Change::Start, |config| value::show_protection(config.protected_configs), |config, value| {
         config.protected_configs = value::protection(value)?;
-        Ok(())
-    }),
-    param("hash-max-listpack-entries", Change::Any, |config| config.hash.entries.to_string(), |config, value| {
-        config.hash.entries = size(value::integer(value, 0, i64::MAX as u64)?);
-        Ok(())
-    }),
-    param("hash-max-listpack-value", Change::Any, |config| config.hash.value.to_string(), |config, value| {
-        config.hash.value = value::memory(value)?;
-        Ok(())
-    }),
-    param("hash-max-ziplist-entries", Change::Any, |config| config.hash.entries.to_string(), |config, value| {
-        config.hash.entries = size(value::integer(value, 0, i64::MAX as u64)?);
-        Ok(())
-    }),
-    param("hash-max-ziplist-value", Change::Any, |config| config.hash.value.to_string(), |config, value| {
-        config.hash.value = value::memory(value)?;
-        Ok(())
-    }),
-    param("list-max-listpack-size", Change::Any, |config| config.list.0.to_string(), |config, value| {
-        config.list.0 = value::signed(value)?;
-        Ok(())
-    }),
-    param("list-max-ziplist-size", Change::Any, |config| config.list.0.to_string(), |config, value| {
-        config.list.0 = value::signed(value)?;
         Ok(())
     }),
     param("maxclients", Change::Any, |config| config.max_clients.to_string(), |config, value| {
@@ -143,16 +121,8 @@ pub(crate) const PARAMS: &[Param] = &[
         config.save = value::save_points(value)?;
         Ok(())
     }),
-    param("set-max-intset-entries", Change::Any, |config| config.set.ints.to_string(), |config, value| {
-        config.set.ints = size(value::integer(value, 0, i64::MAX as u64)?);
-        Ok(())
-    }),
-    param("set-max-listpack-entries", Change::Any, |config| config.set.entries.to_string(), |config, value| {
-        config.set.entries = size(value::integer(value, 0, i64::MAX as u64)?);
-        Ok(())
-    }),
-    param("set-max-listpack-value", Change::Any, |config| config.set.value.to_string(), |config, value| {
-        config.set.value = value::memory(value)?;
+    param("stop-writes-on-bgsave-error", Change::Any, |config| value::show_yes_no(config.stop_writes_on_save_error), |config, value| {
+        config.stop_writes_on_save_error = value::yes_no(value)?;
         Ok(())
     }),
     param("timeout", Change::Any, |config| config.timeout.map_or(0, |timeout| timeout.as_secs()).to_string(), |config, value| {

@@ -1,6 +1,6 @@
 //! What others may do to a connection: deliver messages to it, or close it.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::BytesMut;
@@ -13,12 +13,8 @@ pub(crate) struct Peer {
     outbox: Mutex<Outbox>,
     /// Whether the outbox is worth looking into; avoids its mutex once a command.
     mail: AtomicBool,
-    /// Bytes that the connection has taken over, or written itself, and not sent yet.
-    unsent: AtomicUsize,
     /// A watched key changed: the next EXEC fails.
     touched: AtomicBool,
-    /// When bytes last came or went, in Unix milliseconds.
-    active_ms: AtomicI64,
     waker: AtomicWaker,
 }
 
@@ -39,44 +35,34 @@ pub(crate) enum Close {
 }
 
 impl Peer {
-    pub(crate) fn new(id: u64, now_ms: i64) -> Self {
+    pub(crate) fn new(id: u64) -> Self {
         Self {
             id,
             outbox: Mutex::default(),
             mail: AtomicBool::new(false),
-            unsent: AtomicUsize::new(0),
             touched: AtomicBool::new(false),
-            active_ms: AtomicI64::new(now_ms),
             waker: AtomicWaker::new(),
         }
     }
 
-    /// Appends to the connection's output, after all replies written so far, and returns how many bytes wait now.
-    ///
-    /// If they are more than `limit`, the connection is closed.
-    pub(crate) fn deliver(&self, limit: usize, message: impl FnOnce(&mut BytesMut)) -> usize {
+    /// Appends to the connection's output, after all replies written so far. Closes the connection if more than `limit` bytes wait there.
+    pub(crate) fn deliver(&self, limit: usize, message: impl FnOnce(&mut BytesMut)) {
         let mut outbox = self.outbox();
         if outbox.close.is_some() {
-            return 0;
+            return;
         }
         message(&mut outbox.messages);
-        let waiting = outbox.messages.len() + self.unsent.load(Ordering::Relaxed);
-        if waiting > limit {
+        if outbox.messages.len() > limit {
             outbox.messages = BytesMut::new();
             outbox.close = Some(Close::Now);
         }
         drop(outbox);
         self.notify();
-        waiting
     }
 
-    /// Asks the connection to close. What is more urgent counts.
+    /// Asks the connection to close.
     pub(crate) fn close(&self, close: Close) {
-        let mut outbox = self.outbox();
-        if outbox.close != Some(Close::Now) {
-            outbox.close = Some(close);
-        }
-        drop(outbox);
+        self.outbox().close.get_or_insert(close);
         self.notify();
     }
 
@@ -104,27 +90,18 @@ impl Peer {
     pub(crate) fn collect(&self, out: &mut BytesMut) -> Option<Close> {
         self.mail.store(false, Ordering::Relaxed);
         let mut outbox = self.outbox();
-        out.extend_from_slice(&outbox.messages);
+        if out.is_empty() && !outbox.messages.is_empty() {
+            std::mem::swap(out, &mut outbox.messages);
+        } else {
+            out.extend_from_slice(&outbox.messages);
+        }
         outbox.messages = BytesMut::new();
         outbox.close
     }
 
-    /// The connection's side: how many bytes it has not sent yet.
-    pub(crate) fn set_unsent(&self, bytes: usize) {
-        self.unsent.store(bytes, Ordering::Relaxed);
-    }
-
-    /// Bytes that wait to be sent, here and at the connection.
+    /// Bytes that wait in the outbox.
     pub(crate) fn waiting_bytes(&self) -> usize {
-        self.outbox().messages.len() + self.unsent.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn set_active(&self, now_ms: i64) {
-        self.active_ms.store(now_ms, Ordering::Relaxed);
-    }
-
-    pub(crate) fn active_ms(&self) -> i64 {
-        self.active_ms.load(Ordering::Relaxed)
+        self.outbox().messages.len()
     }
 
     pub(crate) fn touch(&self) {
@@ -150,7 +127,7 @@ mod tests {
 
     #[test]
     fn messages_are_appended_in_order_and_the_limit_closes() {
-        let peer = Peer::new(1, 0);
+        let peer = Peer::new(1);
         let mut out = BytesMut::from(&b"reply,"[..]);
         assert!(!peer.has_mail());
         peer.deliver(10, |buf| buf.extend_from_slice(b"one,"));
@@ -161,17 +138,5 @@ mod tests {
         peer.deliver(10, |buf| buf.extend_from_slice(b"eleven bytes"));
         out.clear();
         assert_eq!((peer.collect(&mut out), out.len()), (Some(Close::Now), 0));
-    }
-
-    #[test]
-    fn what_the_connection_has_not_sent_counts_towards_the_limit() {
-        let peer = Peer::new(1, 0);
-        let mut out = BytesMut::new();
-        peer.deliver(10, |buf| buf.extend_from_slice(b"sixsix"));
-        assert_eq!(peer.collect(&mut out), None);
-        peer.set_unsent(out.len());
-        assert_eq!(peer.deliver(10, |buf| buf.extend_from_slice(b"five5")), 11);
-        assert_eq!(peer.collect(&mut out), Some(Close::Now));
-        assert_eq!(&out[..], b"sixsix");
     }
 }

@@ -1,3 +1,13 @@
-//! What outlives the process: Redis's RDB format.
+//! What outlives the process: snapshots in Redis's RDB format.
 
+mod file;
+#[cfg(test)]
+mod interop;
+mod load;
 pub(crate) mod rdb;
+mod save;
+mod server;
+mod values;
+
+pub(crate) use load::{Loaded, load_file};
+pub(crate) use save::{Job, SaveError, Saves};

@@ -56,6 +56,11 @@ pub(super) fn set(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
         }
         (param.set)(&mut config, value).map_err(|reason| failed(&reason))?;
     }
+    if !config.save.is_empty() && !config.snapshots {
+        return Err(ReplyError::text(
+            "ERR CONFIG SET failed (possibly related to argument 'save') - this server keeps its data in memory only",
+        ));
+    }
     apply(cx, config);
     cx.out.ok();
     Ok(())

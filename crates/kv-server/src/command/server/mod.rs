@@ -2,6 +2,7 @@
 
 mod command;
 mod config;
+mod snapshot;
 
 use crate::command::{Args, Command, Flags, Keys, container, row};
 use crate::context::Context;
@@ -9,12 +10,31 @@ use crate::error::Result;
 
 #[rustfmt::skip] // a table reads best in columns
 pub(super) const COMMANDS: &[Command] = &[
+    row("BGSAVE", -1, SAVE_FLAGS, Keys::NONE, snapshot::bgsave)
+        .docs("1.0.0", "[SCHEDULE]", "Saves the data to disk in the background.", "O(1)"),
     row("COMMAND", -1, COMMAND_FLAGS, Keys::NONE, command::all).subcommands(COMMAND)
         .docs("2.8.13", "", "Returns detailed information about all commands.", "O(N) where N is the total number of Redis commands"),
     container("CONFIG", CONFIG).docs("2.0.0", "", "A container for server configuration commands.", "Depends on subcommand."),
+    row("LASTSAVE", 1, Flags::LOADING.and(Flags::STALE).and(Flags::FAST).and(Flags::CAT_ADMIN).and(Flags::CAT_DANGEROUS), Keys::NONE, snapshot::lastsave)
+        .docs("1.0.0", "", "Returns the Unix time of the last successful save to disk.", "O(1)"),
+    row("SAVE", 1, SAVE_FLAGS.and(Flags::NO_MULTI), Keys::NONE, snapshot::save)
+        .docs("1.0.0", "", "Saves the data to disk; no other command runs meanwhile.", "O(N) where N is the total number of keys in all databases"),
+    row("SHUTDOWN", -1, SHUTDOWN_FLAGS, Keys::NONE, snapshot::shutdown)
+        .docs("1.0.0", "[NOSAVE | SAVE] [NOW] [FORCE] [ABORT]", "Saves the data to disk if it is configured to be saved, and ends the server.", "O(N) when saving, where N is the total number of keys in all databases when saving data, otherwise O(1)"),
     row("TIME", 1, Flags::LOADING.and(Flags::STALE).and(Flags::FAST), Keys::NONE, time)
         .docs("2.6.0", "", "Returns the server's time as seconds and microseconds.", "O(1)"),
 ];
+
+const SAVE_FLAGS: Flags = Flags::ADMIN
+    .and(Flags::NOSCRIPT)
+    .and(Flags::NO_ASYNC_LOADING);
+
+const SHUTDOWN_FLAGS: Flags = Flags::ADMIN
+    .and(Flags::NOSCRIPT)
+    .and(Flags::LOADING)
+    .and(Flags::STALE)
+    .and(Flags::NO_MULTI)
+    .and(Flags::ALLOW_BUSY);
 
 const COMMAND_FLAGS: Flags = Flags::LOADING.and(Flags::STALE);
 
