@@ -56,7 +56,7 @@ impl Options {
         let mut args: Vec<String> = env::args().skip(1).collect();
         let mut options = Self {
             action: Action::Run,
-            directives: vec![directive("port", &["6379"])],
+            directives: vec![directive("port", &["6379"]), directive("dir", &["."])],
             pid_file: None,
             log_file: None,
             log_level: LevelFilter::INFO,
@@ -89,6 +89,10 @@ impl Options {
         }
         for given in command_line(args)? {
             options.set(given)?;
+        }
+        if !options.directives.iter().any(|given| given.name == "save") {
+            let points = directive("save", &["3600", "1", "300", "100", "60", "10000"]);
+            options.directives.push(points);
         }
         Ok(options)
     }
