@@ -311,6 +311,7 @@ impl Builder {
             started_ms: now_us.div_euclid(1000),
             run_id,
             tcp_port,
+            stopping: false,
         };
         let engine = Engine {
             dbs,
@@ -318,6 +319,7 @@ impl Builder {
             now_us,
             ready_dbs: Vec::new(),
             last_sweep_ms: 0,
+            last_patrol_ms: 0,
         };
         Ok(Inner::new(engine, clock, self.when_full))
     }

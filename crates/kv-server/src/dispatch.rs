@@ -4,6 +4,7 @@ use bytes::BytesMut;
 use resp_codec::Arg;
 
 use crate::command::{Args, Flags, Handler, Row, RowId};
+use crate::connection::peer::Close;
 use crate::connection::session::{ReplyMode, Request, Session};
 use crate::context::{Context, OtherDbs, Wait};
 use crate::dialect::Unknown;
@@ -21,6 +22,8 @@ pub(crate) enum Flow {
     Postpone,
     /// Close once the replies are sent.
     Close,
+    /// Close without sending anything more.
+    Cut,
 }
 
 impl Engine {
@@ -38,7 +41,11 @@ impl Engine {
             suppress(session, out, start);
         }
         if session.peer.has_mail() {
-            session.closing |= session.peer.collect(out).is_some();
+            match session.peer.collect(out) {
+                Some(Close::Now) => return Flow::Cut,
+                Some(Close::AfterOutput) => session.closing = true,
+                None => {}
+            }
         }
         if session.closing { Flow::Close } else { flow }
     }

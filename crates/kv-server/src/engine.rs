@@ -29,6 +29,8 @@ pub(crate) struct Engine {
     pub(crate) ready_dbs: Vec<usize>,
     /// When active expiry last ran.
     pub(crate) last_sweep_ms: i64,
+    /// When connections were last looked after.
+    pub(crate) last_patrol_ms: i64,
 }
 
 /// What is not a database.
@@ -53,6 +55,8 @@ pub(crate) struct Shared {
     /// 40 hexadecimal digits, new at each start.
     pub(crate) run_id: String,
     pub(crate) tcp_port: u16,
+    /// The server stops: newcomers are not let in.
+    pub(crate) stopping: bool,
 }
 
 /// CLIENT PAUSE: requests wait until then.
@@ -70,6 +74,8 @@ pub(crate) struct Clients {
     next_id: u64,
     /// Blocked sessions by deadline.
     pub(crate) deadlines: BTreeMap<(i64, u64), ()>,
+    /// Somebody has more unsent output than its soft limit allows.
+    pub(crate) over_soft_limit: bool,
 }
 
 #[derive(Debug)]
@@ -142,6 +148,13 @@ impl Clients {
         for session in self.iter().filter(|session| session.postponed) {
             session.peer.wake();
         }
+    }
+
+    /// All sessions but the one that executes, to be changed.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Session> {
+        self.sessions
+            .values_mut()
+            .filter_map(|slot| slot.session.as_deref_mut())
     }
 
     pub(crate) fn close_all(&self, close: Close) {
@@ -217,7 +230,7 @@ impl Engine {
         let save = shared
             .saves
             .due(&shared.config, shared.stats.changes_since_save);
-        [blocked, pause.or(expiry), garbage, save]
+        [blocked, pause.or(expiry), self.next_patrol(), garbage, save]
             .into_iter()
             .flatten()
             .min()
@@ -237,6 +250,7 @@ impl Engine {
             self.shared.pause = None;
             self.shared.clients.wake_postponed();
         }
+        self.patrol();
         self.save_if_due();
         // CLIENT PAUSE keeps the data as it is.
         self.shared.pause.is_none() && self.expire_actively()

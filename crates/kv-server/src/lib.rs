@@ -42,6 +42,7 @@ mod keyspace;
 mod listen;
 mod lock;
 mod long_double;
+mod patrol;
 mod persist;
 mod pubsub;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
@@ -18,7 +18,7 @@ use tracing::{debug, warn};
 use crate::connection::Connection;
 use crate::connection::session::Origin;
 use crate::error::Error;
-use crate::server::Inner;
+use crate::server::{Inner, Refused};
 
 /// A bound socket.
 #[derive(Debug)]
@@ -109,12 +109,8 @@ pub(crate) async fn accept(
             accepted = accept_one(&listener, &inner) => accepted,
             () = stop.cancelled() => return,
         };
-        if inner.is_full() {
-            tasks.spawn(turn_away(accepted));
-            continue;
-        }
         match threads.len() {
-            0 | 1 => start(accepted, &inner, &tasks, place),
+            0 | 1 => start(accepted, &inner, &tasks, place).await,
             count => {
                 let thread = &threads[next % count];
                 next += 1;
@@ -124,7 +120,7 @@ pub(crate) async fn accept(
                         tasks.spawn_on(
                             async move {
                                 match detached.attach() {
-                                    Ok(accepted) => start(accepted, &inner, &tracker, place),
+                                    Ok(accepted) => start(accepted, &inner, &tracker, place).await,
                                     Err(error) => {
                                         warn!(%error, "cannot move a connection to its thread")
                                     }
@@ -171,7 +167,7 @@ fn is_about_one_connection(error: &io::Error) -> bool {
     )
 }
 
-fn start(
+async fn start(
     accepted: Accepted,
     inner: &Arc<Inner>,
     tasks: &TaskTracker,
@@ -191,12 +187,7 @@ fn start(
                 is_unix: false,
                 fd: stream.as_raw_fd(),
             };
-            let registered = inner.register(origin);
-            spawn(
-                Connection::new(stream, inner.clone(), registered),
-                tasks,
-                place,
-            );
+            serve(stream, origin, inner, tasks, place).await;
         }
         Accepted::Unix(stream) => {
             let path = stream
@@ -210,13 +201,25 @@ fn start(
                 is_unix: true,
                 fd: stream.as_raw_fd(),
             };
-            let registered = inner.register(origin);
-            spawn(
-                Connection::new(stream, inner.clone(), registered),
-                tasks,
-                place,
-            );
+            serve(stream, origin, inner, tasks, place).await;
         }
+    }
+}
+
+async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    origin: Origin,
+    inner: &Arc<Inner>,
+    tasks: &TaskTracker,
+    place: Option<OwnedSemaphorePermit>,
+) {
+    match inner.admit(origin).await {
+        Ok(registered) => spawn(
+            Connection::new(stream, inner.clone(), registered),
+            tasks,
+            place,
+        ),
+        Err(refused) => drop(tasks.spawn(turn_away(stream, refused))),
     }
 }
 
@@ -235,13 +238,12 @@ fn spawn(
 }
 
 /// Says why, as Redis does, and closes.
-async fn turn_away(accepted: Accepted) {
+pub(crate) async fn turn_away(mut stream: impl AsyncWrite + Unpin, refused: Refused) {
     const FULL: &[u8] = b"-ERR max number of clients reached\r\n";
-    let written = match accepted {
-        Accepted::Tcp(mut stream, _) => stream.write_all(FULL).await,
-        Accepted::Unix(mut stream) => stream.write_all(FULL).await,
-    };
-    if let Err(error) = written {
+    if refused == Refused::Stopping {
+        return;
+    }
+    if let Err(error) = stream.write_all(FULL).await {
         debug!(%error, "cannot turn a connection away");
     }
 }

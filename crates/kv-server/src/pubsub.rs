@@ -1,13 +1,16 @@
 //! Channels, patterns and shard channels: who listens, and delivery.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::AddAssign;
 use std::sync::Arc;
 
 use bytes::BytesMut;
 use resp_codec::Version;
 
+use crate::config::OutputLimit;
 use crate::connection::peer::Peer;
 use crate::connection::session::Session;
+use crate::engine::Shared;
 use crate::glob;
 use crate::reply::Reply;
 
@@ -26,6 +29,49 @@ type Listeners = BTreeMap<u64, Listener>;
 struct Listener {
     peer: Arc<Peer>,
     version: Version,
+}
+
+/// What came of a message.
+#[derive(Debug, Clone, Copy, Default)]
+struct Delivery {
+    receivers: usize,
+    /// Listeners that did not read and are closed now.
+    cut_off: u64,
+    /// Bytes that wait for the slowest listener.
+    most_unread: usize,
+}
+
+impl AddAssign for Delivery {
+    fn add_assign(&mut self, other: Self) {
+        self.receivers += other.receivers;
+        self.cut_off += other.cut_off;
+        self.most_unread = self.most_unread.max(other.most_unread);
+    }
+}
+
+impl Shared {
+    /// Delivers a message to all who listen to a channel, or to a pattern that matches it. Returns how many do.
+    pub(crate) fn publish(&mut self, channel: &[u8], message: &[u8]) -> usize {
+        let delivery = self
+            .pubsub
+            .publish(channel, message, self.config.pubsub_output);
+        self.count(delivery)
+    }
+
+    /// Delivers a message to all who listen to a shard channel. Returns how many do.
+    pub(crate) fn publish_shard(&mut self, channel: &[u8], message: &[u8]) -> usize {
+        let delivery = self
+            .pubsub
+            .publish_shard(channel, message, self.config.pubsub_output);
+        self.count(delivery)
+    }
+
+    fn count(&mut self, delivery: Delivery) -> usize {
+        self.stats.output_limit_disconnections += delivery.cut_off;
+        self.clients
+            .note_output(delivery.most_unread, self.config.pubsub_output);
+        delivery.receivers
+    }
 }
 
 /// The three name spaces.
@@ -127,11 +173,11 @@ impl PubSub {
         }
     }
 
-    /// Delivers a message to the listeners of a channel, then to those of each pattern that matches. Returns how many got it.
+    /// Delivers a message to the listeners of a channel, then to those of each pattern that matches.
     ///
-    /// A listener with more than `limit` unread bytes is cut off.
-    pub(crate) fn publish(&self, channel: &[u8], message: &[u8], limit: usize) -> usize {
-        let mut count = 0;
+    /// A listener with more unread bytes than the hard limit allows is cut off.
+    fn publish(&self, channel: &[u8], message: &[u8], limit: OutputLimit) -> Delivery {
+        let mut count = Delivery::default();
         if let Some(listeners) = self.channels.get(channel) {
             count += deliver(listeners, limit, &[b"message", channel, message]);
         }
@@ -144,11 +190,12 @@ impl PubSub {
     }
 
     /// Delivers a message to the listeners of a shard channel.
-    pub(crate) fn publish_shard(&self, channel: &[u8], message: &[u8], limit: usize) -> usize {
-        let listeners = self.shard_channels.get(channel);
-        listeners.map_or(0, |listeners| {
-            deliver(listeners, limit, &[b"smessage", channel, message])
-        })
+    fn publish_shard(&self, channel: &[u8], message: &[u8], limit: OutputLimit) -> Delivery {
+        let mut count = Delivery::default();
+        if let Some(listeners) = self.shard_channels.get(channel) {
+            count += deliver(listeners, limit, &[b"smessage", channel, message]);
+        }
+        count
     }
 
     /// Channels with listeners, and how many each has.
@@ -184,7 +231,11 @@ impl PubSub {
 }
 
 /// Encodes a message once a protocol version, and appends it to each listener's outbox.
-fn deliver(listeners: &Listeners, limit: usize, parts: &[&[u8]]) -> usize {
+fn deliver(listeners: &Listeners, limit: OutputLimit, parts: &[&[u8]]) -> Delivery {
+    let mut delivery = Delivery {
+        receivers: listeners.len(),
+        ..Delivery::default()
+    };
     let (mut resp2, mut resp3) = (BytesMut::new(), BytesMut::new());
     for listener in listeners.values() {
         let encoded = match listener.version {
@@ -199,9 +250,11 @@ fn deliver(listeners: &Listeners, limit: usize, parts: &[&[u8]]) -> usize {
             reply.push(parts.len());
             parts.iter().for_each(|part| reply.bulk(part));
         }
-        listener
+        let unread = listener
             .peer
-            .deliver(limit, |buf| buf.extend_from_slice(encoded));
+            .deliver(limit.hard_bytes(), |buf| buf.extend_from_slice(encoded));
+        delivery.cut_off += u64::from(unread > limit.hard_bytes());
+        delivery.most_unread = delivery.most_unread.max(unread);
     }
-    listeners.len()
+    delivery
 }

@@ -1,6 +1,7 @@
 //! Start, accept, stop and start again; the embedding API.
 
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,7 +20,7 @@ use crate::clock::Clock;
 use crate::connection::peer::{Close, Peer};
 use crate::connection::session::{Origin, Session};
 use crate::connection::{Connection, Registered};
-use crate::engine::Engine;
+use crate::engine::{Engine, Shared};
 use crate::error::Error;
 use crate::garbage::Garbage;
 use crate::listen::{self, Listener};
@@ -67,6 +68,15 @@ struct Running {
     threads: Option<Threads>,
 }
 
+/// Why a connection is not let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// There are `max_clients` already.
+    Full,
+    /// The server stops.
+    Stopping,
+}
+
 /// How long connections may take to send their last replies when a server stops.
 const GRACE: Duration = Duration::from_secs(1);
 /// Buffered bytes in each direction of an in-memory connection.
@@ -97,6 +107,7 @@ impl Server {
     }
 
     fn run(&self, listeners: Vec<Listener>) -> Result<(), Error> {
+        self.inner.lock.lock().shared.stopping = false;
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         let threads = if self.threads > 0 {
@@ -192,9 +203,19 @@ impl Server {
     pub fn serve(&self, io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
         let running = self.running();
         let running = running.as_ref().expect("the server is stopped");
-        let registered = self.inner.register(Origin::in_memory());
-        let connection = Connection::new(io, self.inner.clone(), registered);
-        running.tasks.spawn_on(connection, &running.handle);
+        let inner = self.inner.clone();
+        let registered = inner.register(&mut inner.lock.lock(), Origin::in_memory());
+        match registered {
+            Ok(registered) => {
+                let connection = Connection::new(io, inner, registered);
+                drop(running.tasks.spawn_on(connection, &running.handle));
+            }
+            Err(refused) => drop(
+                running
+                    .tasks
+                    .spawn_on(listen::turn_away(io, refused), &running.handle),
+            ),
+        }
     }
 
     /// Stops listening, closes all connections once their replies are sent, and waits for all tasks to end. The data stays.
@@ -210,15 +231,19 @@ impl Server {
         running.tasks.close();
         self.inner
             .lock
-            .lock()
-            .shared
-            .clients
-            .close_all(Close::AfterOutput);
+            .with(|engine| {
+                engine.shared.stopping = true;
+                engine.shared.clients.close_all(Close::AfterOutput);
+            })
+            .await;
         if tokio::time::timeout(GRACE, running.tasks.wait())
             .await
             .is_err()
         {
-            self.inner.lock.lock().shared.clients.close_all(Close::Now);
+            self.inner
+                .lock
+                .with(|engine| engine.shared.clients.close_all(Close::Now))
+                .await;
             running.tasks.wait().await;
         }
         // The timer may have ended before a last BGSAVE reached it.
@@ -370,36 +395,41 @@ impl Inner {
     }
 
     /// Enters a new connection into the engine.
-    pub(crate) fn register(&self, origin: Origin) -> Registered {
-        let mut engine = self.lock.lock();
+    pub(crate) async fn admit(&self, origin: Origin) -> Result<Registered, Refused> {
+        self.lock.with(|engine| self.register(engine, origin)).await
+    }
+
+    fn register(&self, engine: &mut Engine, origin: Origin) -> Result<Registered, Refused> {
         let now = self.clock.now_ms();
-        let id = engine.shared.clients.next_id();
-        let peer = Arc::new(Peer::new(id));
+        let Shared {
+            clients,
+            config,
+            stats,
+            stopping,
+            shut_down,
+            ..
+        } = &mut engine.shared;
+        if *stopping || *shut_down {
+            return Err(Refused::Stopping);
+        }
+        let full = self.when_full == WhenFull::Reject && clients.len() >= config.max_clients;
+        if full {
+            stats.rejected_connections += 1;
+            return Err(Refused::Full);
+        }
+        let id = clients.next_id();
+        let peer = Arc::new(Peer::new(id, now));
         let span = debug_span!("conn", id, peer = origin.addr);
         let mut session = Session::new(peer.clone(), origin, now);
-        let authenticated = !engine.shared.config.requires_auth();
+        let authenticated = !config.requires_auth();
         session.authenticated = authenticated;
-        engine.shared.stats.connections += 1;
-        if engine.shared.shut_down {
-            peer.close(Close::Now);
-        }
-        engine.shared.clients.add(Box::new(session));
-        Registered {
+        stats.connections += 1;
+        clients.add(Box::new(session));
+        Ok(Registered {
             peer,
             span,
             authenticated,
-        }
-    }
-
-    /// Whether a newcomer is turned away; counts it if so.
-    pub(crate) fn is_full(&self) -> bool {
-        if self.when_full == WhenFull::Wait {
-            return false;
-        }
-        let mut engine = self.lock.lock();
-        let full = engine.shared.clients.len() >= engine.shared.config.max_clients;
-        engine.shared.stats.rejected_connections += u64::from(full);
-        full
+        })
     }
 
     pub(crate) fn places(&self) -> Option<Arc<Semaphore>> {
@@ -421,10 +451,13 @@ async fn timer(inner: Arc<Inner>, stop: CancellationToken, tasks: TaskTracker) {
         // Freed here, without the lock and a little at a time.
         let mut garbage = Garbage::default();
         loop {
-            let (more, job, next, now) = {
-                let mut engine = inner.lock.lock();
+            let tick = inner.lock.with(|engine| {
                 engine.set_now(inner.clock.now_us());
-                let more = engine.tick();
+                // A panic (an observer's, say) must not end all timeouts.
+                let more = catch_unwind(AssertUnwindSafe(|| engine.tick())).unwrap_or_else(|_| {
+                    error!("a panic in the timer");
+                    false
+                });
                 garbage.take(&mut engine.shared.garbage);
                 let job = engine.shared.saves.take_job();
                 let next = engine.next_deadline();
@@ -432,7 +465,8 @@ async fn timer(inner: Arc<Inner>, stop: CancellationToken, tasks: TaskTracker) {
                     .scheduled_ms
                     .store(next.unwrap_or(i64::MAX), Ordering::Relaxed);
                 (more, job, next, engine.now_ms())
-            };
+            });
+            let (more, job, next, now) = tick.await;
             if let Some(job) = job {
                 let inner = inner.clone();
                 tasks.spawn_blocking(move || inner.write_snapshot(&job));

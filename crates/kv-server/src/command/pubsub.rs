@@ -123,8 +123,7 @@ fn confirm(cx: &mut Context<'_>, what: &str, name: Option<&[u8]>, kind: Kind) {
 fn publish(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     let channel = args.next()?;
     let message = args.next()?;
-    let limit = cx.shared.config.pubsub_output.hard_bytes();
-    let receivers = cx.shared.pubsub.publish(channel, message, limit);
+    let receivers = cx.shared.publish(channel, message);
     cx.out.len(receivers);
     Ok(())
 }
@@ -132,8 +131,7 @@ fn publish(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
 fn spublish(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     let channel = args.next()?;
     let message = args.next()?;
-    let limit = cx.shared.config.pubsub_output.hard_bytes();
-    let receivers = cx.shared.pubsub.publish_shard(channel, message, limit);
+    let receivers = cx.shared.publish_shard(channel, message);
     cx.out.len(receivers);
     Ok(())
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 pub use file::{Directive, directives};
 
 use crate::keyspace::notify::Class;
+use crate::value::{hash, list, set};
 
 /// Settings under the lock; names and defaults are those of
 /// [redis.conf](https://redis.io/docs/latest/operate/oss_and_stack/management/config/) unless said otherwise.
@@ -43,6 +44,10 @@ pub(crate) struct Config {
     pub(crate) save: Vec<(u64, u64)>,
     pub(crate) rdb_compression: bool,
     pub(crate) rdb_checksum: bool,
+    /// When collections leave their compact forms: `hash-max-listpack-*`, `list-max-listpack-size`, `set-max-*`.
+    pub(crate) hash: hash::Limits,
+    pub(crate) list: list::Limits,
+    pub(crate) set: set::Limits,
     /// Whether there are snapshots at all: without, nothing is read from the disk and nothing written to it.
     pub(crate) snapshots: bool,
     /// Refuses writes while snapshots fail.
@@ -136,6 +141,9 @@ impl Default for Config {
             save: Vec::new(),
             rdb_compression: true,
             rdb_checksum: true,
+            hash: hash::Limits::default(),
+            list: list::Limits::default(),
+            set: set::Limits::default(),
             snapshots: false,
             stop_writes_on_save_error: true,
             debug_command: Protection::No,

@@ -87,6 +87,30 @@ pub(crate) const PARAMS: &[Param] = &[
         config.protected_configs = value::protection(value)?;
         Ok(())
     }),
+    param("hash-max-listpack-entries", Change::Any, |config| config.hash.entries.to_string(), |config, value| {
+        config.hash.entries = size(value::integer(value, 0, i64::MAX as u64)?);
+        Ok(())
+    }),
+    param("hash-max-listpack-value", Change::Any, |config| config.hash.value.to_string(), |config, value| {
+        config.hash.value = value::memory(value)?;
+        Ok(())
+    }),
+    param("hash-max-ziplist-entries", Change::Any, |config| config.hash.entries.to_string(), |config, value| {
+        config.hash.entries = size(value::integer(value, 0, i64::MAX as u64)?);
+        Ok(())
+    }),
+    param("hash-max-ziplist-value", Change::Any, |config| config.hash.value.to_string(), |config, value| {
+        config.hash.value = value::memory(value)?;
+        Ok(())
+    }),
+    param("list-max-listpack-size", Change::Any, |config| config.list.0.to_string(), |config, value| {
+        config.list.0 = value::signed(value)?;
+        Ok(())
+    }),
+    param("list-max-ziplist-size", Change::Any, |config| config.list.0.to_string(), |config, value| {
+        config.list.0 = value::signed(value)?;
+        Ok(())
+    }),
     param("maxclients", Change::Any, |config| config.max_clients.to_string(), |config, value| {
         config.max_clients = size(value::integer(value, 1, u64::from(u32::MAX))?);
         Ok(())
@@ -119,6 +143,18 @@ pub(crate) const PARAMS: &[Param] = &[
     }),
     param("save", Change::Any, |config| value::show_save_points(&config.save), |config, value| {
         config.save = value::save_points(value)?;
+        Ok(())
+    }),
+    param("set-max-intset-entries", Change::Any, |config| config.set.ints.to_string(), |config, value| {
+        config.set.ints = size(value::integer(value, 0, i64::MAX as u64)?);
+        Ok(())
+    }),
+    param("set-max-listpack-entries", Change::Any, |config| config.set.entries.to_string(), |config, value| {
+        config.set.entries = size(value::integer(value, 0, i64::MAX as u64)?);
+        Ok(())
+    }),
+    param("set-max-listpack-value", Change::Any, |config| config.set.value.to_string(), |config, value| {
+        config.set.value = value::memory(value)?;
         Ok(())
     }),
     param("stop-writes-on-bgsave-error", Change::Any, |config| value::show_yes_no(config.stop_writes_on_save_error), |config, value| {

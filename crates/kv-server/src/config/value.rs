@@ -34,6 +34,20 @@ pub(super) fn integer(value: &[u8], min: u64, max: u64) -> Parsed<u64> {
     }
 }
 
+/// An integer that may be negative.
+pub(super) fn signed(value: &[u8]) -> Parsed<i32> {
+    let number = text(value)?
+        .parse::<i64>()
+        .map_err(|_| "argument couldn't be parsed into an integer".to_owned())?;
+    i32::try_from(number).map_err(|_| {
+        format!(
+            "argument must be between {} and {} inclusive",
+            i32::MIN,
+            i32::MAX
+        )
+    })
+}
+
 /// Bytes, with the units of redis.conf: `1k` is 1,000 and `1kb` is 1,024.
 pub(super) fn memory(value: &[u8]) -> Parsed<usize> {
     let value = text(value)?.to_ascii_lowercase();

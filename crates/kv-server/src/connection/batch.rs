@@ -102,6 +102,11 @@ impl Batch {
         self.next += 1;
     }
 
+    /// Whether nothing was found: the request is not complete.
+    pub(super) fn is_empty(&self) -> bool {
+        self.requests.is_empty() && self.error.is_none()
+    }
+
     /// Whether all decoded requests are executed.
     pub(super) fn is_done(&self) -> bool {
         self.next == self.requests.len()

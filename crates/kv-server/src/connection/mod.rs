@@ -4,6 +4,7 @@
 //! and it is polled when its socket, its [`Peer`] or the lock has something for it.
 
 mod batch;
+mod output;
 pub(crate) mod peer;
 mod protocol;
 mod scratch;
@@ -21,12 +22,15 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::{Span, debug, error};
 
 use crate::connection::batch::{Batch, Round};
+use crate::connection::output::Output;
 use crate::connection::peer::{Close, Peer};
 use crate::connection::session::Session;
 use crate::dispatch::Flow;
-use crate::engine::Engine;
+use crate::engine::{Engine, Shared};
 use crate::keyspace::table::WARM_MAX;
+use crate::lock::Ticket;
 use crate::server::Inner;
+use crate::stats::Stats;
 
 /// Requests that are executed before the lock is offered to others.
 const TURN: usize = 256;
@@ -34,6 +38,12 @@ const TURN: usize = 256;
 const TURNS_A_POLL: usize = 16;
 /// With this much output unsent, no further request is executed: the client has to read first.
 const OUTPUT_PAUSE_BYTES: usize = 256 << 20;
+/// The same before authentication: strangers get no memory.
+const UNAUTHENTICATED_OUTPUT_PAUSE_BYTES: usize = 16 << 10;
+/// A connection that waits for keys, with requests pending, reads on up to here, to notice that its peer is gone.
+const READ_AHEAD_BYTES: usize = 64 << 10;
+/// Input that is thrown away when the server closes a connection: a socket that is closed with unread input resets, and the peer may lose its replies.
+const DISCARD_BYTES: usize = 1 << 20;
 
 /// One connection, over anything that reads and writes.
 pub(crate) struct Connection<T> {
@@ -47,12 +57,19 @@ pub(crate) struct Connection<T> {
     partial: BytesMut,
     /// Decoded requests that could not be executed yet: the lock was taken, or the client is blocked or paused.
     batch: Option<Box<Batch>>,
-    out: BytesMut,
-    /// Bytes of `out` that are sent already.
-    sent: usize,
+    out: Output,
+    /// Bytes read and written that the engine has not counted yet.
+    traffic: Traffic,
     closing: bool,
     /// The peer will send no more.
     end_of_stream: bool,
+    /// A place in the queue for the lock.
+    ticket: Ticket,
+    /// Whether the last poll ended in the queue for the lock.
+    queued: bool,
+    /// The connection is over, and only has to leave the engine.
+    over: bool,
+    left: bool,
 }
 
 /// A connection's place in the engine.
@@ -81,6 +98,25 @@ enum Progress {
     /// The client waits for keys or for the end of a pause.
     Waiting,
     Closing,
+    /// The connection ends without sending what it has.
+    Cut,
+}
+
+/// Bytes that went over the wire since they were last counted.
+#[derive(Debug, Default)]
+struct Traffic {
+    read: usize,
+    written: usize,
+}
+
+impl Traffic {
+    fn count(&mut self, session: &mut Session, stats: &mut Stats) {
+        let Self { read, written } = std::mem::take(self);
+        session.bytes_in += read as u64;
+        session.bytes_out += written as u64;
+        stats.bytes_in += read as u64;
+        stats.bytes_out += written as u64;
+    }
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
@@ -101,10 +137,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
             authenticated,
             partial: BytesMut::new(),
             batch: None,
-            out: BytesMut::new(),
-            sent: 0,
+            out: Output::default(),
+            traffic: Traffic::default(),
             closing: false,
             end_of_stream: false,
+            ticket: Ticket::default(),
+            queued: false,
+            over: false,
+            left: false,
         }
     }
 
@@ -112,8 +152,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
     fn drive(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         for _ in 0..TURNS_A_POLL {
             if self.peer.has_mail() {
-                self.compact_output();
-                match self.peer.collect(&mut self.out) {
+                match self.peer.collect(self.out.buf()) {
                     Some(Close::Now) => return Poll::Ready(End::Cut),
                     Some(Close::AfterOutput) => self.closing = true,
                     None => {}
@@ -126,12 +165,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
             };
             if self.closing {
                 return if flushed {
-                    Poll::Ready(End::Closed)
+                    self.poll_hang_up(cx).map(|()| End::Closed)
                 } else {
                     Poll::Pending
                 };
             }
-            if self.out.len() - self.sent > OUTPUT_PAUSE_BYTES {
+            if self.out.unsent() > self.output_pause() {
                 return Poll::Pending;
             }
             let batch = match self.batch.take() {
@@ -143,7 +182,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
                     Err(error) => return Poll::Ready(End::Failed(error)),
                 },
             };
-            ready!(self.poll_execute(batch, cx));
+            if let Some(end) = ready!(self.poll_execute(batch, cx)) {
+                return Poll::Ready(end);
+            }
         }
         // Others on this thread want to run too.
         cx.waker().wake_by_ref();
@@ -173,8 +214,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
             self.give_back(batch);
             return Poll::Ready(Ok(None));
         }
+        self.traffic.read += read;
         let round = self.round();
         batch.decode(&mut self.decoder, round);
+        if batch.is_empty() {
+            // A request in many small pieces is no idle connection.
+            self.peer.set_active(self.server.clock.now_ms());
+        }
         Poll::Ready(Ok(Some(batch)))
     }
 
@@ -199,16 +245,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         scratch::put_batch(batch);
     }
 
-    /// Executes decoded requests under the lock, a turn at most.
-    fn poll_execute(&mut self, mut batch: Box<Batch>, cx: &mut Context<'_>) -> Poll<()> {
+    /// Executes decoded requests under the lock, a turn at most. Returns why the connection is over, if it is.
+    fn poll_execute(&mut self, mut batch: Box<Batch>, cx: &mut Context<'_>) -> Poll<Option<End>> {
         let server = self.server.clone();
-        let Poll::Ready(mut engine) = server.lock.poll_lock(cx) else {
+        let Poll::Ready(mut engine) = server.lock.poll_lock(&mut self.ticket, cx) else {
+            self.queued = true;
             self.batch = Some(batch);
             return Poll::Pending;
         };
-        if self.out.capacity() == 0 {
-            self.out = scratch::take_out();
-        }
         engine.set_now(server.clock.now_us());
         let progress = match engine.shared.clients.take(self.peer.id) {
             Some(mut session) => {
@@ -218,8 +262,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
                 // The rest of the buffer goes back to the thread.
                 session.query_bytes = batch.buf.len() - batch.decoded;
                 session.query_room = 0;
-                session.output_bytes = self.out.len() - self.sent;
-                self.follow(&session);
+                self.peer.set_unsent(self.out.unsent());
+                self.traffic.count(&mut session, &mut engine.shared.stats);
+                self.follow(&session, &engine);
                 engine.shared.clients.put_back(session);
                 progress
             }
@@ -229,51 +274,62 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         drop(engine);
         server.reschedule(next_deadline);
         match progress {
-            Progress::Done => {
-                if let Some(error) = batch.error.take() {
-                    self.reject(error);
-                } else if batch.decoded < batch.buf.len() {
-                    // The round may have ended at its bound rather than at the end of the bytes.
-                    let round = self.round();
-                    batch.decode(&mut self.decoder, round);
-                    if !batch.is_done() || batch.error.is_some() {
-                        self.batch = Some(batch);
-                        return Poll::Ready(());
-                    }
-                    if self.partial_too_long(&batch) {
-                        self.closing = true;
-                    }
-                }
-                self.give_back(batch);
-                Poll::Ready(())
-            }
-            Progress::More => {
-                self.batch = Some(batch);
-                Poll::Ready(())
-            }
-            Progress::Waiting => {
-                if batch.is_done() && batch.error.is_none() && batch.decoded == batch.buf.len() {
-                    // Read on: that is how the end of the stream shows.
-                    self.give_back(batch);
-                    return Poll::Ready(());
-                }
-                self.batch = Some(batch);
-                // Whatever was answered before has to go out now.
-                match self.poll_flush(cx) {
-                    Poll::Ready(Err(_)) => self.closing = true,
-                    Poll::Ready(Ok(())) | Poll::Pending => {}
-                }
-                if self.peer.has_mail() || self.closing {
-                    Poll::Ready(())
-                } else {
-                    Poll::Pending
-                }
-            }
+            Progress::Done => self.finish_round(batch),
+            Progress::More => self.batch = Some(batch),
+            Progress::Waiting => return self.poll_wait(batch, cx).map(|()| None),
             Progress::Closing => {
                 self.closing = true;
                 self.give_back(batch);
-                Poll::Ready(())
             }
+            Progress::Cut => return Poll::Ready(Some(End::Cut)),
+        }
+        Poll::Ready(None)
+    }
+
+    /// All decoded requests are executed: looks for more in what was read.
+    fn finish_round(&mut self, mut batch: Box<Batch>) {
+        if let Some(error) = batch.error.take() {
+            self.reject(error);
+        } else if batch.decoded < batch.buf.len() {
+            // The round may have ended at its bound rather than at the end of the bytes.
+            let round = self.round();
+            batch.decode(&mut self.decoder, round);
+            if !batch.is_done() || batch.error.is_some() {
+                self.batch = Some(batch);
+                return;
+            }
+            if batch.buf.len() - batch.decoded > self.server.query_buffer_limit {
+                debug!("the query buffer reached its limit");
+                self.closing = true;
+            }
+        }
+        self.give_back(batch);
+    }
+
+    /// The client waits for keys or for the end of a pause.
+    fn poll_wait(&mut self, mut batch: Box<Batch>, cx: &mut Context<'_>) -> Poll<()> {
+        if batch.is_done() && batch.error.is_none() && batch.decoded == batch.buf.len() {
+            // Read on: that is how the end of the stream shows.
+            self.give_back(batch);
+            return Poll::Ready(());
+        }
+        // Whatever was answered before has to go out now.
+        if let Poll::Ready(Err(_)) = self.poll_flush(cx) {
+            self.closing = true;
+        }
+        let mut waits = false;
+        while !waits && !self.closing && batch.buf.len() - batch.decoded < READ_AHEAD_BYTES {
+            match tokio_util::io::poll_read_buf(Pin::new(&mut self.io), cx, &mut batch.buf) {
+                Poll::Ready(Ok(0) | Err(_)) => self.closing = true,
+                Poll::Ready(Ok(read)) => self.traffic.read += read,
+                Poll::Pending => waits = true,
+            }
+        }
+        self.batch = Some(batch);
+        if self.peer.has_mail() || self.closing {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
         }
     }
 
@@ -284,8 +340,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         session: &mut Session,
         batch: &mut Batch,
     ) -> Progress {
+        let out = self.out.buf();
         if self.peer.has_mail() {
-            self.closing |= self.peer.collect(&mut self.out).is_some();
+            match self.peer.collect(out) {
+                Some(Close::Now) => return Progress::Cut,
+                Some(Close::AfterOutput) => return Progress::Closing,
+                None => {}
+            }
         }
         if engine.shared.shut_down {
             return Progress::Closing;
@@ -293,7 +354,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         if session.blocked.is_some() {
             return Progress::Waiting;
         }
-        session.active_ms = engine.now_ms();
+        self.peer.set_active(engine.now_ms());
+        let limit = engine.shared.output_limit(session);
         for turn in 0..TURN {
             if turn % WARM_MAX == 0 && batch.remaining() > 1 {
                 engine.dbs[session.db].warm(batch.upcoming_keys());
@@ -301,8 +363,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
             let Some((buf, args)) = batch.peek() else {
                 break;
             };
-            let before = self.out.len();
-            let out = &mut self.out;
+            let before = out.len();
             let flow = catch_unwind(AssertUnwindSafe(|| engine.execute(session, buf, args, out)));
             match flow {
                 Ok(Flow::Continue) => batch.advance(),
@@ -312,18 +373,28 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
                 }
                 Ok(Flow::Postpone) => return Progress::Waiting,
                 Ok(Flow::Close) => return Progress::Closing,
+                Ok(Flow::Cut) => return Progress::Cut,
                 Err(_) => {
                     let name = args
                         .first()
                         .map(|arg| String::from_utf8_lossy(arg.of(buf)).into_owned())
                         .unwrap_or_default();
                     error!(command = name, "a handler panicked");
-                    self.out.truncate(before);
-                    protocol::internal_error(&mut self.out, name);
+                    out.truncate(before);
+                    protocol::internal_error(out, name);
                     return Progress::Closing;
                 }
             }
+            if out.len() > limit.hard_bytes() {
+                engine.shared.stats.output_limit_disconnections += 1;
+                debug!(bytes = out.len(), "the output reached its limit");
+                return Progress::Cut;
+            }
+            if out.len() > OUTPUT_PAUSE_BYTES {
+                break;
+            }
         }
+        engine.shared.clients.note_output(out.len(), limit);
         if batch.is_done() {
             Progress::Done
         } else {
@@ -332,18 +403,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
     }
 
     /// Takes over what the last requests changed for the connection itself.
-    fn follow(&mut self, session: &Session) {
-        if session.authenticated != self.authenticated {
-            self.authenticated = session.authenticated;
+    fn follow(&mut self, session: &Session, engine: &Engine) {
+        let authenticated = session.authenticated || !engine.shared.config.requires_auth();
+        if authenticated != self.authenticated {
+            self.authenticated = authenticated;
             self.decoder
-                .set_limits(protocol::limits(&self.server, self.authenticated));
+                .set_limits(protocol::limits(&self.server, authenticated));
         }
     }
 
     /// Answers a request that is no request; the connection ends.
     fn reject(&mut self, error: resp_codec::DecodeError) {
         debug!(%error, "protocol error");
-        protocol::reject(&mut self.out, &error, self.authenticated);
+        protocol::reject(self.out.buf(), &error, self.authenticated);
         self.closing = true;
     }
 
@@ -360,32 +432,57 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         }
     }
 
-    fn partial_too_long(&self, batch: &Batch) -> bool {
-        batch.buf.len() - batch.decoded > self.server.query_buffer_limit
+    fn output_pause(&self) -> usize {
+        if self.authenticated {
+            OUTPUT_PAUSE_BYTES
+        } else {
+            UNAUTHENTICATED_OUTPUT_PAUSE_BYTES
+        }
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.sent < self.out.len() {
-            let sent = ready!(Pin::new(&mut self.io).poll_write(cx, &self.out[self.sent..]))?;
-            if sent == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        let before = self.out.unsent();
+        let (sent, result) = self.out.poll_send(&mut self.io, cx);
+        if before > 0 {
+            self.traffic.written += sent;
+            self.peer.set_unsent(self.out.unsent());
+            if result.is_pending() && sent > 0 {
+                // A long reply that goes out slowly is no idle connection.
+                self.peer.set_active(self.server.clock.now_ms());
             }
-            self.sent += sent;
         }
-        self.sent = 0;
-        if self.out.capacity() > 0 {
-            scratch::put_out(std::mem::take(&mut self.out));
-        }
-        // A socket needs no flush, a buffered transport of the caller's may.
-        Pin::new(&mut self.io).poll_flush(cx)
+        result
     }
 
-    /// Moves unsent output to the front, so that it does not grow behind what is sent.
-    fn compact_output(&mut self) {
-        if self.sent > 0 {
-            bytes::Buf::advance(&mut self.out, self.sent);
-            self.sent = 0;
+    /// Tells the peer that nothing will follow, and throws away what it has sent meanwhile.
+    fn poll_hang_up(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if ready!(Pin::new(&mut self.io).poll_shutdown(cx)).is_err() || self.end_of_stream {
+            return Poll::Ready(());
         }
+        let mut bin = scratch::take_batch();
+        let mut discarded = 0;
+        while discarded < DISCARD_BYTES {
+            bin.buf.clear();
+            match tokio_util::io::poll_read_buf(Pin::new(&mut self.io), cx, &mut bin.buf) {
+                Poll::Ready(Ok(read)) if read > 0 => discarded += read,
+                _ => break,
+            }
+        }
+        scratch::put_batch(bin);
+        Poll::Ready(())
+    }
+
+    /// Leaves the engine; the connection is gone then.
+    fn poll_leave(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let server = self.server.clone();
+        let mut engine = ready!(server.lock.poll_lock(&mut self.ticket, cx));
+        let Shared { clients, stats, .. } = &mut engine.shared;
+        if let Some(session) = clients.get_mut(self.peer.id) {
+            self.traffic.count(session, stats);
+        }
+        engine.disconnect(self.peer.id);
+        self.left = true;
+        Poll::Ready(())
     }
 }
 
@@ -397,14 +494,26 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Future for Connection<T> {
         this.peer.register(cx.waker());
         let span = this.span.clone();
         let _entered = span.enter();
-        let end = ready!(this.drive(cx));
-        debug!(?end, "closed");
-        Poll::Ready(())
+        if !this.over {
+            this.queued = false;
+            let end = this.drive(cx);
+            if !this.queued {
+                this.server.lock.leave(&mut this.ticket);
+            }
+            let end = ready!(end);
+            debug!(?end, "closed");
+            this.over = true;
+            this.out.clear();
+        }
+        this.poll_leave(cx)
     }
 }
 
 impl<T> Drop for Connection<T> {
     fn drop(&mut self) {
-        self.server.lock.lock().disconnect(self.peer.id);
+        self.server.lock.leave(&mut self.ticket);
+        if !self.left {
+            self.server.lock.lock().disconnect(self.peer.id);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What others may do to a connection: deliver messages to it, or close it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::BytesMut;
@@ -13,8 +13,12 @@ pub(crate) struct Peer {
     outbox: Mutex<Outbox>,
     /// Whether the outbox is worth looking into; avoids its mutex once a command.
     mail: AtomicBool,
+    /// Bytes that the connection has taken over, or written itself, and not sent yet.
+    unsent: AtomicUsize,
     /// A watched key changed: the next EXEC fails.
     touched: AtomicBool,
+    /// When bytes last came or went, in Unix milliseconds.
+    active_ms: AtomicI64,
     waker: AtomicWaker,
 }
 
@@ -35,34 +39,44 @@ pub(crate) enum Close {
 }
 
 impl Peer {
-    pub(crate) fn new(id: u64) -> Self {
+    pub(crate) fn new(id: u64, now_ms: i64) -> Self {
         Self {
             id,
             outbox: Mutex::default(),
             mail: AtomicBool::new(false),
+            unsent: AtomicUsize::new(0),
             touched: AtomicBool::new(false),
+            active_ms: AtomicI64::new(now_ms),
             waker: AtomicWaker::new(),
         }
     }
 
-    /// Appends to the connection's output, after all replies written so far. Closes the connection if more than `limit` bytes wait there.
-    pub(crate) fn deliver(&self, limit: usize, message: impl FnOnce(&mut BytesMut)) {
+    /// Appends to the connection's output, after all replies written so far, and returns how many bytes wait now.
+    ///
+    /// If they are more than `limit`, the connection is closed.
+    pub(crate) fn deliver(&self, limit: usize, message: impl FnOnce(&mut BytesMut)) -> usize {
         let mut outbox = self.outbox();
         if outbox.close.is_some() {
-            return;
+            return 0;
         }
         message(&mut outbox.messages);
-        if outbox.messages.len() > limit {
+        let waiting = outbox.messages.len() + self.unsent.load(Ordering::Relaxed);
+        if waiting > limit {
             outbox.messages = BytesMut::new();
             outbox.close = Some(Close::Now);
         }
         drop(outbox);
         self.notify();
+        waiting
     }
 
-    /// Asks the connection to close.
+    /// Asks the connection to close. What is more urgent counts.
     pub(crate) fn close(&self, close: Close) {
-        self.outbox().close.get_or_insert(close);
+        let mut outbox = self.outbox();
+        if outbox.close != Some(Close::Now) {
+            outbox.close = Some(close);
+        }
+        drop(outbox);
         self.notify();
     }
 
@@ -90,18 +104,27 @@ impl Peer {
     pub(crate) fn collect(&self, out: &mut BytesMut) -> Option<Close> {
         self.mail.store(false, Ordering::Relaxed);
         let mut outbox = self.outbox();
-        if out.is_empty() && !outbox.messages.is_empty() {
-            std::mem::swap(out, &mut outbox.messages);
-        } else {
-            out.extend_from_slice(&outbox.messages);
-        }
+        out.extend_from_slice(&outbox.messages);
         outbox.messages = BytesMut::new();
         outbox.close
     }
 
-    /// Bytes that wait in the outbox.
+    /// The connection's side: how many bytes it has not sent yet.
+    pub(crate) fn set_unsent(&self, bytes: usize) {
+        self.unsent.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes that wait to be sent, here and at the connection.
     pub(crate) fn waiting_bytes(&self) -> usize {
-        self.outbox().messages.len()
+        self.outbox().messages.len() + self.unsent.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_active(&self, now_ms: i64) {
+        self.active_ms.store(now_ms, Ordering::Relaxed);
+    }
+
+    pub(crate) fn active_ms(&self) -> i64 {
+        self.active_ms.load(Ordering::Relaxed)
     }
 
     pub(crate) fn touch(&self) {
@@ -127,7 +150,7 @@ mod tests {
 
     #[test]
     fn messages_are_appended_in_order_and_the_limit_closes() {
-        let peer = Peer::new(1);
+        let peer = Peer::new(1, 0);
         let mut out = BytesMut::from(&b"reply,"[..]);
         assert!(!peer.has_mail());
         peer.deliver(10, |buf| buf.extend_from_slice(b"one,"));
@@ -138,5 +161,17 @@ mod tests {
         peer.deliver(10, |buf| buf.extend_from_slice(b"eleven bytes"));
         out.clear();
         assert_eq!((peer.collect(&mut out), out.len()), (Some(Close::Now), 0));
+    }
+
+    #[test]
+    fn what_the_connection_has_not_sent_counts_towards_the_limit() {
+        let peer = Peer::new(1, 0);
+        let mut out = BytesMut::new();
+        peer.deliver(10, |buf| buf.extend_from_slice(b"sixsix"));
+        assert_eq!(peer.collect(&mut out), None);
+        peer.set_unsent(out.len());
+        assert_eq!(peer.deliver(10, |buf| buf.extend_from_slice(b"five5")), 11);
+        assert_eq!(peer.collect(&mut out), Some(Close::Now));
+        assert_eq!(&out[..], b"sixsix");
     }
 }

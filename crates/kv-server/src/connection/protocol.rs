@@ -9,8 +9,9 @@ use crate::server::Inner;
 /// What a connection may send before it has authenticated, as in Redis 7.
 const UNAUTHENTICATED_ARGS: usize = 10;
 const UNAUTHENTICATED_BULK_BYTES: usize = 16 * 1024;
-/// The largest step in which a buffer grows for a request that announces more.
-const GROWTH_MAX: usize = 1 << 20;
+/// Room for a request of which next to nothing has arrived, whatever it announces.
+const ROOM_MIN: usize = 1024;
+const ROOM_MAX: usize = 16 * 1024;
 
 pub(super) fn decoder(server: &Inner, authenticated: bool) -> RequestDecoder {
     RequestDecoder::new(limits(server, authenticated)).nested(server.nested_requests)
@@ -26,9 +27,9 @@ pub(super) fn limits(server: &Inner, authenticated: bool) -> Limits {
     limits
 }
 
-/// Room for the rest of a request: what it announces, but at most a doubling or a step.
+/// Room for the rest of a request: what it announces, but at most as much again as has arrived.
 pub(super) fn room_for(have: usize, missing: usize) -> usize {
-    have + missing.clamp(1024, GROWTH_MAX.max(have))
+    have + missing.clamp(ROOM_MIN, ROOM_MAX.max(have))
 }
 
 /// Grows a buffer whose request is not complete.

@@ -25,8 +25,6 @@ pub(crate) struct Session {
     pub(crate) lib_name: Vec<u8>,
     pub(crate) lib_version: Vec<u8>,
     pub(crate) created_ms: i64,
-    /// When the last request came in.
-    pub(crate) active_ms: i64,
     pub(crate) last_command: Option<RowId>,
     pub(crate) multi: Option<Multi>,
     /// Keys under WATCH.
@@ -45,11 +43,12 @@ pub(crate) struct Session {
     pub(crate) bytes_in: u64,
     pub(crate) bytes_out: u64,
     pub(crate) commands: u64,
-    /// Bytes of the query buffer and of unsent output, as of the last request.
+    /// Since when its unsent output has been above the soft limit.
+    pub(crate) over_soft_limit_ms: Option<i64>,
+    /// Bytes of the query buffer, as of the last request.
     pub(crate) query_bytes: usize,
     /// Room left in the query buffer.
     pub(crate) query_room: usize,
-    pub(crate) output_bytes: usize,
 }
 
 /// Where a connection comes from.
@@ -164,7 +163,6 @@ impl Session {
             lib_name: Vec::new(),
             lib_version: Vec::new(),
             created_ms: now_ms,
-            active_ms: now_ms,
             last_command: None,
             multi: None,
             watched: Vec::new(),
@@ -180,7 +178,7 @@ impl Session {
             commands: 0,
             query_bytes: 0,
             query_room: 0,
-            output_bytes: 0,
+            over_soft_limit_ms: None,
         }
     }
 

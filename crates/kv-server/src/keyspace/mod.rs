@@ -254,9 +254,7 @@ impl Db {
             }
             None => {
                 let hash = self.table.hash(key);
-                self.keep_absent(hash, key);
-                self.table
-                    .insert_unique(hash, Entry::object(key, T::default().into(), NEVER))
+                self.insert_new(hash, Entry::object(key, T::default().into(), NEVER))
             }
         };
         typed_mut(self.table.at_mut(at))

@@ -113,19 +113,11 @@ impl Shared {
         for Event { name, key, .. } in db.changes.events.drain(..) {
             if db.notify.contains(Class::KEYSPACE) {
                 let channel = [format!("__keyspace@{index}__:").as_bytes(), &key].concat();
-                self.pubsub.publish(
-                    &channel,
-                    name.as_bytes(),
-                    self.config.pubsub_output.hard_bytes(),
-                );
+                self.publish(&channel, name.as_bytes());
             }
             if db.notify.contains(Class::KEYEVENT) {
                 let channel = format!("__keyevent@{index}__:{name}");
-                self.pubsub.publish(
-                    channel.as_bytes(),
-                    &key,
-                    self.config.pubsub_output.hard_bytes(),
-                );
+                self.publish(channel.as_bytes(), &key);
             }
         }
     }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use crate::config::Config;
 use crate::keyspace::Db;
 use crate::keyspace::entry::{LATEST, NEVER};
 use crate::persist::rdb::{self, Item, Reader};
@@ -43,10 +44,10 @@ pub(crate) fn load_file(
     path: &Path,
     dbs: &mut [Db],
     now_ms: i64,
-    checksum: bool,
+    config: &Config,
 ) -> Result<Option<Loaded>, LoadError> {
     match File::open(path) {
-        Ok(file) => load(file, dbs, now_ms, checksum).map(Some),
+        Ok(file) => load(file, dbs, now_ms, config).map(Some),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(LoadError::Open(error)),
     }
@@ -56,13 +57,13 @@ fn load(
     source: impl Read,
     dbs: &mut [Db],
     now_ms: i64,
-    checksum: bool,
+    config: &Config,
 ) -> Result<Loaded, LoadError> {
     let mut reader = Reader::new(source)?;
-    if !checksum {
+    if !config.rdb_checksum {
         reader = reader.ignore_checksum();
     }
-    let mut build = Builder::new();
+    let mut build = Builder::new(config);
     let mut loaded = Loaded::default();
     while let Some(item) = reader.next_with(&mut build)? {
         let entry = match item {
@@ -119,7 +120,7 @@ mod tests {
         writer.database(1, 1, 0).unwrap();
         fill(&mut writer).unwrap();
         let file = writer.finish().unwrap();
-        load(&file[..], &mut dbs(), 1_000, true)
+        load(&file[..], &mut dbs(), 1_000, &Config::default())
             .unwrap_err()
             .to_string()
     }
@@ -155,7 +156,7 @@ mod tests {
         writer.string(b"forever", None, b"3").unwrap();
         let file = writer.finish().unwrap();
         let mut dbs = dbs();
-        let loaded = load(&file[..], &mut dbs, 1_000, true).unwrap();
+        let loaded = load(&file[..], &mut dbs, 1_000, &Config::default()).unwrap();
         assert_eq!((loaded.keys, loaded.expired), (2, 1));
         assert_eq!((dbs[1].len(), dbs[1].volatile()), (2, 1));
         dbs[1].begin(1_000);

@@ -65,8 +65,8 @@ impl Inner {
     pub(crate) fn load(&self, path: &Path) -> Result<(), Error> {
         let now_ms = self.clock.now_ms();
         let mut engine = self.lock.lock();
-        let checksum = engine.shared.config.rdb_checksum;
-        let loaded = load_file(path, &mut engine.dbs, now_ms, checksum);
+        let engine = &mut *engine;
+        let loaded = load_file(path, &mut engine.dbs, now_ms, &engine.shared.config);
         let loaded = loaded.map_err(|source| Error::Snapshot {
             path: path.to_owned(),
             source: source.into(),

@@ -1,11 +1,14 @@
 //! The one place that knows how each type of value goes into a snapshot and comes out of it.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
+use crate::config::Config;
 use crate::keyspace::entry::{Entry, NEVER};
 use crate::keyspace::table::Entry as _;
 use crate::persist::rdb::{Build, Collection, Duplicate, Writer};
-use crate::value::{Text, Value};
+use crate::value::list::End;
+use crate::value::{Hash, Item, List, Set, Value};
 
 /// Writes a key with its value and expiry.
 pub(super) fn write<W: Write>(writer: &mut Writer<W>, entry: &Entry) -> io::Result<()> {
@@ -16,6 +19,21 @@ pub(super) fn write<W: Write>(writer: &mut Writer<W>, entry: &Entry) -> io::Resu
             let text = entry.as_string().unwrap_or_default();
             writer.string(key, expire_ms, text)
         }
+        Some(Value::List(list)) => writer.list(key, expire_ms, list.len(), list.iter().map(bytes)),
+        Some(Value::Hash(hash)) => {
+            let fields = hash
+                .iter()
+                .map(|(field, value)| (bytes(field), bytes(value)));
+            writer.hash(key, expire_ms, hash.len(), fields)
+        }
+        Some(Value::Set(set)) => writer.set(key, expire_ms, set.len(), set.iter().map(bytes)),
+    }
+}
+
+fn bytes(item: Item<'_>) -> Cow<'_, [u8]> {
+    match item {
+        Item::Text(text) => Cow::Borrowed(text),
+        number => Cow::Owned(number.to_vec()),
     }
 }
 
@@ -38,38 +56,69 @@ impl Loaded {
     }
 }
 
-/// Builds values while they are read.
-pub(super) struct Builder(Loaded);
+/// Builds values while they are read, in the forms that the configuration asks for.
+pub(super) struct Builder<'c> {
+    config: &'c Config,
+    value: Loaded,
+}
 
-impl Builder {
-    pub(super) fn new() -> Self {
-        Self(Loaded::String(Vec::new()))
+impl<'c> Builder<'c> {
+    pub(super) fn new(config: &'c Config) -> Self {
+        Self {
+            config,
+            value: Loaded::String(Vec::new()),
+        }
     }
 }
 
-impl Build for Builder {
+impl Build for Builder<'_> {
     type Value = Loaded;
 
     fn string(&mut self, value: Vec<u8>) {
-        self.0 = Loaded::String(value);
+        self.value = Loaded::String(value);
     }
 
-    fn begin(&mut self, kind: Collection, _: usize) {
-        self.0 = Loaded::Unknown(match kind {
-            Collection::List => "list",
-            Collection::Set => "set",
-            Collection::Hash => "hash",
-            Collection::Zset => "zset",
-        });
+    fn begin(&mut self, kind: Collection, hint: usize) {
+        self.value = match kind {
+            Collection::List => Loaded::Collection(Value::List(List::default())),
+            Collection::Set => {
+                let mut set = Set::default();
+                set.expect(hint, &self.config.set);
+                Loaded::Collection(Value::Set(set))
+            }
+            Collection::Hash => {
+                let mut hash = Hash::default();
+                hash.expect(hint, std::iter::empty(), &self.config.hash);
+                Loaded::Collection(Value::Hash(hash))
+            }
+            Collection::Zset => Loaded::Unknown("zset"),
+        };
     }
 
-    fn list(&mut self, _: &[u8]) {}
+    fn list(&mut self, element: &[u8]) {
+        if let Loaded::Collection(Value::List(list)) = &mut self.value {
+            list.expect(1, element.len(), self.config.list);
+            list.push(End::Right, element, self.config.list);
+        }
+    }
 
-    fn set(&mut self, _: &[u8]) -> Result<(), Duplicate> {
+    fn set(&mut self, member: &[u8]) -> Result<(), Duplicate> {
+        if let Loaded::Collection(Value::Set(set)) = &mut self.value {
+            if !set.insert(member, &self.config.set) {
+                return Err(Duplicate);
+            }
+        }
         Ok(())
     }
 
-    fn hash(&mut self, _: &[u8], _: &[u8]) -> Result<(), Duplicate> {
+    fn hash(&mut self, field: &[u8], value: &[u8]) -> Result<(), Duplicate> {
+        if let Loaded::Collection(Value::Hash(hash)) = &mut self.value {
+            let texts = [field, value].into_iter();
+            hash.expect(hash.len() + 1, texts, &self.config.hash);
+            if !hash.set(field, value, &self.config.hash) {
+                return Err(Duplicate);
+            }
+        }
         Ok(())
     }
 
@@ -78,6 +127,6 @@ impl Build for Builder {
     }
 
     fn finish(&mut self) -> Loaded {
-        std::mem::replace(&mut self.0, Loaded::String(Vec::new()))
+        std::mem::replace(&mut self.value, Loaded::String(Vec::new()))
     }
 }

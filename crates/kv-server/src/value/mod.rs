@@ -1,13 +1,25 @@
 //! The types of values; each structure is pure, in a file of its own.
 
+mod blob;
+pub(crate) mod hash;
+pub(crate) mod list;
+pub(crate) mod pack;
+pub(crate) mod set;
 mod text;
 
+pub(crate) use hash::Hash;
+pub(crate) use list::List;
+pub(crate) use pack::Item;
+pub(crate) use set::Set;
 pub(crate) use text::{Form, Text};
 
 /// A value that is not a packed string.
 #[derive(Debug, Clone)]
 pub(crate) enum Value {
     String(Text),
+    List(List),
+    Hash(Hash),
+    Set(Set),
 }
 
 /// Memory of this size goes back to the system page by page.
@@ -26,6 +38,9 @@ impl Value {
     pub(crate) fn type_name(&self) -> &'static str {
         match self {
             Self::String(_) => "string",
+            Self::List(_) => "list",
+            Self::Hash(_) => "hash",
+            Self::Set(_) => "set",
         }
     }
 
@@ -33,6 +48,9 @@ impl Value {
     pub(crate) fn encoding(&self) -> &'static str {
         match self {
             Self::String(_) => "raw",
+            Self::List(list) => list.encoding(),
+            Self::Hash(hash) => hash.encoding(),
+            Self::Set(set) => set.encoding(),
         }
     }
 
@@ -40,6 +58,9 @@ impl Value {
     pub(crate) fn is_empty(&self) -> bool {
         match self {
             Self::String(_) => false,
+            Self::List(list) => list.len() == 0,
+            Self::Hash(hash) => hash.len() == 0,
+            Self::Set(set) => set.len() == 0,
         }
     }
 
@@ -57,6 +78,9 @@ impl Value {
     pub(crate) fn memory(&self) -> usize {
         match self {
             Self::String(text) => text.memory(),
+            Self::List(list) => list.memory(),
+            Self::Hash(hash) => hash.memory(),
+            Self::Set(set) => set.memory(),
         }
     }
 }

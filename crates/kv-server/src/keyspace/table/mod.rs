@@ -97,6 +97,17 @@ impl<E: Entry> Default for Table<E> {
     }
 }
 
+impl<E: Entry + Clone> Clone for Table<E> {
+    /// Clocks are not copied.
+    fn clone(&self) -> Self {
+        let mut copy = Self::with_seed(self.seed);
+        for entry in self.iter() {
+            copy.insert_unique(self.hash(entry.key()), entry.clone());
+        }
+        copy
+    }
+}
+
 impl<E: Entry> Table<E> {
     /// An empty table with the seed of the process. Does not allocate.
     pub(crate) fn new() -> Self {

@@ -57,7 +57,7 @@ pub(super) fn list(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
 fn describe(text: &mut String, session: &Session, cx: &Context<'_>) {
     let seconds_since = |then_ms: i64| (cx.now_ms() - then_ms).max(0) / 1000;
     let multi = session.multi.as_ref();
-    let unsent = session.output_bytes + session.peer.waiting_bytes();
+    let unsent = session.peer.waiting_bytes();
     let line = format_args!(
         "id={id} addr={addr} laddr={local_addr} fd={fd} name={name} age={age} idle={idle} flags={flags} db={db} \
          sub={sub} psub={psub} ssub={ssub} multi={multi} qbuf={qbuf} qbuf-free={qbuf_free} argv-mem=0 multi-mem={multi_mem} \
@@ -69,7 +69,7 @@ fn describe(text: &mut String, session: &Session, cx: &Context<'_>) {
         fd = session.origin.fd,
         name = String::from_utf8_lossy(&session.name),
         age = seconds_since(session.created_ms),
-        idle = seconds_since(session.active_ms),
+        idle = seconds_since(session.peer.active_ms()),
         flags = flags(session),
         db = session.db,
         sub = session.subscriptions.channels.len(),

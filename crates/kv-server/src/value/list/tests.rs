@@ -1,0 +1,161 @@
+//! The list against a vector, with packs small enough for a tree of some levels.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::value::pack::tests::{remove_equal, text};
+
+#[derive(Debug, Clone)]
+enum Edit {
+    Push(End, Vec<Vec<u8>>),
+    Pop(End),
+    Set(usize, Vec<u8>),
+    Insert(usize, Vec<u8>),
+    Remove(usize, usize),
+    RemoveEqual(usize, End, usize),
+    Shrink,
+}
+
+fn end() -> impl Strategy<Value = End> {
+    prop_oneof![Just(End::Left), Just(End::Right)]
+}
+
+fn edit() -> impl Strategy<Value = Edit> {
+    prop_oneof![
+        6 => (end(), prop::collection::vec(text(), 1..40)).prop_map(|(end, texts)| Edit::Push(end, texts)),
+        3 => end().prop_map(Edit::Pop),
+        3 => (any::<usize>(), text()).prop_map(|(at, text)| Edit::Set(at, text)),
+        3 => (any::<usize>(), text()).prop_map(|(at, text)| Edit::Insert(at, text)),
+        2 => (any::<usize>(), 0..60_usize).prop_map(|(at, count)| Edit::Remove(at, count)),
+        2 => (any::<usize>(), end(), 0..5_usize).prop_map(|(at, end, max)| Edit::RemoveEqual(at, end, max)),
+        1 => Just(Edit::Shrink),
+    ]
+}
+
+fn check(list: &List, model: &[Vec<u8>]) {
+    assert_eq!(list.len(), model.len());
+    let all: Vec<_> = list.iter().map(Item::to_vec).collect();
+    assert_eq!(all, model);
+    let middle = model.len() / 2;
+    let back: Vec<_> = list.iter_back_from(middle).map(Item::to_vec).collect();
+    let expected: Vec<_> = model.iter().take(middle + 1).rev().cloned().collect();
+    assert_eq!(back, expected);
+    for (index, element) in model.iter().enumerate() {
+        assert_eq!(list.get(index).map(Item::to_vec).as_ref(), Some(element));
+    }
+    assert!(list.get(model.len()).is_none());
+}
+
+/// One edit of both.
+fn apply(list: &mut List, model: &mut Vec<Vec<u8>>, edit: Edit, limits: Limits) {
+    let len = model.len();
+    match edit {
+        Edit::Push(end, texts) => {
+            list.expect(texts.len(), texts.iter().map(Vec::len).sum(), limits);
+            for text in texts {
+                list.push(end, &text, limits);
+                model.insert(if end == End::Left { 0 } else { model.len() }, text);
+            }
+        }
+        Edit::Pop(end) => {
+            let mut popped = None;
+            list.pop(end, limits, |item| popped = Some(item.to_vec()));
+            let expected = match end {
+                End::Left if len > 0 => Some(model.remove(0)),
+                _ => model.pop(),
+            };
+            assert_eq!(popped, expected);
+        }
+        Edit::Set(at, text) if len > 0 => {
+            list.expect(1, text.len(), limits);
+            list.set(at % len, &text, limits);
+            model[at % len] = text;
+        }
+        Edit::Set(..) => {}
+        Edit::Insert(at, text) => {
+            list.expect(1, text.len(), limits);
+            list.insert(at % (len + 1), &text, limits);
+            model.insert(at % (len + 1), text);
+        }
+        Edit::Remove(at, count) => {
+            let from = at % (len + 1);
+            list.remove(from, count, limits);
+            model.drain(from..len.min(from + count));
+        }
+        Edit::RemoveEqual(at, end, max) => {
+            let text = model.get(at % (len + 1)).cloned().unwrap_or_default();
+            let taken = list.remove_equal(&text, end, max, limits);
+            assert_eq!(taken, remove_equal(model, &text, end == End::Right, max));
+        }
+        Edit::Shrink => list.shrink(limits),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+    #[test]
+    fn a_list_does_what_a_vector_does(
+        fill in prop_oneof![1..4_i32, Just(-1), Just(-2)],
+        edits in prop::collection::vec(edit(), 1..60),
+    ) {
+        let (mut list, mut model) = (List::default(), Vec::new());
+        for edit in edits {
+            apply(&mut list, &mut model, edit, Limits(fill));
+            check(&list, &model);
+        }
+    }
+}
+
+#[test]
+fn a_tree_of_three_levels_finds_every_element() {
+    let limits = Limits(1);
+    let mut list = List::default();
+    list.expect(10_000, 50_000, limits);
+    for n in 0..5_000_u32 {
+        list.push(End::Right, n.to_string().as_bytes(), limits);
+    }
+    for n in 1..=5_000_i32 {
+        list.push(End::Left, (-n).to_string().as_bytes(), limits);
+    }
+    for index in 0..10_000 {
+        let number = i64::try_from(index).unwrap() - 5_000;
+        assert_eq!(list.get(index).unwrap().integer(), Some(number));
+    }
+    list.remove(1, 9_998, limits);
+    let left: Vec<_> = list.iter().map(|item| item.integer().unwrap()).collect();
+    assert_eq!(left, [-5_000, 4_999]);
+    assert!(
+        list.memory() < 8_000,
+        "{} bytes for two elements",
+        list.memory()
+    );
+}
+
+#[test]
+fn a_list_leaves_the_compact_form_above_its_limit_and_returns_at_half_of_it() {
+    let mut list = List::default();
+    let text = [b'x'; 100];
+    for _ in 0..78 {
+        list.expect(1, 100, Limits(-2));
+        list.push(End::Right, &text, Limits(-2));
+    }
+    assert_eq!(
+        (list.len(), list.encoding()),
+        (78, "listpack"),
+        "7 + 78 * 103 bytes"
+    );
+    list.expect(1, 179, Limits(-2));
+    assert_eq!(list.encoding(), "quicklist", "8041 + 179 bytes");
+    list.remove(0, 38, Limits(-2));
+    list.shrink(Limits(-2));
+    assert_eq!(
+        list.encoding(),
+        "quicklist",
+        "40 * 103 + 7 bytes are above 4096"
+    );
+    list.remove(0, 1, Limits(-2));
+    list.shrink(Limits(-2));
+    assert_eq!(list.encoding(), "listpack");
+    list.expect(90, 90, Limits(128));
+    assert_eq!(list.encoding(), "quicklist", "39 + 90 elements");
+}
