@@ -236,6 +236,77 @@ fn targets_come_from_files_and_standard_input() {
 }
 
 #[test]
+fn without_privileges_the_syn_technique_is_refused_or_replaced() {
+    let test = "without_privileges_the_syn_technique_is_refused_or_replaced";
+    if !inside(test, "") {
+        return;
+    }
+    listen(Ipv4Addr::LOCALHOST.into(), &[22]);
+    // A copy where a user without privileges can reach it.
+    let folder = Folder::new("portscan-unprivileged");
+    let copy = folder.0.join("portscan");
+    fs::copy(program("portscan").get_program(), &copy).unwrap();
+    let run = |technique| {
+        std::process::Command::new("setpriv")
+            .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+            .arg(&copy)
+            .args(["127.0.0.1", "22", "-t", technique])
+            .output()
+            .unwrap()
+    };
+    let refused = run("syn");
+    let message = "portscan: raw sockets are refused (the SYN technique needs root or CAP_NET_RAW)";
+    assert!(
+        String::from_utf8_lossy(&refused.stderr).starts_with(message),
+        "{refused:?}"
+    );
+    assert_eq!(refused.status.code(), Some(2));
+    let replaced = run("auto");
+    assert!(
+        String::from_utf8_lossy(&replaced.stderr).contains("using connect"),
+        "{replaced:?}"
+    );
+    assert!(stdout(&replaced).starts_with("Opened Port: 22\n"));
+    assert_eq!(replaced.status.code(), Some(0));
+}
+
+#[test]
+fn the_descriptor_limit_is_raised_when_asked() {
+    if !inside(
+        "the_descriptor_limit_is_raised_when_asked",
+        "ulimit -Sn 80;",
+    ) {
+        return;
+    }
+    if !common::shell(
+        "nft add table inet f; nft 'add chain inet f input { type filter hook input priority 0; }'; nft add rule inet f input tcp dport 1-200 drop",
+    ) {
+        return;
+    }
+    let folder = Folder::new("portscan-limit");
+    let file = folder.0.join("report.json").to_str().unwrap().to_owned();
+    let waited = |args: &[&str]| {
+        let common = [
+            "127.0.0.1",
+            "1-200",
+            "--timeout",
+            "300ms",
+            "--retries",
+            "0",
+            "-o",
+            &file,
+        ];
+        assert_eq!(run(&[&common, args].concat()).status.code(), Some(1));
+        let report = Report::read_json(fs::File::open(&file).unwrap()).unwrap();
+        assert_eq!(report.counts().filtered, 200, "{report}");
+        report.statistics().elapsed.as_millis()
+    };
+    // Some fifty at a time against all at once, 0.3 s each.
+    let (few, all) = (waited(&[]), waited(&["--raise-limit"]));
+    assert!(few >= 1000 && all < 900, "{few} ms and {all} ms");
+}
+
+#[test]
 fn serve() {
     common::serve();
 }
