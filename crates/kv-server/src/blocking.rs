@@ -2,8 +2,10 @@
 
 use bytes::BytesMut;
 
+use crate::connection::peer::Close;
 use crate::connection::session::{Blocked, OnTimeout, Request, Session};
 use crate::context::Wait;
+use crate::dispatch::Run;
 use crate::engine::{Databases, Engine, Shared};
 use crate::error::ReplyError;
 use crate::reply::Reply;
@@ -28,6 +30,7 @@ impl Engine {
             deadline,
             on_timeout,
             request,
+            silent: false,
         });
     }
 
@@ -36,38 +39,60 @@ impl Engine {
         while let Some(index) = self.ready_dbs.pop() {
             let ready = std::mem::take(&mut self.dbs[index].changes.ready);
             for key in ready {
-                for id in self.dbs[index].waiters(&key) {
-                    self.retry_blocked(id);
-                }
+                self.serve_waiters(index, &key);
             }
         }
     }
 
-    fn retry_blocked(&mut self, id: u64) {
+    /// Runs the commands of those who wait for one key, once each.
+    fn serve_waiters(&mut self, index: usize, key: &[u8]) {
+        let now = self.now_ms();
+        self.dbs[index].begin(now);
+        let was_there = self.dbs[index].contains(key);
+        // Whoever is served leaves the queue, so the next one is at the same place.
+        let mut place = 0;
+        for _ in 0..self.dbs[index].waiter_count(key) {
+            let Some(id) = self.dbs[index].waiter(key, place) else {
+                break;
+            };
+            if !self.retry_blocked(id) {
+                place += 1;
+            }
+            if was_there && !self.dbs[index].contains(key) {
+                // Nothing is left for those behind.
+                break;
+            }
+        }
+    }
+
+    /// Runs the command of a waiting client again. `false` if it goes on waiting.
+    fn retry_blocked(&mut self, id: u64) -> bool {
         let Some(mut session) = self.shared.clients.take(id) else {
-            return;
+            return false;
         };
-        if let Some(blocked) = &session.blocked {
-            let request = blocked.request.clone();
-            let mut out = BytesMut::new();
-            let skip = self.name_words(request.row);
-            if self
-                .call(
-                    &mut session,
-                    request.row,
-                    request.args().skip(skip),
-                    false,
-                    &mut out,
-                )
-                .is_none()
-            {
-                self.shared.unblock(&mut self.dbs, &mut session);
-                session
-                    .peer
-                    .deliver(usize::MAX, |buf| buf.extend_from_slice(&out));
+        let Some(blocked) = &session.blocked else {
+            self.shared.clients.put_back(session);
+            return false;
+        };
+        let (request, silent) = (blocked.request.clone(), blocked.silent);
+        let mut out = BytesMut::new();
+        let args = request.args().skip(self.name_words(request.row));
+        let wait = self.call(&mut session, request.row, args, Run::Again, &mut out);
+        let served = wait.is_none();
+        if served {
+            self.shared.unblock(&mut self.dbs, &mut session);
+            if silent {
+                out.clear();
+            }
+            session
+                .peer
+                .deliver(usize::MAX, |buf| buf.extend_from_slice(&out));
+            if session.closing {
+                session.peer.close(Close::AfterOutput);
             }
         }
         self.shared.clients.put_back(session);
+        served
     }
 }
 
@@ -102,6 +127,9 @@ impl Shared {
         if let Some(blocked) = &blocked {
             let version = session.version;
             session.peer.deliver(usize::MAX, |buf| {
+                if blocked.silent {
+                    return;
+                }
                 let mut reply = Reply { buf, version };
                 match (error, blocked.on_timeout) {
                     (Some(error), _) => reply.error(error),

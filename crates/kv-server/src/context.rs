@@ -1,5 +1,7 @@
 //! What a handler works with.
 
+use std::time::Duration;
+
 use crate::command::RowId;
 use crate::connection::peer::Close;
 use crate::connection::session::{OnTimeout, Session};
@@ -185,6 +187,41 @@ impl<'a> Context<'a> {
         let count = removed.len();
         self.db.changes.count += u64::try_from(count).unwrap_or(u64::MAX);
         count
+    }
+
+    /// Waits until one of `keys` is written to, then runs the command again from its start; after `timeout` the reply is null.
+    ///
+    /// To be called last, in place of a reply. Who waits for a key is served in order of arrival, until the key is gone again. A `timeout` of
+    /// `None` waits for ever. The connection's further requests wait too. Inside of a transaction the reply is null at once.
+    ///
+    /// ```
+    /// use kv_server::{Args, Command, Context, Flags, Keys, Result};
+    ///
+    /// /// `TAKE key`: the value of a string, which is removed, as soon as there is one.
+    /// fn take(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
+    ///     let key = args.next()?;
+    ///     match cx.get(key)?.map(<[u8]>::to_vec) {
+    ///         Some(value) => {
+    ///             cx.remove(key);
+    ///             cx.reply().bulk(&value);
+    ///         }
+    ///         None => cx.wait(&[key], None),
+    ///     }
+    ///     Ok(())
+    /// }
+    ///
+    /// let row = Command::new("TAKE", 2, Flags::WRITE | Flags::BLOCKING, Keys::ONE, take);
+    /// ```
+    pub fn wait(&mut self, keys: &[&[u8]], timeout: Option<Duration>) {
+        let deadline = timeout.map(|timeout| {
+            let ms = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
+            self.now_ms().saturating_add(ms)
+        });
+        self.wait_for(Wait {
+            keys: keys.iter().copied().map(Box::from).collect(),
+            deadline,
+            on_timeout: OnTimeout::Null,
+        });
     }
 
     /// Waits until one of the keys changes, then runs the command again.

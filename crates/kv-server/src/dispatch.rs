@@ -1,7 +1,10 @@
 //! The one path of a request: row, arity, authentication, subscriber mode, MULTI, pause, handler, effects.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use bytes::BytesMut;
 use resp_codec::Arg;
+use tracing::error;
 
 use crate::command::{Args, Flags, Handler, Row, RowId};
 use crate::connection::peer::Close;
@@ -11,6 +14,17 @@ use crate::dialect::Unknown;
 use crate::engine::Engine;
 use crate::error::{ReplyError, Result};
 use crate::reply::Reply;
+
+/// On what occasion a handler runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Run {
+    /// A request just came in.
+    Request,
+    /// EXEC runs it: it must not wait.
+    Nested,
+    /// It waited, and a key it waits for changed.
+    Again,
+}
 
 /// What the connection does after a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +52,9 @@ impl Engine {
         let start = out.len();
         let flow = self.dispatch(session, buf, args, out);
         if session.reply_mode != ReplyMode::On && flow != Flow::Postpone {
+            if let Some(blocked) = &mut session.blocked {
+                blocked.silent = true;
+            }
             suppress(session, out, start);
         }
         if session.peer.has_mail() {
@@ -88,7 +105,13 @@ impl Engine {
             self.exec(session, out);
             Flow::Continue
         } else {
-            match self.call(session, row, Args::new(buf, args).skip(skip), false, out) {
+            match self.call(
+                session,
+                row,
+                Args::new(buf, args).skip(skip),
+                Run::Request,
+                out,
+            ) {
                 Some(wait) => {
                     self.block(session, wait, Request::copy(row, buf, args));
                     Flow::Block
@@ -183,7 +206,7 @@ impl Engine {
         session: &mut Session,
         row: RowId,
         args: Args<'_>,
-        nested: bool,
+        run: Run,
         out: &mut BytesMut,
     ) -> Option<Wait> {
         let start = out.len();
@@ -204,17 +227,27 @@ impl Engine {
             row,
             wait: &mut wait,
             now_us,
-            nested,
+            nested: run == Run::Nested,
         };
-        let result = match &commands.row(row).command.handler {
-            Handler::Builtin(run) => run(args, &mut cx),
-            Handler::Custom(run) => run(args, &mut cx),
+        let handler = &commands.row(row).command.handler;
+        let result = catch_unwind(AssertUnwindSafe(|| match handler {
+            Handler::Builtin(handle) => handle(args, &mut cx),
+            Handler::Custom(handle) => handle(args, &mut cx),
             Handler::Exec | Handler::Container => Err(ReplyError::Syntax),
-        };
+        }));
         let stats = &mut self.shared.stats;
-        stats.commands += 1;
+        let result = result.unwrap_or_else(|_| {
+            // The panic's own message and place are on standard error already.
+            error!(command = commands.row(row).full_name, "a handler panicked");
+            stats.panics += 1;
+            session.closing = true;
+            wait = None;
+            Err(ReplyError::Internal(commands.row(row).full_name.clone()))
+        });
+        stats.commands += u64::from(run != Run::Again);
         let counted = stats.command(row);
-        counted.calls += 1;
+        // A command that waits is counted when it is done.
+        counted.calls += u64::from(wait.is_none());
         if let Err(error) = result {
             counted.failed += 1;
             stats.errors += 1;
@@ -311,7 +344,13 @@ impl Engine {
             reply.array(multi.queue.len());
             for request in &multi.queue {
                 let skip = self.name_words(request.row);
-                self.call(session, request.row, request.args().skip(skip), true, out);
+                self.call(
+                    session,
+                    request.row,
+                    request.args().skip(skip),
+                    Run::Nested,
+                    out,
+                );
             }
         }
     }

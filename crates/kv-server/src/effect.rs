@@ -1,9 +1,11 @@
 //! The write-effect point: what a command did to the data, for whoever wants to follow it.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tracing::error;
 
 /// One change of the data, as a command that repeats it exactly.
 ///
@@ -80,7 +82,10 @@ impl Effects {
     fn emit(&self, db: usize, command: Vec<Bytes>) {
         let effect = Effect { db, command };
         for observer in &self.observers {
-            observer(&effect);
+            // An observer is the caller's; its panic must not take the engine with it.
+            if catch_unwind(AssertUnwindSafe(|| observer(&effect))).is_err() {
+                error!("an observer panicked");
+            }
         }
     }
 }

@@ -336,6 +336,7 @@ impl Server {
             connections: stats.connections,
             open_connections: engine.shared.clients.len(),
             rejected_connections: stats.rejected_connections,
+            panics: stats.panics,
         }
     }
 
@@ -368,6 +369,8 @@ pub struct Counters {
     pub open_connections: usize,
     /// Connections refused because of `max_clients`.
     pub rejected_connections: u64,
+    /// Commands whose handler panicked; each cost its connection and nothing else.
+    pub panics: u64,
 }
 
 impl Inner {

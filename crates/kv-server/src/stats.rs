@@ -13,6 +13,8 @@ pub(crate) struct Stats {
     pub(crate) errors: u64,
     /// Requests that ended in a protocol error.
     pub(crate) protocol_errors: u64,
+    /// Handlers that panicked; each cost its connection.
+    pub(crate) panics: u64,
     /// Changes of the data since the start, and since the last snapshot.
     pub(crate) changes: u64,
     pub(crate) changes_since_save: u64,

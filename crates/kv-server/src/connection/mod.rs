@@ -333,7 +333,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         }
     }
 
-    /// The requests of a turn. A panic in a handler costs this connection only.
+    /// The requests of a turn. A panic costs this connection only, also one outside of a handler.
     fn execute_turn(
         &mut self,
         engine: &mut Engine,
@@ -379,7 +379,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
                         .first()
                         .map(|arg| String::from_utf8_lossy(arg.of(buf)).into_owned())
                         .unwrap_or_default();
-                    error!(command = name, "a handler panicked");
+                    error!(command = name, "a command panicked outside of its handler");
+                    engine.shared.stats.panics += 1;
                     out.truncate(before);
                     protocol::internal_error(out, name);
                     return Progress::Closing;

@@ -121,6 +121,8 @@ pub(crate) struct Blocked {
     pub(crate) deadline: Option<i64>,
     pub(crate) on_timeout: OnTimeout,
     pub(crate) request: Request,
+    /// CLIENT REPLY keeps the reply back.
+    pub(crate) silent: bool,
 }
 
 /// The reply of a blocked command whose time is up.

@@ -10,28 +10,33 @@ pub(super) type Waiters = HashMap<Box<[u8]>, VecDeque<u64>>;
 impl Db {
     pub(crate) fn add_waiter(&mut self, key: &[u8], id: u64) {
         let queue = self.waiters.entry(key.into()).or_default();
-        if !queue.contains(&id) {
+        // The same command may name a key twice; nobody else can have come in between.
+        if queue.back() != Some(&id) {
             queue.push_back(id);
         }
     }
 
     pub(crate) fn remove_waiter(&mut self, key: &[u8], id: u64) {
         if let Some(queue) = self.waiters.get_mut(key) {
-            queue.retain(|&waiting| waiting != id);
+            if queue.front() == Some(&id) {
+                queue.pop_front();
+            } else {
+                queue.retain(|&waiting| waiting != id);
+            }
             if queue.is_empty() {
                 self.waiters.remove(key);
             }
         }
     }
 
-    /// Who waits for a key, oldest first.
-    pub(crate) fn waiters(&self, key: &[u8]) -> Vec<u64> {
-        self.waiters
-            .get(key)
-            .into_iter()
-            .flatten()
-            .copied()
-            .collect()
+    /// Who waits for a key at this place in its queue; the oldest is at 0.
+    pub(crate) fn waiter(&self, key: &[u8], place: usize) -> Option<u64> {
+        self.waiters.get(key)?.get(place).copied()
+    }
+
+    /// How many wait for a key.
+    pub(crate) fn waiter_count(&self, key: &[u8]) -> usize {
+        self.waiters.get(key).map_or(0, VecDeque::len)
     }
 
     /// How many keys somebody waits for.
