@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::BytesMut;
-use resp_codec::RequestDecoder;
+use resp_codec::{DecodeErrorKind, RequestDecoder};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::{Span, debug, error};
 
@@ -416,7 +416,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
     /// Answers a request that is no request; the connection ends.
     fn reject(&mut self, error: resp_codec::DecodeError) {
         debug!(%error, "protocol error");
-        protocol::reject(self.out.buf(), &error, self.authenticated);
+        // A request beyond the query buffer limit gets no answer, as in Redis.
+        if !matches!(error.kind(), DecodeErrorKind::FrameLimit { .. }) {
+            protocol::reject(self.out.buf(), &error, self.authenticated);
+        }
         self.closing = true;
     }
 
