@@ -56,7 +56,8 @@ async fn effects_give_a_second_server_the_same_data() {
         // Seconds go by, so that relative times differ from those that a replay would compute.
         clock.advance(Duration::from_secs(7));
         let expected = state(&mut source).await;
-        for Effect { db, command } in std::mem::take(&mut *effects.lock().unwrap()) {
+        let applied = std::mem::take(&mut *effects.lock().unwrap());
+        for Effect { db, command } in applied {
             follower.check(&format!("SELECT {db}"), "+OK\r\n").await;
             follower.request(&command).await;
             let reply = follower.reply().await;
