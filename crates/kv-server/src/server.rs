@@ -276,7 +276,8 @@ impl Server {
             listeners.push(Listener::tcp(&addr.ip().to_string(), addr.port()).await?);
         }
         if let Some(path) = &self.unix_path {
-            listeners.push(Listener::unix(path, None)?);
+            let mode = self.inner.lock.lock().shared.config.unix_socket_mode;
+            listeners.push(Listener::unix(path, mode)?);
         }
         self.run(listeners)
     }
