@@ -1,4 +1,90 @@
 //! An asynchronous client for Redis and Valkey that tells the truth about failures.
+//!
+//! ```
+//! use std::time::Duration;
+//! use kv_client::Client;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let server = kv_server::Server::builder().start().await?;
+//! # let url = server.url();
+//! let client = Client::connect(url).await?; // "redis://user:password@host:6379/0"
+//!
+//! client.set("greeting", "hello").ex(Duration::from_secs(60)).await?;
+//! let greeting: Option<String> = client.get("greeting").into().await?;
+//! assert_eq!(greeting.as_deref(), Some("hello"));
+//!
+//! let (visits, length) = client.pipeline((client.incr("visits"), client.strlen("greeting"))).await?;
+//! assert_eq!((visits, length), (1, 5));
+//! # Ok(()) }
+//! ```
+//!
+//! - [`Client`] is a cheap handle; its clones share one connection, onto which the commands of all tasks are pipelined.
+//! - A [`Command`] is a value: it is awaited, or put into a [pipeline](Client::pipeline) or a
+//!   [transaction](Client::transaction), where a tuple of commands becomes a tuple of their types.
+//!   What has no method of its own is [`Client::command`].
+//! - [`Client::subscribe`] is a stream of messages that says where some may be missing. [`Client::scan_keys`] is one of keys.
+//! - [`Config`] is read from a URL or built step by step; [`Config::connector`] takes streams of your own.
+//!
+//! # What an error says
+//!
+//! Each [`Error`] names its [kind](Error::kind), the [command](Error::command), and the command's [`Outcome`]:
+//!
+//! | [`Outcome`] | the command | so |
+//! |---|---|---|
+//! | [`NotSent`](Outcome::NotSent) | was not run, and never will be | it may be tried again |
+//! | [`MaybeExecuted`](Outcome::MaybeExecuted) | was sent whole, and no reply came | look before you try again |
+//! | [`Rejected`](Outcome::Rejected) | was answered with an error | trying again gives the same |
+//! | [`Executed`](Outcome::Executed) | was run; its reply has another type than was asked for | the program is to be corrected |
+//!
+//! A command counts as sent only if its last byte went to the operating system: a server cannot run half a command.
+//!
+//! # What happens on a reconnect
+//!
+//! A lost connection is made anew at once, and then after growing delays ([`Config::backoff`]), for as long as there is a
+//! handle. In the meantime:
+//!
+//! | what | what happens to it |
+//! |---|---|
+//! | commands that were not written yet | wait for the next connection, in their order, until their time limit |
+//! | a command that was written in part | is sent again whole: the server cannot have run it |
+//! | a command without a reply that reads, or sets to a fixed value ([`Class::Read`], [`Class::Idempotent`]) | is sent again, up to [`Config::max_retries`] times, within its time limit |
+//! | any other command without a reply | fails as [`MaybeExecuted`](Outcome::MaybeExecuted); never run twice, unless [`Retry`] asks for it |
+//! | a pipeline | as its most delicate command; otherwise [`results`](Pipeline::results) has the outcome of each |
+//! | a transaction | as a pipeline; without a whole EXEC it was not run |
+//! | commands that block | have connections of their own, for which the same holds |
+//! | login, database and name | are restored before anything else is sent, also if AUTH, SELECT or CLIENT SETNAME changed them |
+//! | subscriptions | are renewed, and [`Gap::Reconnected`] marks the place in the stream |
+//! | the server refuses the login | what waits fails at once with the server's words; the client keeps trying |
+//!
+//! # Ordering
+//!
+//! Commands go out in the order in which their futures are first polled, and the server runs those of one connection in
+//! that order. Two things are outside of it: commands that block run beside the others, and commands that are *sent again*
+//! after a reconnect may change places. So a command whose predecessor must have run is to await it, or to stand behind it
+//! in a pipeline.
+//!
+//! # Cancel safety
+//!
+//! A command can be dropped at any time. If it was not written yet, it is taken back and never sent; if it was, its reply
+//! is thrown away when it comes. No other command is affected. A subscription unsubscribes when it is dropped. Dropping a
+//! command that blocks closes its connection.
+//!
+//! # Limits
+//!
+//! | limit | default | beyond it |
+//! |---|---|---|
+//! | [`Config::connect_timeout`] | 5 s | the attempt fails |
+//! | [`Config::command_timeout`] | 5 s, from first poll to reply | [`ErrorKind::Timeout`] says in which [`Phase`] |
+//! | [`Config::keepalive`] | 10 s of silence, twice | the connection is made anew |
+//! | [`Config::max_in_flight`] | 10,000 commands | callers wait in line |
+//! | [`Config::max_unwritten_bytes`] | 64 MiB | callers wait in line |
+//! | [`Config::max_lanes`] | 16 commands that block | callers wait in line |
+//! | [`Config::limits`] | replies of 1 GiB, strings of 512 MiB, 128 levels | the connection is made anew |
+//! | [`Subscribe::capacity`] | 1024 messages | [`Overflow`] |
+//!
+//! Short values are copied out of the buffer that was read from the network; strings of 1 KiB and more in a list share the
+//! memory of the whole reply for as long as one of them is kept.
 
 #![forbid(unsafe_code)]
 
@@ -14,6 +100,7 @@ mod pipeline;
 mod pubsub;
 mod reply;
 mod request;
+mod scan;
 mod url;
 
 pub use arg::{ToArg, ToArgs};
@@ -29,4 +116,5 @@ pub use pubsub::{Event, Gap, Message, Overflow, Subscribe, Subscription};
 pub use reply::{Elements, Reply};
 pub use request::Request;
 pub use resp_codec::{DecodeError, Frame, Limits};
+pub use scan::{Element, Scan};
 pub use url::UrlError;

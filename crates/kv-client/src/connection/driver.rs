@@ -177,9 +177,8 @@ impl Driver {
             let written = if out.is_contiguous() {
                 stream.poll_write(cx, out.first())
             } else {
-                let mut slices = Vec::new();
-                out.slices(&mut slices);
-                poll_write_slices(stream, cx, &slices)
+                let (slices, used) = out.slices();
+                poll_write_slices(stream, cx, &slices[..used])
             };
             match written {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),

@@ -15,7 +15,7 @@ pub(crate) struct Outgoing {
 }
 
 /// The most slices that go into one vectored write.
-const MAX_SLICES: usize = 64;
+const MAX_SLICES: usize = 32;
 /// A buffer that grew beyond this is given back to the allocator when it is empty.
 const KEEP: usize = 256 * 1024;
 
@@ -58,17 +58,17 @@ impl Outgoing {
         other.clear();
     }
 
-    /// What comes next, as slices for one vectored write.
-    pub(crate) fn slices<'a>(&'a self, slices: &mut Vec<IoSlice<'a>>) {
-        slices.extend(
-            self.parts
-                .iter()
-                .take(MAX_SLICES - 1)
-                .map(|part| IoSlice::new(part)),
-        );
-        if slices.len() == self.parts.len() && !self.tail.is_empty() {
-            slices.push(IoSlice::new(&self.tail));
+    /// What comes next, as slices for one vectored write, and how many of them are used.
+    pub(crate) fn slices(&self) -> ([IoSlice<'_>; MAX_SLICES], usize) {
+        let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+        let tail = (!self.tail.is_empty()).then_some(&self.tail[..]);
+        let pieces = self.parts.iter().map(|part| &part[..]).chain(tail);
+        let mut used = 0;
+        for (slice, piece) in slices.iter_mut().zip(pieces) {
+            *slice = IoSlice::new(piece);
+            used += 1;
         }
+        (slices, used)
     }
 
     /// The first contiguous piece; empty only if there is nothing at all.
@@ -156,9 +156,11 @@ mod tests {
             let mut out = sample();
             let mut seen = Vec::new();
             while !out.is_empty() {
-                let mut slices = Vec::new();
-                out.slices(&mut slices);
-                let all: Vec<u8> = slices.iter().flat_map(|slice| slice.to_vec()).collect();
+                let (slices, used) = out.slices();
+                let all: Vec<u8> = slices[..used]
+                    .iter()
+                    .flat_map(|slice| slice.to_vec())
+                    .collect();
                 assert_eq!(all, out.to_vec());
                 let n = step.min(all.len());
                 seen.extend_from_slice(&all[..n]);

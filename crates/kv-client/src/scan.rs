@@ -1,0 +1,190 @@
+//! SCAN and its relatives to the end: [`Scan`], a stream.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::{IntoFuture, poll_fn};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use futures_core::Stream;
+
+use crate::arg::ToArg;
+use crate::class::Class;
+use crate::client::Client;
+use crate::command::{Command, CommandFuture};
+use crate::error::Result;
+use crate::from_reply::FromReply;
+use crate::request::Request;
+
+/// A stream of all keys, members or fields that match, made by [`Client::scan_keys`] and its relatives.
+///
+/// An element that is there from the start to the end is returned at least once, and perhaps more than once; one that
+/// comes or goes in the meantime may be returned or not. An error ends the stream.
+#[must_use = "a stream does nothing until it is polled"]
+pub struct Scan<'a, T> {
+    client: &'a Client,
+    /// The command up to the cursor.
+    start: Request,
+    /// What follows the cursor.
+    options: Request,
+    cursor: Option<u64>,
+    page: VecDeque<T>,
+    step: Option<CommandFuture<'a, (u64, Vec<T>)>>,
+}
+
+impl Client {
+    /// All keys of the database: [SCAN](https://redis.io/docs/latest/commands/scan/) until the end.
+    ///
+    /// ```
+    /// # async fn example(client: kv_client::Client) -> kv_client::Result<()> {
+    /// let mut keys = client.scan_keys().matching("user:*").count(100);
+    /// while let Some(key) = keys.next().await {
+    ///     println!("{:?}", key?);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn scan_keys(&self) -> Scan<'_, Bytes> {
+        Scan::new(self, Request::with_class("SCAN", Class::Read))
+    }
+
+    /// All members of a set: [SSCAN](https://redis.io/docs/latest/commands/sscan/) until the end.
+    pub fn scan_set(&self, key: impl ToArg) -> Scan<'_, Bytes> {
+        let mut start = Request::with_class("SSCAN", Class::Read);
+        key.to_arg(&mut start);
+        Scan::new(self, start)
+    }
+
+    /// All fields of a hash with their values: [HSCAN](https://redis.io/docs/latest/commands/hscan/) until the end.
+    pub fn scan_hash(&self, key: impl ToArg) -> Scan<'_, (Bytes, Bytes)> {
+        let mut start = Request::with_class("HSCAN", Class::Read);
+        key.to_arg(&mut start);
+        Scan::new(self, start)
+    }
+}
+
+impl<'a, T: Element> Scan<'a, T> {
+    fn new(client: &'a Client, start: Request) -> Self {
+        let options = Request::with_class("SCAN", Class::Read);
+        Self {
+            client,
+            start,
+            options,
+            cursor: Some(0),
+            page: VecDeque::new(),
+            step: None,
+        }
+    }
+
+    /// Only what matches the pattern.
+    pub fn matching(mut self, pattern: impl ToArg) -> Self {
+        self.options.push(b"MATCH");
+        pattern.to_arg(&mut self.options);
+        self
+    }
+
+    /// Roughly how many elements the server looks at in one step. Its default: 10.
+    pub fn count(mut self, count: u64) -> Self {
+        self.options.push(b"COUNT");
+        count.to_arg(&mut self.options);
+        self
+    }
+
+    /// Only keys of this type: `string`, `list`, `set`, `zset`, `hash`, `stream`. For [`Client::scan_keys`].
+    pub fn of_type(mut self, name: impl ToArg) -> Self {
+        self.options.push(b"TYPE");
+        name.to_arg(&mut self.options);
+        self
+    }
+
+    /// The next element; `None` at the end.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Option<Result<T>> {
+        poll_fn(|cx| self.poll_step(cx)).await
+    }
+
+    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T>>> {
+        loop {
+            if let Some(element) = self.page.pop_front() {
+                return Poll::Ready(Some(Ok(element)));
+            }
+            let step = match &mut self.step {
+                Some(step) => step,
+                None => {
+                    let Some(cursor) = self.cursor.take() else {
+                        return Poll::Ready(None);
+                    };
+                    let mut request = self.start.clone();
+                    cursor.to_arg(&mut request);
+                    self.options
+                        .all_args()
+                        .iter()
+                        .for_each(|arg| request.push(arg));
+                    let command: Command<'a, _> = Command::new(self.client, request, T::page);
+                    self.step.insert(command.into_future())
+                }
+            };
+            let page = ready!(Pin::new(step).poll(cx));
+            self.step = None;
+            match page {
+                Ok((cursor, page)) => {
+                    self.cursor = (cursor != 0).then_some(cursor);
+                    self.page = page.into();
+                }
+                Err(error) => return Poll::Ready(Some(Err(error))),
+            }
+        }
+    }
+}
+
+impl<T: Element + Unpin> Stream for Scan<'_, T> {
+    type Item = Result<T>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T>>> {
+        self.poll_step(cx)
+    }
+}
+
+impl<T> fmt::Debug for Scan<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scan")
+            .field("command", &self.start.name())
+            .field("cursor", &self.cursor)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a page consists of.
+pub trait Element: Sized + private::Sealed {
+    #[doc(hidden)]
+    fn page(reply: crate::Reply) -> Result<(u64, Vec<Self>), crate::ReplyError>;
+}
+
+mod private {
+    #[expect(unnameable_types, reason = "nobody else is to implement it")]
+    pub trait Sealed {}
+
+    impl Sealed for bytes::Bytes {}
+    impl Sealed for (bytes::Bytes, bytes::Bytes) {}
+}
+
+impl Element for Bytes {
+    fn page(reply: crate::Reply) -> Result<(u64, Vec<Self>), crate::ReplyError> {
+        <(u64, Vec<Self>)>::from_reply(reply)
+    }
+}
+
+impl Element for (Bytes, Bytes) {
+    fn page(reply: crate::Reply) -> Result<(u64, Vec<Self>), crate::ReplyError> {
+        let (cursor, flat) = <(u64, Vec<Bytes>)>::from_reply(reply)?;
+        let mut flat = flat.into_iter();
+        let mut pairs = Vec::with_capacity(flat.len() / 2);
+        while let (Some(field), Some(value)) = (flat.next(), flat.next()) {
+            pairs.push((field, value));
+        }
+        Ok((cursor, pairs))
+    }
+}
