@@ -27,6 +27,8 @@ pub(crate) struct Engine {
     /// Read and not decoded yet.
     pub(crate) input: BytesMut,
     decoder: FrameDecoder,
+    /// Room to make for a read.
+    read_size: usize,
     limits: Limits,
     /// Commands without a reply, in the order in which they are written. Those with `end <= written` are written whole.
     pending: VecDeque<Pending>,
@@ -103,8 +105,9 @@ struct Confirming {
 
 /// Bulk strings from this length on are split off the read buffer; shorter ones are copied out of it.
 const SPLIT_FROM: usize = 16 * 1024;
-/// Room in the read buffer before each read.
+/// Room in the read buffer before a read: what it is at first, and what it grows to while reads fill it.
 const READ: usize = 16 * 1024;
+const MAX_READ: usize = 128 * 1024;
 /// The most that is reserved for a frame that has been announced and has not arrived.
 const MAX_RESERVE: usize = 1024 * 1024;
 
@@ -114,6 +117,7 @@ impl Engine {
             out: Outgoing::default(),
             input: BytesMut::new(),
             decoder: FrameDecoder::new(limits),
+            read_size: READ,
             limits,
             pending: VecDeque::new(),
             written: 0,
@@ -339,9 +343,13 @@ impl Engine {
 
     /// Makes room for the next read.
     pub(crate) fn reserve(&mut self) {
-        if self.input.capacity() - self.input.len() < READ / 4 {
+        let room = self.input.capacity() - self.input.len();
+        if room == 0 {
+            self.read_size = (self.read_size * 2).min(MAX_READ);
+        }
+        if room < READ / 4 {
             self.input
-                .reserve(self.decoder.missing().clamp(READ, MAX_RESERVE));
+                .reserve(self.decoder.missing().clamp(self.read_size, MAX_RESERVE));
         }
     }
 
