@@ -60,6 +60,9 @@ mod checkpoint;
 mod engine;
 mod error;
 mod event;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 mod limits;
 mod order;
 mod pace;

@@ -155,6 +155,15 @@ fn quoted_syn(segment: &[u8], reason: Reason) -> Option<Reply> {
     })
 }
 
+/// Reads bytes as every kind of packet; for tests and fuzzing.
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) fn read_anything(packet: &[u8]) {
+    let _ = (reply(packet), icmp4(packet), icmp6(packet));
+    if let Some((_, payload)) = ipv4(packet) {
+        let _ = (reply(payload), icmp4(payload));
+    }
+}
+
 fn half(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes(array(bytes, at)?))
 }
@@ -173,7 +182,16 @@ const FLAG_ACK: u8 = 0x10;
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_packet_is_read_or_refused(packet in proptest::collection::vec(any::<u8>(), 0..100)) {
+            read_anything(&packet);
+        }
+    }
 
     const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
     const TARGET: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
