@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use resp_codec::number::parse_f64;
+
 use crate::command::RowId;
 use crate::connection::peer::Close;
 use crate::connection::session::{OnTimeout, Session};
@@ -166,6 +168,13 @@ impl<'a> Context<'a> {
         Some(entry)
     }
 
+    /// Removes a collection that has lost its last element; that is part of the change that took it out.
+    pub(crate) fn remove_emptied(&mut self, key: &[u8]) {
+        if self.db.remove_if_empty(key) {
+            self.db.event(Class::GENERIC, "del", key);
+        }
+    }
+
     /// The value of a string.
     ///
     /// # Errors
@@ -222,6 +231,28 @@ impl<'a> Context<'a> {
             deadline,
             on_timeout: OnTimeout::Null,
         });
+    }
+
+    /// When a wait ends that lasts so many seconds from now; 0 is for ever.
+    pub(crate) fn deadline(&self, seconds: &[u8]) -> Result<Option<i64>> {
+        let seconds = parse_f64(seconds)
+            .ok_or_else(|| ReplyError::text("ERR timeout is not a float or out of range"))?;
+        let out_of_range = || ReplyError::text("ERR timeout is out of range");
+        let ms = (seconds * 1000.0).ceil();
+        #[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
+        let ms = match ms {
+            ms if ms < 0.0 => return Err(ReplyError::text("ERR timeout is negative")),
+            ms if ms < i64::MAX as f64 => ms as i64,
+            _ => return Err(out_of_range()),
+        };
+        match ms {
+            0 => Ok(None),
+            ms => self
+                .now_ms()
+                .checked_add(ms)
+                .map(Some)
+                .ok_or_else(out_of_range),
+        }
     }
 
     /// Waits until one of the keys changes, then runs the command again.

@@ -4,6 +4,7 @@ use bytes::BytesMut;
 use resp_codec::{Version, write};
 
 use crate::error::ReplyError;
+use crate::value::Item;
 
 /// Writes one reply. Aggregates are a header followed by their elements.
 #[derive(Debug)]
@@ -78,6 +79,15 @@ impl Reply<'_> {
     /// A bulk string that holds a decimal number.
     pub fn bulk_integer(&mut self, n: i64) {
         write::bulk_i64(self.buf, n);
+    }
+
+    /// An element of a collection, as a bulk string.
+    #[inline]
+    pub(crate) fn item(&mut self, item: Item<'_>) {
+        match item {
+            Item::Int(number) => self.bulk_integer(number),
+            Item::Text(text) => self.bulk(text),
+        }
     }
 
     /// Null: `$-1` in RESP2.

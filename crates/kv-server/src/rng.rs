@@ -22,4 +22,11 @@ impl Rng {
         let wide = u128::from(self.next()) * (bound as u128);
         usize::try_from(wide >> 64).unwrap_or(0)
     }
+
+    /// Brings `count` randomly chosen elements to the front, in random order.
+    pub(crate) fn choose<T>(&mut self, elements: &mut [T], count: usize) {
+        for at in 0..count.min(elements.len()) {
+            elements.swap(at, at + self.below(elements.len() - at));
+        }
+    }
 }

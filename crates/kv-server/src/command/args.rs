@@ -77,6 +77,21 @@ impl<'a> Args<'a> {
         number::parse_i64(self.next()?).ok_or(ReplyError::NotInteger)
     }
 
+    /// The next argument as an integer in a range that the error names.
+    pub(crate) fn integer_in(&mut self, min: i64, max: i64) -> Result<i64> {
+        Some(self.integer()?)
+            .filter(|number| (min..=max).contains(number))
+            .ok_or_else(|| ReplyError::outside(min, max))
+    }
+
+    /// The next argument as an integer of at least `min`, or this error.
+    pub(crate) fn count(&mut self, min: i64, error: ReplyError) -> Result<usize> {
+        let number = number::parse_i64(self.next()?).filter(|&number| number >= min);
+        number
+            .and_then(|number| usize::try_from(number).ok())
+            .ok_or(error)
+    }
+
     /// The next argument as a float; `nan` is refused.
     ///
     /// # Errors

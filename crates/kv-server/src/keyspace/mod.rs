@@ -247,6 +247,15 @@ impl Db {
 
     /// A collection, to be changed; an empty one if there is none.
     pub(crate) fn get_or_default<T: ValueType + Default>(&mut self, key: &[u8]) -> Result<&mut T> {
+        self.get_or_insert(key, T::default)
+    }
+
+    /// A collection, to be changed; a new one if there is none.
+    pub(crate) fn get_or_insert<T: ValueType>(
+        &mut self,
+        key: &[u8],
+        new: impl FnOnce() -> T,
+    ) -> Result<&mut T> {
         let at = match self.find(key) {
             Some(at) => {
                 self.keep(at);
@@ -254,10 +263,16 @@ impl Db {
             }
             None => {
                 let hash = self.table.hash(key);
-                self.insert_new(hash, Entry::object(key, T::default().into(), NEVER))
+                self.insert_new(hash, Entry::object(key, new().into(), NEVER))
             }
         };
         typed_mut(self.table.at_mut(at))
+    }
+
+    /// A collection that was looked at before, so that several can be used at once: counts nothing, and removes nothing that has expired.
+    pub(crate) fn view<T: ValueType>(&self, key: &[u8]) -> Option<&T> {
+        let entry = self.table.get(key)?;
+        entry.value().and_then(T::of)
     }
 
     /// Removes a collection that has lost its last element. Returns whether it has.

@@ -5,7 +5,7 @@ mod flush;
 mod keys;
 mod object;
 mod relocate;
-mod scan;
+pub(super) mod scan;
 
 use crate::command::{Command, Flags, KeySpec, Keys, container, row};
 

@@ -5,6 +5,7 @@ use crate::context::Context;
 use crate::error::{ReplyError, Result};
 use crate::glob::Glob;
 use crate::keyspace::table::Entry as _;
+use crate::reply::Reply;
 
 /// The options of SCAN and its relatives for collections.
 #[derive(Debug)]
@@ -74,35 +75,69 @@ pub(crate) fn parse_cursor(text: &[u8]) -> Result<u64> {
 }
 
 pub(super) fn scan(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
-    let mut cursor = parse_cursor(args.next()?)?;
+    let cursor = parse_cursor(args.next()?)?;
     let options = Options::parse(&mut args, true)?;
-    let start = cx.out.position();
-    let (mut found, mut seen) = (0, 0);
-    // A sparse table must not keep others waiting: as in Redis, at most ten buckets for each key that was asked for.
-    let mut buckets_left = options.count.saturating_mul(10);
-    loop {
-        cursor = cx.db.scan(cursor, |entry| {
-            seen += 1;
+    let db = &mut *cx.db;
+    reply(&mut cx.out, cursor, options.count, |cursor, out| {
+        let mut step = Step::default();
+        step.cursor = db.scan(cursor, |entry| {
+            step.seen += 1;
             let key = entry.key();
             let is_type = options
                 .type_name
                 .is_none_or(|name| name.eq_ignore_ascii_case(entry.type_name().as_bytes()));
             if is_type && options.matches(key) {
-                found += 1;
-                cx.out.bulk(key);
+                step.written += 1;
+                out.bulk(key);
             }
         });
-        buckets_left -= 1;
-        if cursor == 0 || seen >= options.count || buckets_left == 0 {
+        step
+    });
+    Ok(())
+}
+
+/// What one step of a walk came to.
+#[derive(Debug, Default)]
+pub(crate) struct Step {
+    /// Where the next one goes on; 0 at the end.
+    pub(crate) cursor: u64,
+    /// Elements looked at.
+    pub(crate) seen: usize,
+    /// Elements of the reply.
+    pub(crate) written: usize,
+}
+
+/// Walks until about `count` elements were looked at, and replies with the cursor and the elements.
+pub(crate) fn reply(
+    out: &mut Reply<'_>,
+    mut cursor: u64,
+    count: usize,
+    mut walk: impl FnMut(u64, &mut Reply<'_>) -> Step,
+) {
+    let start = out.position();
+    let (mut written, mut seen) = (0, 0);
+    // A sparse table must not keep others waiting: as in Redis, at most ten buckets for each element that was asked for.
+    for _ in 0..count.saturating_mul(10) {
+        let step = walk(cursor, out);
+        cursor = step.cursor;
+        seen += step.seen;
+        written += step.written;
+        if cursor == 0 || seen >= count {
             break;
         }
     }
-    cx.out.put_before(start, |out| {
+    out.put_before(start, |out| {
         out.array(2);
         out.bulk(cursor.to_string().as_bytes());
-        out.array(found);
+        out.array(written);
     });
-    Ok(())
+}
+
+/// The reply of a walk over a key that does not exist.
+pub(crate) fn nothing(out: &mut Reply<'_>) {
+    out.array(2);
+    out.bulk(b"0");
+    out.array(0);
 }
 
 #[cfg(test)]
