@@ -13,9 +13,12 @@ mod args;
 mod connection;
 mod flags;
 mod generic;
+mod hash;
 mod keys;
+mod list;
 mod pubsub;
 mod server;
+mod set;
 mod string;
 pub(crate) mod syntax;
 mod transaction;
@@ -214,6 +217,14 @@ pub(crate) const FAMILIES: &[Family] = &[
         commands: generic::COMMANDS,
     },
     Family {
+        group: Group::Hash,
+        commands: hash::COMMANDS,
+    },
+    Family {
+        group: Group::List,
+        commands: list::COMMANDS,
+    },
+    Family {
         group: Group::PubSub,
         commands: pubsub::COMMANDS,
     },
@@ -224,6 +235,10 @@ pub(crate) const FAMILIES: &[Family] = &[
     Family {
         group: Group::Server,
         commands: generic::DATABASE_COMMANDS,
+    },
+    Family {
+        group: Group::Set,
+        commands: set::COMMANDS,
     },
     Family {
         group: Group::String,
