@@ -99,7 +99,8 @@ impl Connect {
                 }
             }
         }
-        let source = &mut SourceFd(&socket.as_raw_fd());
+        let descriptor = socket.as_raw_fd();
+        let source = &mut SourceFd(&descriptor);
         let token = Token(key as usize);
         if let Err(error) =
             self.poller

@@ -58,7 +58,9 @@ fn describe(text: &mut String, session: &Session, cx: &Context<'_>) {
     let seconds_since = |then_ms: i64| (cx.now_ms() - then_ms).max(0) / 1000;
     let multi = session.multi.as_ref();
     let unsent = session.peer.waiting_bytes();
-    let line = format_args!(
+    // Writing to a string cannot fail.
+    let _ = write!(
+        text,
         "id={id} addr={addr} laddr={local_addr} fd={fd} name={name} age={age} idle={idle} flags={flags} db={db} \
          sub={sub} psub={psub} ssub={ssub} multi={multi} qbuf={qbuf} qbuf-free={qbuf_free} argv-mem=0 multi-mem={multi_mem} \
          rbs=0 rbp=0 obl=0 oll={oll} omem={omem} tot-mem={tot_mem} events={events} cmd={cmd} user={user} redir=-1 \
@@ -95,8 +97,6 @@ fn describe(text: &mut String, session: &Session, cx: &Context<'_>) {
         lib_name = String::from_utf8_lossy(&session.lib_name),
         lib_ver = String::from_utf8_lossy(&session.lib_version),
     );
-    // Writing to a string cannot fail.
-    let _ = text.write_fmt(line);
 }
 
 /// `N`, or a letter for each state.
