@@ -192,7 +192,7 @@ impl Engine {
             multi.broken = true;
         }
         self.shared.stats.commands += 1;
-        self.shared.stats.errors += 1;
+        self.shared.stats.error(error);
         Reply {
             buf: out,
             version: session.version,
@@ -250,7 +250,7 @@ impl Engine {
         counted.calls += u64::from(wait.is_none());
         if let Err(error) = result {
             counted.failed += 1;
-            stats.errors += 1;
+            stats.error(&error);
             out.truncate(start);
             Reply {
                 buf: out,

@@ -38,6 +38,7 @@ mod error;
 pub mod fuzz;
 mod garbage;
 mod glob;
+mod info;
 mod keyspace;
 mod listen;
 mod lock;

@@ -1,6 +1,12 @@
 //! The counters behind INFO and the embedding API.
 
+use std::collections::BTreeMap;
+
 use crate::command::RowId;
+use crate::error::ReplyError;
+
+/// Different first words of errors that are counted apart; custom commands may make up as many as they like.
+const ERROR_CODES_MAX: usize = 128;
 
 /// Counted since the start or since `CONFIG RESETSTAT`.
 #[derive(Debug, Default)]
@@ -10,7 +16,8 @@ pub(crate) struct Stats {
     pub(crate) rejected_connections: u64,
     pub(crate) bytes_in: u64,
     pub(crate) bytes_out: u64,
-    pub(crate) errors: u64,
+    /// Error replies by their first word.
+    errors: BTreeMap<String, u64>,
     /// Requests that ended in a protocol error.
     pub(crate) protocol_errors: u64,
     /// Handlers that panicked; each cost its connection.
@@ -44,6 +51,28 @@ impl Stats {
     #[inline]
     pub(crate) fn command(&mut self, row: RowId) -> &mut CommandStats {
         &mut self.per_command[usize::from(row)]
+    }
+
+    /// Counts an error reply.
+    pub(crate) fn error(&mut self, error: &ReplyError) {
+        let text = error.to_string();
+        let code = text.split(' ').next().unwrap_or_default();
+        if let Some(count) = self.errors.get_mut(code) {
+            *count += 1;
+        } else if self.errors.len() < ERROR_CODES_MAX {
+            self.errors.insert(code.to_owned(), 1);
+        }
+    }
+
+    /// Error replies of any kind.
+    pub(crate) fn errors(&self) -> u64 {
+        self.errors.values().sum()
+    }
+
+    pub(crate) fn errors_by_code(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.errors
+            .iter()
+            .map(|(code, count)| (code.as_str(), *count))
     }
 
     /// `CONFIG RESETSTAT`.
