@@ -2,11 +2,16 @@
 
 use std::{
     future::{Future, poll_fn},
+    io,
     pin::pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     task::Poll,
 };
 
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     task::JoinSet,
@@ -32,9 +37,15 @@ pub(super) struct Connection<H> {
     pub(super) activity: Activity,
     /// What runs beside the messages: [`Handler::empty`]. Cancelled with the connection.
     background: Mutex<JoinSet<()>>,
+    is_draining: AtomicBool,
 }
 
 impl<H: Handler> Connection<H> {
+    /// Whether the connection is to end at the next opportunity. The reader is polled when this changes.
+    pub(super) fn is_draining(&self) -> bool {
+        self.is_draining.load(Relaxed)
+    }
+
     /// Runs something of the handler's beside the connection.
     pub(super) fn spawn<F>(&self, work: impl FnOnce(Arc<Inner<H>>, Peer) -> F)
     where
@@ -71,11 +82,12 @@ pub(super) async fn run<H: Handler>(
     address: String,
     io: impl AsyncRead + AsyncWrite + Send,
 ) {
-    let outbox = Outbox::new(server.config.queue.clone(), &server.budget);
+    let outbox = Outbox::new(server.config.queue.clone(), &server.budget, H::REPORTS);
     let connection = Connection {
         peer: Peer::new(number, address, outbox, Arc::clone(&server.counters)),
         activity: Activity::new(),
         background: Mutex::default(),
+        is_draining: AtomicBool::new(false),
         server,
     };
     debug!("open");
@@ -111,6 +123,23 @@ enum End {
     Failed(Error),
 }
 
+/// What interrupts a connection from outside.
+enum Alarm {
+    /// The peer did nothing for too long.
+    Due(Due),
+    /// The server is about to stop.
+    Drain,
+    /// The server's shutdown has run out of time.
+    Shutdown,
+}
+
+/// What the task of a connection has to look at.
+enum Step {
+    Alarm(Alarm),
+    Read(Result<(), Error>),
+    Written(io::Result<bool>),
+}
+
 async fn serve<H: Handler>(
     connection: &Connection<H>,
     io: impl AsyncRead + AsyncWrite + Send,
@@ -119,13 +148,42 @@ async fn serve<H: Handler>(
     let (server, peer) = (&connection.server, &connection.peer);
     let mut reader = pin!(Reader::new(connection).run(read));
     let mut writer = pin!(writer::run(connection, write));
-    let mut shutdown = pin!(server.cut.cancelled());
-    let mut timer = pin!(Watch::new(&connection.activity, &server.config).run(peer));
+    let timer = Watch::new(&connection.activity, &server.config).run(peer);
+    // They seldom have anything to say, and in here they are not asked unless they have.
+    let mut alarms = FuturesUnordered::<BoxFuture<'_, Alarm>>::new();
+    alarms.push(Box::pin(timer.map(Alarm::Due)));
+    alarms.push(Box::pin(server.draining.cancelled().map(|()| Alarm::Drain)));
+    alarms.push(Box::pin(server.cut.cancelled().map(|()| Alarm::Shutdown)));
     let mut is_reading = true;
     loop {
-        tokio::select! {
-            biased; // what is read now is written in the same turn
-            result = &mut reader, if is_reading => {
+        let step = poll_fn(|cx| {
+            if let Poll::Ready(Some(alarm)) = alarms.poll_next_unpin(cx) {
+                return Poll::Ready(Step::Alarm(alarm));
+            }
+            if is_reading {
+                // The writer comes next, in this very turn: what the reader queues need not wake this task.
+                peer.outbox().set_writer_is_next(true);
+                let read = reader.as_mut().poll(cx);
+                peer.outbox().set_writer_is_next(false);
+                if let Poll::Ready(read) = read {
+                    return Poll::Ready(Step::Read(read));
+                }
+            }
+            writer.as_mut().poll(cx).map(Step::Written)
+        });
+        match step.await {
+            Step::Alarm(Alarm::Drain) => connection.is_draining.store(true, Relaxed), // the reader is polled next
+            Step::Alarm(Alarm::Shutdown) => return End::Shutdown,
+            Step::Alarm(Alarm::Due(due)) => {
+                let counter = match due {
+                    Due::ReadTimeout => &server.counters.read_timeouts,
+                    Due::WriteTimeout => &server.counters.write_timeouts,
+                    Due::Idle => &server.counters.idle,
+                };
+                Counters::add(counter, 1);
+                return End::Due(due);
+            }
+            Step::Read(result) => {
                 is_reading = false;
                 match result {
                     // The peer has finished sending; what it is owed is still written.
@@ -138,21 +196,9 @@ async fn serve<H: Handler>(
                     }
                 }
             }
-            result = &mut writer => return match result {
-                Ok(true) => End::Finished,
-                Ok(false) => End::Cut,
-                Err(error) => End::Failed(error.into()),
-            },
-            due = &mut timer => {
-                let counter = match due {
-                    Due::ReadTimeout => &server.counters.read_timeouts,
-                    Due::WriteTimeout => &server.counters.write_timeouts,
-                    Due::Idle => &server.counters.idle,
-                };
-                Counters::add(counter, 1);
-                return End::Due(due);
-            }
-            () = &mut shutdown => return End::Shutdown,
+            Step::Written(Ok(true)) => return End::Finished,
+            Step::Written(Ok(false)) => return End::Cut,
+            Step::Written(Err(error)) => return End::Failed(error.into()),
         }
     }
 }

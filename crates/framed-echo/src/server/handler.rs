@@ -36,9 +36,11 @@ use crate::{
 /// }
 /// ```
 pub trait Handler: Send + Sync + 'static {
-    /// Whether this handler tells senders itself what became of their messages, by [`Peer::report`].
+    /// Whether this handler follows up what it sends.
     ///
-    /// Default: `false`: a message that is not refused is reported as delivered.
+    /// If so, it is told what became of each message, by [`delivered`](Self::delivered) and [`closed`](Self::closed),
+    /// and tells their senders itself, by [`Peer::report`]. Default: `false`: a message that is not refused is reported
+    /// to its sender as delivered, and what a plain peer did not receive is forgotten with its connection.
     const REPORTS: bool = false;
 
     /// A whole message has arrived.

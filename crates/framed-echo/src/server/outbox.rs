@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     task::{Context, Poll},
 };
 
@@ -25,14 +28,22 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Outbox {
     limits: QueueLimits,
+    /// Whether the handler wants to know what becomes of messages, [`Handler::REPORTS`](super::Handler::REPORTS).
+    is_tracked: bool,
     state: Mutex<State>,
     writer: AtomicWaker,
+    /// The writer is about to look, and needs no waking.
+    writer_is_next: AtomicBool,
     /// Notified when messages or chunks have left, and when the outbox closes.
     room: Notify,
 }
 
 #[derive(Debug)]
 struct State {
+    /// Messages that nobody will ask about, encoded already; they come before the queue.
+    ready: Output,
+    /// As in [`Outbox`].
+    is_tracked: bool,
     queue: VecDeque<Entry>,
     /// Bytes of the bodies in `queue`.
     queued_bytes: usize,
@@ -154,10 +165,14 @@ const TURN_BYTES: usize = 32 * 1024;
 const FILL_BYTES: usize = 128 * 1024;
 
 impl Outbox {
-    pub(crate) fn new(limits: QueueLimits, budget: &Arc<Budget>) -> Self {
+    pub(crate) fn new(limits: QueueLimits, budget: &Arc<Budget>, is_tracked: bool) -> Self {
         Self {
             limits,
+            is_tracked,
+            writer_is_next: AtomicBool::new(false),
             state: Mutex::new(State {
+                ready: Output::default(),
+                is_tracked,
                 queue: VecDeque::new(),
                 queued_bytes: 0,
                 queued_messages: 0,
@@ -206,6 +221,15 @@ impl Outbox {
         let mut state = self.state();
         if state.phase != Phase::Open {
             return Err(Refused::Closed(delivery));
+        }
+        if !self.is_tracked && state.is_direct() {
+            if !state.has_room_for_ready(delivery.body.len(), &self.limits) {
+                return Err(Refused::Full(delivery));
+            }
+            state.write_plain(delivery);
+            drop(state);
+            self.wake_writer();
+            return Ok(());
         }
         if !state.has_room_for(&delivery, &self.limits) {
             return Err(Refused::Full(delivery));
@@ -278,21 +302,38 @@ impl Outbox {
         state.queue.push_back(entry);
         drop(state);
         if was_idle {
+            self.wake_writer();
+        }
+    }
+
+    fn wake_writer(&self) {
+        if !self.writer_is_next.load(Relaxed) {
             self.writer.wake();
         }
     }
 
-    /// Waits until a reply to what is read next would find room. A closed outbox has room: nobody waits for it.
+    /// Says that the writer will be polled after what is running now, in the same task.
+    ///
+    /// It is taken back before the writer looks, under the lock; so whoever adds something after that look sees it
+    /// taken back, by the same lock, and wakes the writer.
+    pub(crate) fn set_writer_is_next(&self, is_next: bool) {
+        self.writer_is_next.store(is_next, Relaxed);
+    }
+
+    /// Whether a reply to what is read next would find room. A closed outbox has room: nobody waits for it.
+    pub(crate) fn has_room(&self) -> bool {
+        let state = self.state();
+        let is_short = state.queue.len() < self.limits.messages
+            && state.queued_bytes + state.ready.len() < self.limits.bytes.max(1);
+        is_short || state.phase == Phase::Closed
+    }
+
+    /// Waits until there is room.
     pub(crate) async fn room(&self) {
         loop {
             let room = self.room.notified();
-            {
-                let state = self.state();
-                let is_short = state.queue.len() < self.limits.messages
-                    && state.queued_bytes < self.limits.bytes;
-                if is_short || state.phase == Phase::Closed {
-                    return;
-                }
+            if self.has_room() {
+                return;
             }
             room.await;
         }
@@ -407,21 +448,30 @@ impl Outbox {
             return Poll::Ready(Filled::Cut);
         }
         let before = output.len();
-        let progress = state.fill(output, &self.limits);
+        let is_direct = !state.ready.is_empty();
+        if is_direct && output.is_empty() {
+            std::mem::swap(output, &mut state.ready);
+        }
+        // What is encoded already goes first.
+        let progress = if state.ready.is_empty() {
+            state.fill(output, &self.limits)
+        } else {
+            false
+        };
         if state.broken {
             state.phase = Phase::Closed;
             return Poll::Ready(Filled::Cut);
         }
-        let charged = state.queued_bytes
-            + state.unsettled_bytes
-            + state.bodies.values().map(|b| b.chunk_bytes).sum::<usize>();
+        let in_output = if is_direct { output.len() } else { 0 }; // others are counted as unsettled
+        let in_bodies: usize = state.bodies.values().map(|body| body.chunk_bytes).sum();
+        let charged = state.queued_bytes + state.unsettled_bytes + in_bodies + in_output;
         state.charge.try_set(charged); // grew with the last message at most; see `has_room_for`
         let finished =
             state.phase == Phase::Finishing && state.queue.is_empty() && state.bodies.is_empty();
         let is_empty = state.notify_when_empty && state.queued_messages == 0 && output.is_empty();
         state.notify_when_empty &= !is_empty;
         drop(state);
-        if progress {
+        if progress || is_direct {
             self.room.notify_waiters();
         }
         if output.len() > before {
@@ -437,6 +487,9 @@ impl Outbox {
 
     /// Everything filled so far has been written: for a plain peer, the most one can know.
     pub(crate) fn settle_written(&self) -> Vec<Delivery> {
+        if !self.is_tracked {
+            return Vec::new();
+        }
         let mut state = self.state();
         if state.session || state.unsettled.is_empty() {
             return Vec::new();
@@ -519,6 +572,24 @@ impl State {
         self.queued_messages < limits.messages
             && bytes <= limits.bytes
             && self.charge.try_set(bytes + self.unsettled_bytes)
+    }
+
+    /// Whether a message may be encoded at once: for a plain peer, if nothing has to come before it.
+    fn is_direct(&self) -> bool {
+        !self.session && self.queue.is_empty() && self.bodies.is_empty()
+    }
+
+    /// As [`has_room_for`](Self::has_room_for), for a message that is encoded at once.
+    fn has_room_for_ready(&mut self, len: usize, limits: &QueueLimits) -> bool {
+        let bytes = self.ready.len() + len;
+        self.ready.is_empty() || (bytes <= limits.bytes && self.charge.try_set(bytes))
+    }
+
+    fn write_plain(&mut self, Delivery { head, body, .. }: Delivery) {
+        let Head { sender, kind, .. } = head;
+        self.ready
+            .header(ReplyHeader { sender, kind }, u32_len(body.len()));
+        self.ready.bytes(body);
     }
 
     fn uncount(&mut self, delivery: &Delivery) {
@@ -612,8 +683,10 @@ impl State {
             );
         }
         output.bytes(body);
-        self.unsettled_bytes += delivery.body.len();
-        self.unsettled.push_back(delivery);
+        if self.session || self.is_tracked {
+            self.unsettled_bytes += delivery.body.len();
+            self.unsettled.push_back(delivery);
+        }
     }
 
     /// A message that is too long for a frame of a session goes the way of a large body.

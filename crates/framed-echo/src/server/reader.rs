@@ -1,6 +1,6 @@
 //! The reading half of a connection: socket to handler.
 
-use std::{collections::HashMap, pin::pin, sync::Arc, time::Duration};
+use std::{collections::HashMap, future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use tokio::{
@@ -27,6 +27,8 @@ pub(super) struct Reader<'a, H> {
     codec: ServerCodec,
     buffer: BytesMut,
     charge: Charge,
+    /// Bytes to ask for in the next read; between [`READ_BYTES`] and [`MAX_READ_BYTES`].
+    read_bytes: usize,
     /// Whether the peer said hello.
     is_session: bool,
     /// The large frame of a plain client that is being received, unless it is skipped.
@@ -43,8 +45,14 @@ struct Uploading {
     left: usize,
 }
 
-/// Bytes asked for in one read. Frames of this size and less cost one system call when they come alone.
-const READ_BYTES: usize = 16 * 1024;
+/// Bytes asked for in one read, at first.
+const READ_BYTES: usize = 8 * 1024;
+
+/// And at most: a whole message of the default `chunk_bytes` comes in one read.
+const MAX_READ_BYTES: usize = 72 * 1024;
+
+/// With less left, a new buffer is better than a short read.
+const MIN_READ_BYTES: usize = 2 * 1024;
 
 /// Ids that the server gives out begin here.
 const FIRST_FREE_ID: u32 = 0xf000_0000;
@@ -59,6 +67,7 @@ impl<'a, H: Handler> Reader<'a, H> {
             codec: ServerCodec::new().limits(limits).chunked(frame_bytes),
             buffer: BytesMut::new(),
             charge: Charge::new(&connection.server.budget),
+            read_bytes: READ_BYTES,
             is_session: false,
             frame: None,
             uploads: HashMap::new(),
@@ -69,7 +78,6 @@ impl<'a, H: Handler> Reader<'a, H> {
     /// Reads to the end of the stream, or to the end of a frame when the server drains.
     pub(super) async fn run(mut self, mut io: impl AsyncRead + Unpin) -> Result<(), Error> {
         let connection = self.connection;
-        let mut draining = pin!(connection.server.draining.cancelled());
         let mut is_draining = false;
         loop {
             while let Some(item) = self.codec.decode(&mut self.buffer)? {
@@ -79,23 +87,25 @@ impl<'a, H: Handler> Reader<'a, H> {
             if is_draining && !inside_frame && !self.is_session {
                 break;
             }
-            let held = self.buffer.len() + READ_BYTES;
-            let (peer, charge) = (&connection.peer, &mut self.charge);
-            connection
-                .while_reader_waits(async { (peer.outbox().room().await, charge.set(held).await) })
-                .await;
-            self.buffer.reserve(READ_BYTES);
+            self.make_room().await;
             connection.activity.reading(inside_frame);
-            let read = tokio::select! {
-                biased;
-                read = io.read_buf(&mut self.buffer) => read?,
-                () = &mut draining, if !is_draining => {
-                    is_draining = true;
-                    if self.is_session {
-                        connection.peer.outbox().push_control(FromServer::Goodbye.into_reply(0));
-                    }
-                    continue;
+            let read = {
+                let mut read = pin!(io.read_buf(&mut self.buffer));
+                poll_fn(|cx| match read.as_mut().poll(cx) {
+                    Poll::Pending if connection.is_draining() && !is_draining => Poll::Ready(None),
+                    read => read.map(Some),
+                })
+                .await
+            };
+            let Some(read) = read.transpose()? else {
+                is_draining = true;
+                if self.is_session {
+                    connection
+                        .peer
+                        .outbox()
+                        .push_control(FromServer::Goodbye.into_reply(0));
                 }
+                continue;
             };
             connection.activity.read();
             Counters::add(&connection.server.counters.bytes_in, read as u64);
@@ -103,10 +113,36 @@ impl<'a, H: Handler> Reader<'a, H> {
                 self.end_of_stream()?;
                 break;
             }
+            self.adapt(read);
         }
         // Messages that have arrived whole are worth finishing.
         while self.tasks.join_next().await.is_some() {}
         Ok(())
+    }
+
+    /// Waits for room for replies, and for memory, and gets a buffer to read into.
+    async fn make_room(&mut self) {
+        let connection = self.connection;
+        let outbox = connection.peer.outbox();
+        let held = self.buffer.len() + self.read_bytes;
+        if !outbox.has_room() || !self.charge.try_set(held) {
+            let charge = &mut self.charge;
+            connection
+                .while_reader_waits(async { (outbox.room().await, charge.set(held).await) })
+                .await;
+        }
+        if self.buffer.capacity() - self.buffer.len() < MIN_READ_BYTES {
+            self.buffer.reserve(self.read_bytes);
+        }
+    }
+
+    /// Reads more at a time from a peer that fills what it is given, and less from one that does not.
+    fn adapt(&mut self, read: usize) {
+        if self.buffer.len() == self.buffer.capacity() {
+            self.read_bytes = (4 * self.read_bytes).min(MAX_READ_BYTES);
+        } else if read < self.read_bytes / 16 {
+            self.read_bytes = (self.read_bytes / 2).max(READ_BYTES);
+        }
     }
 
     fn end_of_stream(&mut self) -> Result<(), Error> {
