@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::AsyncWrite;
 
 use crate::Header;
@@ -53,10 +53,20 @@ impl Output {
     pub(crate) fn bytes(&mut self, bytes: Bytes) {
         self.len += bytes.len();
         if bytes.len() < IN_PLACE_BYTES {
-            self.tail.put(bytes);
+            self.tail.extend_from_slice(&bytes);
         } else {
             self.close_tail();
             self.segments.push_back(bytes);
+        }
+    }
+
+    /// As [`bytes`](Self::bytes), of bytes that somebody else holds too.
+    pub(crate) fn shared(&mut self, bytes: &Bytes) {
+        if bytes.len() < IN_PLACE_BYTES {
+            self.len += bytes.len();
+            self.tail.extend_from_slice(bytes);
+        } else {
+            self.bytes(bytes.clone());
         }
     }
 

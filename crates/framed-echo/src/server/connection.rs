@@ -3,7 +3,7 @@
 use std::{
     future::{Future, poll_fn},
     io,
-    pin::pin,
+    pin::{Pin, pin},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -63,8 +63,10 @@ impl<H: Handler> Connection<H> {
     /// Runs what the reader has to wait for, and tells the outbox that it waits.
     ///
     /// Meanwhile acknowledgements lie unread, perhaps the very ones that the work waits for.
-    pub(super) async fn while_reader_waits<T>(&self, work: impl Future<Output = T>) -> T {
-        let mut work = pin!(work);
+    pub(super) async fn while_reader_waits<T>(
+        &self,
+        mut work: Pin<&mut impl Future<Output = T>>,
+    ) -> T {
         if let Poll::Ready(output) = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await {
             return output; // the usual case, at no cost
         }

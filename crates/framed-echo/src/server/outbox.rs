@@ -216,20 +216,29 @@ impl Outbox {
         self.state().session
     }
 
+    /// Encodes a message at once, if nobody will ask about it and there is room. Otherwise it has to be pushed.
+    pub(crate) fn push_direct(&self, head: &Head, body: &Bytes) -> bool {
+        if self.is_tracked {
+            return false;
+        }
+        let mut state = self.state();
+        if state.phase != Phase::Open
+            || !state.is_direct()
+            || !state.has_room_for_ready(body.len(), &self.limits)
+        {
+            return false;
+        }
+        state.write_plain(head, body);
+        drop(state);
+        self.wake_writer();
+        true
+    }
+
     /// Adds a message if there is room.
     pub(crate) fn push(&self, delivery: Delivery) -> Result<(), Refused> {
         let mut state = self.state();
         if state.phase != Phase::Open {
             return Err(Refused::Closed(delivery));
-        }
-        if !self.is_tracked && state.is_direct() {
-            if !state.has_room_for_ready(delivery.body.len(), &self.limits) {
-                return Err(Refused::Full(delivery));
-            }
-            state.write_plain(delivery);
-            drop(state);
-            self.wake_writer();
-            return Ok(());
         }
         if !state.has_room_for(&delivery, &self.limits) {
             return Err(Refused::Full(delivery));
@@ -565,7 +574,7 @@ impl State {
     /// One message always fits, or a budget used up by others could stop an idle connection for good: nobody would
     /// tell it that there is room again.
     fn has_room_for(&mut self, delivery: &Delivery, limits: &QueueLimits) -> bool {
-        if self.queued_messages == 0 && self.unsettled.is_empty() {
+        if self.queued_messages == 0 && self.unsettled.is_empty() && self.ready.is_empty() {
             return true;
         }
         let bytes = self.queued_bytes + delivery.body.len();
@@ -585,11 +594,11 @@ impl State {
         self.ready.is_empty() || (bytes <= limits.bytes && self.charge.try_set(bytes))
     }
 
-    fn write_plain(&mut self, Delivery { head, body, .. }: Delivery) {
-        let Head { sender, kind, .. } = head;
+    fn write_plain(&mut self, head: &Head, body: &Bytes) {
+        let Head { sender, kind, .. } = *head;
         self.ready
             .header(ReplyHeader { sender, kind }, u32_len(body.len()));
-        self.ready.bytes(body);
+        self.ready.shared(body);
     }
 
     fn uncount(&mut self, delivery: &Delivery) {

@@ -100,7 +100,16 @@ impl Peer {
             );
             return Err(Refusal::new(Code::TooLong, text));
         }
-        let pushed = self.0.outbox.push_when_room(message.into()).await;
+        let outbox = &self.0.outbox;
+        if outbox.push_direct(&message.head, &message.body) {
+            return Ok(());
+        }
+        // Boxed, because it is rare and long, and would be copied around with every message otherwise.
+        let pushed = match outbox.push(message.into()) {
+            Err(Refused::Full(delivery)) => Box::pin(outbox.push_when_room(delivery)).await,
+            Err(Refused::Closed(delivery)) => Err(delivery),
+            Ok(()) => Ok(()),
+        };
         pushed.map_err(|_| Refusal::new(Code::Away, "the connection is closing"))
     }
 

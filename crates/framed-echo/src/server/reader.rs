@@ -29,6 +29,8 @@ pub(super) struct Reader<'a, H> {
     charge: Charge,
     /// Bytes to ask for in the next read; between [`READ_BYTES`] and [`MAX_READ_BYTES`].
     read_bytes: usize,
+    /// Messages that have not been counted yet: they are added up, so that few touch the shared counter.
+    messages: u64,
     /// Whether the peer said hello.
     is_session: bool,
     /// The large frame of a plain client that is being received, unless it is skipped.
@@ -68,6 +70,7 @@ impl<'a, H: Handler> Reader<'a, H> {
             buffer: BytesMut::new(),
             charge: Charge::new(&connection.server.budget),
             read_bytes: READ_BYTES,
+            messages: 0,
             is_session: false,
             frame: None,
             uploads: HashMap::new(),
@@ -81,7 +84,13 @@ impl<'a, H: Handler> Reader<'a, H> {
         let mut is_draining = false;
         loop {
             while let Some(item) = self.codec.decode(&mut self.buffer)? {
-                self.item(item).await;
+                match item {
+                    Item::Frame(Request { header, body }) if !header.kind.is_control() => {
+                        let head = plain_head(header);
+                        self.message(Message { head, body }).await;
+                    }
+                    item => self.item(item).await,
+                }
             }
             let inside_frame = !self.buffer.is_empty() || !self.codec.is_between_frames();
             if is_draining && !inside_frame && !self.is_session {
@@ -123,13 +132,16 @@ impl<'a, H: Handler> Reader<'a, H> {
     /// Waits for room for replies, and for memory, and gets a buffer to read into.
     async fn make_room(&mut self) {
         let connection = self.connection;
+        Counters::add(
+            &connection.server.counters.messages_in,
+            std::mem::take(&mut self.messages),
+        );
         let outbox = connection.peer.outbox();
         let held = self.buffer.len() + self.read_bytes;
         if !outbox.has_room() || !self.charge.try_set(held) {
             let charge = &mut self.charge;
-            connection
-                .while_reader_waits(async { (outbox.room().await, charge.set(held).await) })
-                .await;
+            let room = pin!(async { (outbox.room().await, charge.set(held).await) });
+            connection.while_reader_waits(room).await;
         }
         if self.buffer.capacity() - self.buffer.len() < MIN_READ_BYTES {
             self.buffer.reserve(self.read_bytes);
@@ -156,13 +168,10 @@ impl<'a, H: Handler> Reader<'a, H> {
         }
     }
 
+    /// Everything but whole messages of plain clients.
     async fn item(&mut self, item: Item<RequestHeader>) {
         match item {
-            Item::Frame(request) if request.header.kind.is_control() => self.control(request).await,
-            Item::Frame(Request { header, body }) => {
-                let head = plain_head(header);
-                self.message(Message { head, body }).await;
-            }
+            Item::Frame(request) => self.control(request).await,
             Item::TooLong { header, len, max } => {
                 Counters::add(&self.connection.server.counters.too_long, 1);
                 self.refuse(None, too_long(len, max, header.kind));
@@ -201,8 +210,8 @@ impl<'a, H: Handler> Reader<'a, H> {
             len = message.body.len(),
             "message"
         );
-        let handled = connection.server.handler.message(&connection.peer, message);
-        let handled = connection.while_reader_waits(handled).await;
+        let handling = pin!(connection.server.handler.message(&connection.peer, message));
+        let handled = connection.while_reader_waits(handling).await;
         connection.server.answer(&connection.peer, id, handled);
     }
 
