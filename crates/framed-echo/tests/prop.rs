@@ -6,6 +6,8 @@ use framed_echo::{Item, Kind, Limits, ReplyHeader, Request, RequestCodec, Reques
 use proptest::prelude::*;
 use tokio_util::codec::{Decoder, Encoder};
 
+mod laws;
+
 const LIMIT: u32 = 300;
 
 fn request() -> impl Strategy<Value = Request> {
@@ -52,6 +54,23 @@ fn decode(mut codec: RequestCodec, wire: &[u8], sizes: &[usize]) -> Vec<Item<Req
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bytes_keep_the_laws(data in prop::collection::vec(any::<u8>(), 0..200)) {
+        laws::frames(&data);
+    }
+
+    #[test]
+    fn frames_and_half_frames_keep_the_laws(
+        head in any::<[u8; 2]>(),
+        requests in prop::collection::vec(request(), 0..5),
+        keep in any::<prop::sample::Index>(),
+    ) {
+        let wire = encode(&requests);
+        laws::frames(&[&head[..], &wire[..keep.index(wire.len() + 1)]].concat());
+    }
+
     #[test]
     fn what_is_encoded_is_decoded_however_it_is_cut(
         requests in prop::collection::vec(request(), 0..8),
