@@ -18,17 +18,18 @@ use std::{
 
 use bytes::{BufMut, BytesMut};
 use framed_echo::{Kind, Request, RequestCodec, server::Server};
-use futures::StreamExt;
+use futures::{SinkExt, StreamExt};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
-use tokio_util::codec::{BytesCodec, Encoder, FramedRead, FramedWrite, LengthDelimitedCodec};
+use tokio_util::codec::{BytesCodec, Encoder, FramedWrite, LengthDelimitedCodec};
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// The servers, by the name under which this program runs as one of them.
-const SERVERS: [&str; 3] = ["framed-echo", "length-delimited", "epoll-c"];
+/// The servers, by the name under which this program runs as one of them. Two are on `LengthDelimitedCodec`: one sends
+/// each echo as tokio's examples do, the other forwards the stream of requests, which flushes when no more are ready.
+const SERVERS: [&str; 4] = ["framed-echo", "send", "forward", "epoll-c"];
 
 /// Body bytes, connections, requests that a connection has under way.
 const CASES: [(usize, usize, usize); 12] = [
@@ -101,34 +102,39 @@ async fn serve_as(name: &str) -> Result<()> {
         _ => {
             let listener = TcpListener::bind("127.0.0.1:0").await?;
             println!("{}", listener.local_addr()?.port());
+            let forwards = name == "forward";
             loop {
                 let (stream, _) = listener.accept().await?;
                 stream.set_nodelay(true)?;
-                tokio::spawn(length_delimited(stream));
+                tokio::spawn(length_delimited(stream, forwards));
             }
         }
     }
 }
 
-/// The peer: tokio-util reads the frames, and `forward` flushes when no more are ready.
-async fn length_delimited(mut stream: TcpStream) -> std::io::Result<()> {
+/// The peer: tokio-util reads the frames.
+async fn length_delimited(mut stream: TcpStream, forwards: bool) -> std::io::Result<()> {
     let (read, write) = stream.split();
-    let requests = LengthDelimitedCodec::builder()
+    let mut codec = LengthDelimitedCodec::builder();
+    codec
         .length_field_offset(9)
         .length_field_length(4)
         .length_adjustment(13)
-        .num_skip(0)
-        .new_read(read);
-    let requests: FramedRead<_, LengthDelimitedCodec> = requests;
-    let replies = requests.map(|request| {
+        .num_skip(0);
+    let mut replies = codec.new_read(read).map(|request| {
         let mut request = request?;
         // As in the C program: the echo begins four bytes into the request.
         request.copy_within(0..4, 4);
         Ok(request.split_off(4).freeze())
     });
-    replies
-        .forward(FramedWrite::new(write, BytesCodec::new()))
-        .await
+    let mut write = FramedWrite::new(write, BytesCodec::new());
+    if forwards {
+        return replies.forward(write).await;
+    }
+    while let Some(reply) = replies.next().await {
+        write.send(reply?).await?;
+    }
+    Ok(())
 }
 
 /// Builds the C program beside this one.
