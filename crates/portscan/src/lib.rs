@@ -57,6 +57,7 @@
 #![forbid(unsafe_code)]
 
 mod checkpoint;
+mod dry_run;
 mod engine;
 mod error;
 mod event;
@@ -69,6 +70,7 @@ mod pace;
 mod plan;
 mod ports;
 mod report;
+mod scan;
 mod scanner;
 mod scope;
 mod service;
@@ -81,6 +83,7 @@ mod verdict;
 mod wire;
 
 pub use checkpoint::Checkpoint;
+pub use dry_run::DryRun;
 pub use error::Error;
 pub use event::{Counts, Event, HostDone, Notice, Progress, Service};
 pub use pace::Retries;
@@ -90,7 +93,8 @@ pub use report::{
     Change, Compliance, Diff, Expectation, ExpectationError, Finding, Header, HostReport,
     Judgement, PortReport, Report,
 };
-pub use scanner::{DryRun, Scan, Scanner, Technique};
+pub use scan::Scan;
+pub use scanner::{Scanner, Technique};
 pub use scope::Scope;
 pub use services::Services;
 pub use target::{Addresses, Place, Target, TargetError, Targets};

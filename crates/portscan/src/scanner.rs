@@ -1,16 +1,12 @@
-//! The builder of a scan, and the scan as a stream.
+//! The builder of a scan.
 
-use std::{
-    pin::Pin,
-    task::{Context, Poll},
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
-use futures::{Stream, StreamExt};
+use futures::StreamExt;
 
 use crate::{
-    Addresses, Checkpoint, Error, Event, Notice, Order, Ports, Progress, Report, Retries, Scope,
-    Targets,
+    Addresses, Checkpoint, DryRun, Error, Event, Notice, Order, Ports, Report, Retries, Scan,
+    Scope, Targets,
     engine::{Engine, Settings},
     limits,
     order::mix,
@@ -360,11 +356,7 @@ impl Scanner {
             ..header
         };
         header.audit(&self.scope);
-        Ok(Scan {
-            engine,
-            header: Box::new(header),
-            ended: false,
-        })
+        Ok(Scan::new(engine, header))
     }
 
     /// Runs the scan to its end and collects its report.
@@ -479,105 +471,6 @@ impl Scanner {
         self.command_line
             .clone()
             .unwrap_or_else(|| format!("portscan {targets} {}", plan.ports))
-    }
-}
-
-/// What a scan would do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct DryRun {
-    /// Names without an address, with the reason.
-    pub unresolved: Vec<(String, String)>,
-    /// Addresses.
-    pub addresses: u64,
-    /// Ports of each address.
-    pub ports: usize,
-    /// Ports to decide, all addresses together (of this shard).
-    pub probes: u64,
-    /// Packets that this machine sends if every port answers at once and is closed.
-    pub packets_least: u64,
-    /// Packets that this machine sends if everything that can be lost is lost, and every port is open.
-    pub packets_most: u64,
-    /// The time that the rate alone asks for.
-    pub least: Duration,
-    /// Probes a second at most.
-    pub rate: Option<u32>,
-}
-
-impl std::fmt::Display for DryRun {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (name, error) in &self.unresolved {
-            writeln!(f, "not resolved: {name} ({error})")?;
-        }
-        writeln!(
-            f,
-            "{} addresses x {} ports: {} probes",
-            self.addresses, self.ports, self.probes
-        )?;
-        writeln!(f, "{} to {} packets", self.packets_least, self.packets_most)?;
-        match self.rate {
-            Some(rate) => write!(
-                f,
-                "at most {rate} probes a second, so {} s or more",
-                self.least.as_secs()
-            ),
-            None => write!(f, "no limit on the rate"),
-        }
-    }
-}
-
-/// A running scan: a stream of its [`Event`]s.
-///
-/// It runs while it is polled, in the task that polls it. A consumer that stops polling pauses it: nothing more is sent, and
-/// what silence meant in the meantime is asked again. Dropping it ends it at once and closes its sockets.
-///
-/// # Cancel safety
-///
-/// `next().await` may be dropped at any point: no event is lost.
-#[derive(Debug)]
-#[must_use = "a scan does nothing unless polled"]
-pub struct Scan {
-    engine: Engine,
-    header: Box<Header>,
-    ended: bool,
-}
-
-impl Scan {
-    /// An empty report with the head of this scan, to [record](Report::record) its events in.
-    #[must_use]
-    pub fn report(&self) -> Report {
-        Report::new((*self.header).clone())
-    }
-
-    /// How far the scan is.
-    #[must_use]
-    pub fn progress(&self) -> Progress {
-        self.engine.progress()
-    }
-
-    /// Ends the scan: nothing more is sent, and after the events that are already there the stream ends.
-    pub fn stop(&mut self) {
-        self.engine.stop();
-    }
-
-    /// The state from which [`Scanner::resume`] goes on. Events that were not yet taken from the stream are part of it, so it can be
-    /// taken at any time, also after the end.
-    #[must_use]
-    pub fn checkpoint(&self) -> Checkpoint {
-        self.engine.checkpoint()
-    }
-}
-
-impl Stream for Scan {
-    type Item = Event;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        let event = std::task::ready!(self.engine.poll_event(cx));
-        if event.is_none() && !self.ended {
-            self.ended = true;
-            self.header.audit_end(&self.engine.progress());
-        }
-        Poll::Ready(event)
     }
 }
 

@@ -1,0 +1,198 @@
+//! One address of a report, and its ports.
+
+use std::{collections::BTreeMap, net::IpAddr, time::Duration};
+
+use crate::{
+    Reason, State, Verdict,
+    event::{Counts, HostDone, Service},
+    services::Services,
+};
+
+/// One address of a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostReport {
+    pub(super) addr: IpAddr,
+    pub(super) name: Option<String>,
+    pub(super) up: bool,
+    pub(super) answers_everything: bool,
+    pub(super) rtt: Option<Duration>,
+    pub(super) ports: BTreeMap<u16, PortReport>,
+}
+
+/// One port of a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct PortReport {
+    /// The port.
+    pub port: u16,
+    /// What it is.
+    pub state: State,
+    /// What was observed.
+    pub reason: Reason,
+    /// Probes sent.
+    pub tries: u8,
+    /// The system's error number.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
+    pub errno: Option<i32>,
+    /// The round-trip time in microseconds.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
+    pub rtt_us: Option<u32>,
+    /// What the service said.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
+    pub service: Option<Box<Service>>,
+}
+
+/// Ports of one host that share a state and are too many to be listed one by one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Extra {
+    pub(crate) state: State,
+    /// Their ports by reason.
+    pub(crate) reasons: BTreeMap<Reason, Vec<u16>>,
+}
+
+impl Extra {
+    pub(crate) fn count(&self) -> usize {
+        self.reasons.values().map(Vec::len).sum()
+    }
+}
+
+impl HostReport {
+    pub(super) fn record(&mut self, verdict: &Verdict) {
+        self.up |= matches!(verdict.state, State::Open | State::Closed);
+        self.ports.insert(
+            verdict.port,
+            PortReport {
+                port: verdict.port,
+                state: verdict.state,
+                reason: verdict.reason,
+                tries: verdict.tries,
+                errno: verdict.errno,
+                rtt_us: verdict
+                    .rtt
+                    .map(|rtt| u32::try_from(rtt.as_micros()).unwrap_or(u32::MAX)),
+                service: None,
+            },
+        );
+    }
+
+    pub(super) fn finish(&mut self, done: &HostDone) {
+        self.name = done.name.as_deref().map(str::to_owned);
+        self.up |= done.up;
+        self.answers_everything |= done.answers_everything;
+        self.rtt = done.rtt;
+    }
+
+    /// The address.
+    #[must_use]
+    pub fn addr(&self) -> IpAddr {
+        self.addr
+    }
+
+    /// The host name that it was given by, or the empty string.
+    #[must_use]
+    pub fn hostname(&self) -> &str {
+        self.name.as_deref().unwrap_or_default()
+    }
+
+    /// `up` if anything came back from the address, or else `down`.
+    #[must_use]
+    pub fn state(&self) -> &'static str {
+        if self.up { "up" } else { "down" }
+    }
+
+    /// The address is open on ports chosen at random too: something between answers for it.
+    #[must_use]
+    pub fn answers_everything(&self) -> bool {
+        self.answers_everything
+    }
+
+    /// The smoothed round-trip time.
+    #[must_use]
+    pub fn rtt(&self) -> Option<Duration> {
+        self.rtt
+    }
+
+    /// The protocols that have ports: `tcp`, or none.
+    #[must_use]
+    pub fn protocols(&self) -> &'static [&'static str] {
+        if self.ports.is_empty() { &[] } else { &["tcp"] }
+    }
+
+    /// The ports in ascending order.
+    pub fn ports(&self) -> impl Iterator<Item = &PortReport> {
+        self.ports.values()
+    }
+
+    /// One port.
+    #[must_use]
+    pub fn port(&self, port: u16) -> Option<&PortReport> {
+        self.ports.get(&port)
+    }
+
+    /// The open ports in ascending order.
+    pub fn open_ports(&self) -> impl Iterator<Item = u16> {
+        self.ports
+            .values()
+            .filter(|port| port.state == State::Open)
+            .map(|port| port.port)
+    }
+
+    /// The ports to list one by one, and those that are only counted: ports that are not open, where more than
+    /// [`LISTED`] have the same state, as nmap does.
+    pub(crate) fn listed(&self) -> (Vec<&PortReport>, Vec<Extra>) {
+        let mut counts = Counts::default();
+        self.ports.values().for_each(|port| counts.add(port.state));
+        let is_extra = |state| state != State::Open && counts.of(state) > LISTED;
+        let mut listed = Vec::new();
+        let mut extras: BTreeMap<State, Extra> = BTreeMap::new();
+        for port in self.ports.values() {
+            if is_extra(port.state) {
+                let extra = extras.entry(port.state).or_insert_with(|| Extra {
+                    state: port.state,
+                    reasons: BTreeMap::new(),
+                });
+                extra
+                    .reasons
+                    .entry(port.reason)
+                    .or_default()
+                    .push(port.port);
+            } else {
+                listed.push(port);
+            }
+        }
+        (listed, extras.into_values().collect())
+    }
+}
+
+impl PortReport {
+    /// The name of the port in the system's services file or in our own table.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        Services::system().name(self.port).unwrap_or_default()
+    }
+
+    /// What the service said by itself.
+    #[must_use]
+    pub fn banner(&self) -> Option<&str> {
+        self.service.as_ref()?.banner.as_deref()
+    }
+
+    /// The subject of the service's certificate.
+    #[must_use]
+    pub fn tls_subject(&self) -> Option<&str> {
+        self.service.as_ref()?.tls_subject.as_deref()
+    }
+}
+
+/// The most ports of one state, other than open, that are listed one by one.
+const LISTED: u64 = 25;
