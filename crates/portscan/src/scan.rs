@@ -51,7 +51,7 @@ impl Scan {
         self.engine.stop();
     }
 
-    /// The state from which [`Scanner::resume`] goes on. Events that were not yet taken from the stream are part of it, so it can be
+    /// The state from which [`Scanner::resume`](crate::Scanner::resume) goes on. Events that were not yet taken from the stream are part of it, so it can be
     /// taken at any time, also after the end.
     #[must_use]
     pub fn checkpoint(&self) -> Checkpoint {
