@@ -8,6 +8,7 @@ use crate::context::Wait;
 use crate::dispatch::Run;
 use crate::engine::{Databases, Engine, Shared};
 use crate::error::ReplyError;
+use crate::keyspace::entry::Entry;
 use crate::reply::Reply;
 
 impl Engine {
@@ -17,6 +18,7 @@ impl Engine {
             keys,
             deadline,
             on_timeout,
+            wants,
         } = wait;
         for key in &keys {
             self.dbs[session.db].add_waiter(key, session.id);
@@ -30,6 +32,7 @@ impl Engine {
             deadline,
             on_timeout,
             request,
+            wants,
             silent: false,
         });
     }
@@ -48,17 +51,19 @@ impl Engine {
     fn serve_waiters(&mut self, index: usize, key: &[u8]) {
         let now = self.now_ms();
         self.dbs[index].begin(now);
-        let was_there = self.dbs[index].contains(key);
+        let found = self.dbs[index].peek(key).map(Entry::type_name);
         // Whoever is served leaves the queue, so the next one is at the same place.
         let mut place = 0;
         for _ in 0..self.dbs[index].waiter_count(key) {
             let Some(id) = self.dbs[index].waiter(key, place) else {
                 break;
             };
-            if !self.retry_blocked(id) {
+            let wants = |session: &Session| session.blocked.as_ref()?.wants;
+            let wanted = self.shared.clients.get(id).and_then(wants);
+            if wanted.is_some() && wanted != found || !self.retry_blocked(id) {
                 place += 1;
             }
-            if was_there && !self.dbs[index].contains(key) {
+            if found.is_some() && !self.dbs[index].contains(key) {
                 // Nothing is left for those behind.
                 break;
             }

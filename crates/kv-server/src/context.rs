@@ -41,6 +41,8 @@ pub(crate) struct Wait {
     /// Unix time in milliseconds.
     pub(crate) deadline: Option<i64>,
     pub(crate) on_timeout: OnTimeout,
+    /// Only a key of this type (as `TYPE` names it) ends the wait; without it, any write to one of the keys may.
+    pub(crate) wants: Option<&'static str>,
 }
 
 /// The databases that are not selected.
@@ -230,6 +232,7 @@ impl<'a> Context<'a> {
             keys: keys.iter().copied().map(Box::from).collect(),
             deadline,
             on_timeout: OnTimeout::Null,
+            wants: None,
         });
     }
 

@@ -121,6 +121,8 @@ pub(crate) struct Blocked {
     pub(crate) deadline: Option<i64>,
     pub(crate) on_timeout: OnTimeout,
     pub(crate) request: Request,
+    /// Only a key of this type is worth another try.
+    pub(crate) wants: Option<&'static str>,
     /// CLIENT REPLY keeps the reply back.
     pub(crate) silent: bool,
 }

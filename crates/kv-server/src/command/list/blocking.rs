@@ -69,5 +69,6 @@ fn wait(keys: &[&[u8]], deadline: Option<i64>, on_timeout: OnTimeout, cx: &mut C
         keys: keys.iter().copied().map(Box::from).collect(),
         deadline,
         on_timeout,
+        wants: Some("list"),
     });
 }
