@@ -4,7 +4,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Client, bulk, start};
+use common::{Client, bulk, start, waiting};
 use kv_server::{Args, Builder, Clock, Command, Context, Flags, Keys, Result, Server};
 
 /// `TAKE key... timeout_ms`: the value of the first string that exists, which is removed; 0 waits for ever.
@@ -29,17 +29,6 @@ fn take(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
 fn builder() -> Builder {
     let row = Command::new("TAKE", -3, Flags::WRITE | Flags::BLOCKING, Keys::NONE, take);
     Server::builder().command(row)
-}
-
-/// A connection that waits for a key; returns when the server knows.
-async fn waiting(server: &Server, line: &str) -> Client {
-    let mut client = Client::new(server);
-    let id = client.call("CLIENT ID").await;
-    client.send(format!("{line}\r\n")).await;
-    let mut asker = Client::new(server);
-    let question = format!("CLIENT LIST ID {}", id[1..].trim());
-    while !asker.call(&question).await.contains(" flags=b ") {}
-    client
 }
 
 #[tokio::test]

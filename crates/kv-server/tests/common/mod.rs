@@ -161,3 +161,20 @@ pub(crate) fn request<A: AsRef<[u8]>>(args: impl AsRef<[A]>) -> Vec<u8> {
 pub(crate) fn bulk(text: &str) -> String {
     format!("${}\r\n{text}\r\n", text.len())
 }
+
+/// A connection that waits for a key; returns when the server knows.
+pub(crate) async fn waiting(server: &Server, line: &str) -> Client {
+    let mut client = Client::new(server);
+    let id = client.call("CLIENT ID").await;
+    client.send(format!("{line}\r\n")).await;
+    let mut asker = Client::new(server);
+    let question = format!("CLIENT LIST ID {}", id[1..].trim());
+    while !asker.call(&question).await.contains(" flags=b ") {}
+    client
+}
+
+/// An array of bulk strings as a reply; in RESP2 a set too.
+pub(crate) fn bulks(texts: &[&str]) -> String {
+    let header = format!("*{}\r\n", texts.len());
+    texts.iter().fold(header, |frame, text| frame + &bulk(text))
+}
