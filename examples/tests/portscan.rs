@@ -79,6 +79,23 @@ fn the_exit_code_tells_the_outcome() {
 }
 
 #[test]
+fn every_scan_leaves_an_audit_line() {
+    if !inside("every_scan_leaves_an_audit_line", "") {
+        return;
+    }
+    let output = run(&["127.0.0.1", "22-24", "--seed", "7", "--verbose"]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    for needle in [
+        "portscan::audit",
+        "scan begins",
+        "127.0.0.1 22-24",
+        "scan ends",
+    ] {
+        assert!(stderr.contains(needle), "{needle} is not in {stderr}");
+    }
+}
+
+#[test]
 fn bad_use_names_what_is_wrong_and_sends_nothing() {
     for (args, message) in [
         (
