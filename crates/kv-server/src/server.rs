@@ -32,7 +32,7 @@ use crate::threads::Threads;
 /// It serves until it is [shut down](Self::shutdown) or dropped; dropping closes everything too, but does not wait for it.
 #[derive(Debug)]
 pub struct Server {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
     running: Mutex<Option<Running>>,
     /// Where to listen again after a stop.
     addresses: Vec<SocketAddr>,

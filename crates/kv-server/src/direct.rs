@@ -1,0 +1,302 @@
+//! The data without a client: commands run straight on the engine.
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use resp_codec::{Frame, FrameDecoder, Limits, RequestDecoder, write};
+
+use crate::connection::peer::Peer;
+use crate::connection::session::{Origin, Session};
+use crate::dispatch::Flow;
+use crate::error::{ReplyError, Result};
+use crate::keyspace::entry::{Entry, NEVER};
+use crate::keyspace::table::Entry as _;
+use crate::server::{Inner, Server};
+use crate::value::Value;
+
+/// One database of a running server, without a connection.
+///
+/// Every method runs a command as a client would, so WATCH, blocked clients, keyspace events, expiry and counters see no difference. It takes
+/// the server's lock, and blocks the thread while another command runs. It works on a [stopped](Server::stop) server too.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+///
+/// let server = kv_server::Server::builder().start().await?;
+/// let db = server.db(0);
+/// db.set("user:1", "Ada")?;
+/// db.set_for("session", b"\x00\xff", Duration::from_secs(60))?;
+/// assert_eq!(db.get("user:1")?.as_deref(), Some(&b"Ada"[..]));
+/// assert_eq!(db.ttl("session")?, Some(Duration::from_secs(60)));
+/// assert_eq!(db.call(["INCRBY", "visits", "5"])?.as_i64(), Some(5));
+/// assert_eq!(db.len(), 3);
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Db<'s> {
+    inner: &'s Inner,
+    index: usize,
+}
+
+impl Server {
+    /// Direct access to a database.
+    ///
+    /// # Panics
+    ///
+    /// If there is no database of this number.
+    #[must_use]
+    pub fn db(&self, index: usize) -> Db<'_> {
+        let databases = self.inner.lock.lock().dbs.len();
+        assert!(
+            index < databases,
+            "database {index} of a server with {databases}"
+        );
+        Db {
+            inner: &self.inner,
+            index,
+        }
+    }
+}
+
+impl Db<'_> {
+    /// Runs any command, built-in or custom, and returns its reply as RESP2 has it.
+    ///
+    /// A blocking command does not wait. What a command does to its connection (SELECT, MULTI, SUBSCRIBE, ...) is gone with the call.
+    ///
+    /// # Errors
+    ///
+    /// The error that the command replied.
+    pub fn call<A: AsRef<[u8]>>(&self, command: impl IntoIterator<Item = A>) -> Result<Frame> {
+        let mut request = BytesMut::new();
+        let words: Vec<A> = command.into_iter().collect();
+        write::array_header(&mut request, words.len());
+        for word in &words {
+            write::bulk(&mut request, word.as_ref());
+        }
+        let mut args = Vec::new();
+        let limits = Limits {
+            elements: usize::MAX,
+            bulk_bytes: usize::MAX,
+            frame_bytes: usize::MAX,
+            ..Limits::server()
+        };
+        let decoded = RequestDecoder::new(limits).decode(&mut request, &mut args);
+        if !matches!(decoded, Ok(Some(_))) || args.is_empty() {
+            return Err(ReplyError::text("ERR no command"));
+        }
+        let mut out = BytesMut::new();
+        let next_deadline = {
+            let mut engine = self.inner.lock.lock();
+            let engine = &mut *engine;
+            engine.set_now(self.inner.clock.now_us());
+            // 0 is no connection's id.
+            let peer = Arc::new(Peer::new(0, engine.now_ms()));
+            let mut session = Session::new(peer, Origin::in_memory(), engine.now_ms());
+            session.authenticated = true;
+            session.db = self.index;
+            let flow = engine.execute(&mut session, &request, &args, &mut out);
+            engine.shared.forget(&mut engine.dbs, &mut session);
+            match flow {
+                Flow::Postpone => return Err(ReplyError::text("ERR clients are paused")),
+                Flow::Block => write::null(&mut out, session.version),
+                Flow::Continue | Flow::Close | Flow::Cut => {}
+            }
+            engine.next_deadline()
+        };
+        self.inner.reschedule(next_deadline);
+        let mut decoder = FrameDecoder::new(Limits {
+            elements: usize::MAX,
+            bulk_bytes: usize::MAX,
+            frame_bytes: usize::MAX,
+            ..Limits::client()
+        });
+        match decoder.decode(&out) {
+            Ok(Some(frame)) => match frame.to_frame() {
+                Frame::Error(text) => {
+                    let text = String::from_utf8_lossy(&text).into_owned();
+                    Err(ReplyError::text(text))
+                }
+                reply => Ok(reply),
+            },
+            _ => Ok(Frame::Null),
+        }
+    }
+
+    /// The value of a string.
+    ///
+    /// # Errors
+    ///
+    /// WRONGTYPE if the key holds something else.
+    pub fn get(&self, key: impl AsRef<[u8]>) -> Result<Option<Vec<u8>>> {
+        let reply = self.call([b"GET", key.as_ref()])?;
+        Ok(reply.as_bytes().map(<[u8]>::to_vec))
+    }
+
+    /// Sets a string, whatever was there, without expiry.
+    ///
+    /// # Errors
+    ///
+    /// If the server refuses writes.
+    pub fn set(&self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result {
+        self.call([b"SET", key.as_ref(), value.as_ref()]).map(drop)
+    }
+
+    /// Sets a string that expires; whole milliseconds, at least one.
+    ///
+    /// # Errors
+    ///
+    /// If the time is outside of Redis's range, or the server refuses writes.
+    pub fn set_for(&self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>, ttl: Duration) -> Result {
+        let ttl_ms = ttl.as_millis().max(1).to_string();
+        let command = [
+            b"SET",
+            key.as_ref(),
+            value.as_ref(),
+            b"PX",
+            ttl_ms.as_bytes(),
+        ];
+        self.call(command).map(drop)
+    }
+
+    /// Removes a key. `false` if it was not there.
+    ///
+    /// # Errors
+    ///
+    /// If the server refuses writes.
+    pub fn del(&self, key: impl AsRef<[u8]>) -> Result<bool> {
+        self.call([b"DEL", key.as_ref()])
+            .map(|reply| is_one(&reply))
+    }
+
+    /// Whether a key is there.
+    ///
+    /// # Errors
+    ///
+    /// Only if the command was replaced or taken away.
+    pub fn exists(&self, key: impl AsRef<[u8]>) -> Result<bool> {
+        self.call([b"EXISTS", key.as_ref()])
+            .map(|reply| is_one(&reply))
+    }
+
+    /// How long a key has left; `None` if it does not expire or is not there.
+    ///
+    /// # Errors
+    ///
+    /// Only if the command was replaced or taken away.
+    pub fn ttl(&self, key: impl AsRef<[u8]>) -> Result<Option<Duration>> {
+        let reply = self.call([b"PTTL", key.as_ref()])?;
+        let ms = reply.as_i64().and_then(|ms| u64::try_from(ms).ok());
+        Ok(ms.map(Duration::from_millis))
+    }
+
+    /// Lets a key expire after a time; whole milliseconds. `false` if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// If the time is outside of Redis's range, or the server refuses writes.
+    pub fn expire(&self, key: impl AsRef<[u8]>, after: Duration) -> Result<bool> {
+        let ms = after.as_millis().to_string();
+        self.call([b"PEXPIRE", key.as_ref(), ms.as_bytes()])
+            .map(|reply| is_one(&reply))
+    }
+
+    /// The keys that match a pattern (`*` for all), in no order.
+    ///
+    /// # Errors
+    ///
+    /// Only if the command was replaced or taken away.
+    pub fn keys(&self, pattern: impl AsRef<[u8]>) -> Result<Vec<Vec<u8>>> {
+        let reply = self.call([b"KEYS", pattern.as_ref()])?;
+        let keys = reply.as_slice().unwrap_or_default().iter();
+        Ok(keys
+            .filter_map(Frame::as_bytes)
+            .map(<[u8]>::to_vec)
+            .collect())
+    }
+
+    /// The type of a key as TYPE names it; `None` if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// Only if the command was replaced or taken away.
+    pub fn type_of(&self, key: impl AsRef<[u8]>) -> Result<Option<String>> {
+        let reply = self.call([b"TYPE", key.as_ref()])?;
+        Ok(reply
+            .as_str()
+            .filter(|name| *name != "none")
+            .map(str::to_owned))
+    }
+
+    /// Removes all keys of this database.
+    ///
+    /// # Errors
+    ///
+    /// If the server refuses writes.
+    pub fn flush(&self) -> Result {
+        self.call(["FLUSHDB"]).map(drop)
+    }
+
+    /// Keys, those included whose time has come but that nobody has looked at since.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.inner.lock.lock().dbs[self.index].len()
+    }
+
+    /// Whether there are no keys.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The whole database as text, a line for each live key in order: for messages of tests that fail.
+    ///
+    /// Looks like `"user:1" string, 60000 ms left: "Ada"`; bytes are escaped as in Rust, and fields and members are sorted.
+    #[must_use]
+    pub fn dump(&self) -> String {
+        let mut engine = self.inner.lock.lock();
+        let now = self.inner.clock.now_ms();
+        let db = &mut engine.dbs[self.index];
+        db.begin(now);
+        let mut entries: Vec<_> = db.iter().collect();
+        entries.sort_unstable_by_key(|entry| entry.key());
+        entries.into_iter().fold(String::new(), |mut text, entry| {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{} {}", quoted(entry.key()), entry.type_name());
+            if entry.expire_at() != NEVER {
+                let _ = write!(text, ", {} ms left", entry.expire_at() - now);
+            }
+            let _ = writeln!(text, ": {}", content(entry));
+            text
+        })
+    }
+}
+
+fn is_one(reply: &Frame) -> bool {
+    reply.as_i64() == Some(1)
+}
+
+fn quoted(bytes: &[u8]) -> String {
+    format!("\"{}\"", bytes.escape_ascii())
+}
+
+fn content(entry: &Entry) -> String {
+    let mut parts: Vec<String> = match entry.value() {
+        None | Some(Value::String(_)) => return quoted(entry.as_string().unwrap_or_default()),
+        Some(Value::List(list)) => {
+            let elements = list.iter().map(|element| quoted(&element.to_vec()));
+            return format!("[{}]", elements.collect::<Vec<_>>().join(", "));
+        }
+        Some(Value::Set(set)) => set.iter().map(|member| quoted(&member.to_vec())).collect(),
+        Some(Value::Hash(hash)) => hash
+            .iter()
+            .map(|(field, value)| {
+                format!("{}: {}", quoted(&field.to_vec()), quoted(&value.to_vec()))
+            })
+            .collect(),
+    };
+    parts.sort_unstable();
+    format!("{{{}}}", parts.join(", "))
+}
