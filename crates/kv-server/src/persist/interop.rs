@@ -97,3 +97,76 @@ async fn we_load_the_file_of_a_real_server() {
         "key \"scores\" is a zset, a type that this server does not have"
     );
 }
+
+/// Small and large ones of each kind, so that each encoding of either server is met.
+fn collections() -> Vec<Vec<String>> {
+    let mut commands = Vec::new();
+    for (name, count) in [("small", 3), ("large", 2_000)] {
+        let elements = |prefix: &str| {
+            (0..count)
+                .map(|n| format!("{prefix}{n}"))
+                .collect::<Vec<_>>()
+        };
+        let fields = elements("f").into_iter().zip(elements("v"));
+        let fields: Vec<_> = fields.flat_map(|(field, value)| [field, value]).collect();
+        for (command, kind, arguments) in [
+            ("RPUSH", "list", elements("e")),
+            ("SADD", "ints", elements("")),
+            ("SADD", "set", elements("m")),
+            ("HSET", "hash", fields),
+        ] {
+            let mut words = vec![command.to_owned(), format!("{name}-{kind}")];
+            words.extend(arguments);
+            commands.push(words);
+        }
+    }
+    commands
+}
+
+/// What a key holds, its elements in an order of their own unless they have one.
+const READS: [(&str, &[&str], bool); 4] = [
+    ("list", &["LRANGE", "", "0", "-1"], false),
+    ("ints", &["SMEMBERS", ""], true),
+    ("set", &["SMEMBERS", ""], true),
+    ("hash", &["HGETALL", ""], true),
+];
+
+fn compare(server: &Server, redis: &mut Reference) {
+    for name in ["small", "large"] {
+        for (kind, command, sorted) in READS {
+            let key = format!("{name}-{kind}");
+            let words: Vec<&str> = command
+                .iter()
+                .map(|word| if word.is_empty() { key.as_str() } else { word })
+                .collect();
+            let ours = server.db(0).call(&words).unwrap();
+            let ours = ours.as_slice().unwrap().iter();
+            let mut ours: Vec<_> = ours.map(|part| part.as_bytes().unwrap().to_vec()).collect();
+            let theirs = redis.call(&words).array();
+            let mut theirs: Vec<_> = theirs.into_iter().map(Reply::bytes).collect();
+            if sorted {
+                ours.sort();
+                theirs.sort();
+            }
+            assert!(!ours.is_empty());
+            assert_eq!(ours, theirs, "{key}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn collections_go_to_a_real_server_and_come_back() {
+    let file = File::new("collections");
+    let server = Server::builder().snapshot(&file.0).start().await.unwrap();
+    for command in collections() {
+        server.db(0).call(&command).unwrap();
+    }
+    server.save().await.unwrap();
+    let Some(mut redis) = Reference::start(Some(&std::fs::read(&file.0).unwrap())) else {
+        return;
+    };
+    compare(&server, &mut redis);
+    std::fs::write(&file.0, redis.save()).unwrap();
+    let server = Server::builder().snapshot(&file.0).start().await.unwrap();
+    compare(&server, &mut redis);
+}
