@@ -1,5 +1,6 @@
 //! The data without a client: commands run straight on the engine.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -210,11 +211,86 @@ impl Db<'_> {
     /// Only if the command was replaced or taken away.
     pub fn keys(&self, pattern: impl AsRef<[u8]>) -> Result<Vec<Vec<u8>>> {
         let reply = self.call([b"KEYS", pattern.as_ref()])?;
-        let keys = reply.as_slice().unwrap_or_default().iter();
-        Ok(keys
-            .filter_map(Frame::as_bytes)
-            .map(<[u8]>::to_vec)
-            .collect())
+        Ok(strings(&reply))
+    }
+
+    /// Adds an element at the end of a list; returns the list's new length.
+    ///
+    /// # Errors
+    ///
+    /// WRONGTYPE if the key holds something else, or if the server refuses writes.
+    pub fn push(&self, key: impl AsRef<[u8]>, element: impl AsRef<[u8]>) -> Result<usize> {
+        let reply = self.call([b"RPUSH", key.as_ref(), element.as_ref()])?;
+        Ok(reply
+            .as_i64()
+            .and_then(|len| usize::try_from(len).ok())
+            .unwrap_or(0))
+    }
+
+    /// All elements of a list.
+    ///
+    /// # Errors
+    ///
+    /// WRONGTYPE if the key holds something else.
+    pub fn range(&self, key: impl AsRef<[u8]>) -> Result<Vec<Vec<u8>>> {
+        self.call([b"LRANGE", key.as_ref(), b"0", b"-1"])
+            .map(|reply| strings(&reply))
+    }
+
+    /// Sets a field of a hash. `true` if it is new.
+    ///
+    /// # Errors
+    ///
+    /// WRONGTYPE if the key holds something else, or if the server refuses writes.
+    pub fn hset(
+        &self,
+        key: impl AsRef<[u8]>,
+        field: impl AsRef<[u8]>,
+        value: impl AsRef<[u8]>,
+    ) -> Result<bool> {
+        let command = [b"HSET", key.as_ref(), field.as_ref(), value.as_ref()];
+        self.call(command).map(|reply| is_one(&reply))
+    }
+
+    /// The value of a field of a hash.
+    ///
+    /// # Errors
+    ///
+    /// WRONGTYPE if the key holds something else.
+    pub fn hget(&self, key: impl AsRef<[u8]>, field: impl AsRef<[u8]>) -> Result<Option<Vec<u8>>> {
+        let reply = self.call([b"HGET", key.as_ref(), field.as_ref()])?;
+        Ok(reply.as_bytes().map(<[u8]>::to_vec))
+    }
+
+    /// All fields of a hash with their values.
+    ///
+    /// # Errors
+    ///
+    /// WRONGTYPE if the key holds something else.
+    pub fn hgetall(&self, key: impl AsRef<[u8]>) -> Result<BTreeMap<Vec<u8>, Vec<u8>>> {
+        let reply = self.call([b"HGETALL", key.as_ref()])?;
+        let mut items = strings(&reply).into_iter();
+        Ok(std::iter::from_fn(|| Some((items.next()?, items.next()?))).collect())
+    }
+
+    /// Adds a member to a set. `true` if it is new.
+    ///
+    /// # Errors
+    ///
+    /// WRONGTYPE if the key holds something else, or if the server refuses writes.
+    pub fn sadd(&self, key: impl AsRef<[u8]>, member: impl AsRef<[u8]>) -> Result<bool> {
+        self.call([b"SADD", key.as_ref(), member.as_ref()])
+            .map(|reply| is_one(&reply))
+    }
+
+    /// All members of a set.
+    ///
+    /// # Errors
+    ///
+    /// WRONGTYPE if the key holds something else.
+    pub fn smembers(&self, key: impl AsRef<[u8]>) -> Result<BTreeSet<Vec<u8>>> {
+        let reply = self.call([b"SMEMBERS", key.as_ref()])?;
+        Ok(strings(&reply).into_iter().collect())
     }
 
     /// The type of a key as TYPE names it; `None` if it is not there.
@@ -276,6 +352,15 @@ impl Db<'_> {
 
 fn is_one(reply: &Frame) -> bool {
     reply.as_i64() == Some(1)
+}
+
+/// The strings of an array.
+fn strings(reply: &Frame) -> Vec<Vec<u8>> {
+    let elements = reply.as_slice().unwrap_or_default().iter();
+    elements
+        .filter_map(Frame::as_bytes)
+        .map(<[u8]>::to_vec)
+        .collect()
 }
 
 fn quoted(bytes: &[u8]) -> String {

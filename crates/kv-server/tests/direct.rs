@@ -96,3 +96,27 @@ async fn a_stopped_server_can_be_looked_at() {
         "\"a\" string, 1500 ms left: \"\\xff\"\n\"b\\n\" string: \"2\"\n"
     );
 }
+
+#[tokio::test]
+async fn collections_are_reached_too() {
+    let server = common::server().await;
+    let db = server.db(0);
+    assert_eq!(db.push("list", "one").unwrap(), 1);
+    assert_eq!(db.push("list", b"\xff").unwrap(), 2);
+    assert_eq!(db.range("list").unwrap(), [&b"one"[..], b"\xff"]);
+    assert!(db.hset("hash", "field", "1").unwrap());
+    assert!(!db.hset("hash", "field", "2").unwrap());
+    assert_eq!(db.hget("hash", "field").unwrap().unwrap(), b"2");
+    assert_eq!(db.hget("hash", "other").unwrap(), None);
+    assert_eq!(db.hgetall("hash").unwrap()[&b"field"[..]], b"2");
+    assert!(db.sadd("set", "b").unwrap());
+    assert!(db.sadd("set", "a").unwrap());
+    assert!(!db.sadd("set", "a").unwrap());
+    assert_eq!(db.smembers("set").unwrap().len(), 2);
+    let error = db.push("set", "x").unwrap_err().to_string();
+    assert!(error.starts_with("WRONGTYPE "), "{error}");
+    assert_eq!(
+        db.dump(),
+        "\"hash\" hash: {\"field\": \"2\"}\n\"list\" list: [\"one\", \"\\xff\"]\n\"set\" set: {\"a\", \"b\"}\n"
+    );
+}
