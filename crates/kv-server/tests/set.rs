@@ -216,13 +216,7 @@ async fn sscan_returns_every_member_whatever_the_form() {
                 .call(&format!("SSCAN k {cursor} COUNT 20 MATCH m*"))
                 .await;
             let words: Vec<_> = reply.split("\r\n").collect();
-            seen.extend(
-                words[5..]
-                    .iter()
-                    .skip(0)
-                    .step_by(2)
-                    .map(|&word| word.to_owned()),
-            );
+            seen.extend(words[5..].iter().step_by(2).map(|&word| word.to_owned()));
             cursor = words[2].to_owned();
             if cursor == "0" {
                 break;

@@ -59,12 +59,12 @@ fn describe(text: &mut String, session: &Session, cx: &Context<'_>) {
     let multi = session.multi.as_ref();
     let unsent = session.peer.waiting_bytes();
     // Writing to a string cannot fail.
-    let _ = write!(
+    let _ = writeln!(
         text,
         "id={id} addr={addr} laddr={local_addr} fd={fd} name={name} age={age} idle={idle} flags={flags} db={db} \
          sub={sub} psub={psub} ssub={ssub} multi={multi} qbuf={qbuf} qbuf-free={qbuf_free} argv-mem=0 multi-mem={multi_mem} \
          rbs=0 rbp=0 obl=0 oll={oll} omem={omem} tot-mem={tot_mem} events={events} cmd={cmd} user={user} redir=-1 \
-         resp={resp} lib-name={lib_name} lib-ver={lib_ver}\n",
+         resp={resp} lib-name={lib_name} lib-ver={lib_ver}",
         id = session.id,
         addr = session.origin.addr,
         local_addr = session.origin.local_addr,
