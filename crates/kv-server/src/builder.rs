@@ -307,6 +307,7 @@ impl Builder {
             pause: None,
             saves: Saves::new(now_us.div_euclid(1000)),
             shut_down: false,
+            active_expiry: true,
             shutdown_requested: Arc::default(),
             started_ms: now_us.div_euclid(1000),
             run_id,

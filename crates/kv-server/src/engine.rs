@@ -50,6 +50,8 @@ pub(crate) struct Shared {
     pub(crate) saves: Saves,
     /// A client has sent SHUTDOWN: nothing is executed any more.
     pub(crate) shut_down: bool,
+    /// Whether keys are removed when their time comes, without anybody looking at them (DEBUG SET-ACTIVE-EXPIRE).
+    pub(crate) active_expiry: bool,
     pub(crate) shutdown_requested: Arc<Notify>,
     pub(crate) started_ms: i64,
     /// 40 hexadecimal digits, new at each start.
@@ -225,6 +227,7 @@ impl Engine {
             at.saturating_add(1)
                 .max(self.last_sweep_ms.saturating_add(SWEEP_PAUSE_MS))
         });
+        let expiry = expiry.filter(|_| self.shared.active_expiry);
         let garbage = (!self.shared.garbage.is_empty()).then(|| self.now_ms());
         let shared = &self.shared;
         let save = shared
@@ -253,6 +256,6 @@ impl Engine {
         self.patrol();
         self.save_if_due();
         // CLIENT PAUSE keeps the data as it is.
-        self.shared.pause.is_none() && self.expire_actively()
+        self.shared.pause.is_none() && self.shared.active_expiry && self.expire_actively()
     }
 }

@@ -95,6 +95,11 @@ impl Db {
         }
     }
 
+    /// A database without keys, whose data can be exchanged with this one's.
+    pub(crate) fn new_empty(&self) -> Self {
+        Self::new(self.table.seed())
+    }
+
     /// Prepares lookups of these keys; see [`Table::warm`].
     #[inline]
     pub(crate) fn warm<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) {

@@ -2,6 +2,7 @@
 
 mod command;
 mod config;
+mod debug;
 mod snapshot;
 
 use crate::command::{Args, Command, Flags, KeySpec, Keys, container, row};
@@ -17,6 +18,8 @@ pub(super) const COMMANDS: &[Command] = &[
     row("COMMAND", -1, COMMAND_FLAGS, Keys::NONE, command::all).subcommands(COMMAND)
         .docs("2.8.13", "", "Returns detailed information about all commands.", "O(N) where N is the total number of Redis commands"),
     container("CONFIG", CONFIG).docs("2.0.0", "", "A container for server configuration commands.", "Depends on subcommand."),
+    row("DEBUG", -2, Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE).and(Flags::CROSS_DB), Keys::NONE, debug::debug)
+        .docs("1.0.0", "", "A container for debugging commands.", "Depends on subcommand."),
     row("INFO", -1, Flags::LOADING.and(Flags::STALE).and(Flags::CAT_DANGEROUS), Keys::NONE, info)
         .docs("1.0.0", "[section [section ...]]", "Returns facts and statistics about the server.", "O(1)"),
     row("LASTSAVE", 1, Flags::LOADING.and(Flags::STALE).and(Flags::FAST).and(Flags::CAT_ADMIN).and(Flags::CAT_DANGEROUS), Keys::NONE, snapshot::lastsave)

@@ -98,7 +98,7 @@ fn begin(cx: &mut Context<'_>) -> Result<Job> {
 }
 
 /// Writes a snapshot under the lock.
-fn write_now(cx: &mut Context<'_>) -> Result {
+pub(super) fn write_now(cx: &mut Context<'_>) -> Result {
     let job = begin(cx)?;
     let result = job.write(|number| {
         let preserving = cx.others.with(cx.db).find(|(at, _)| *at == number);

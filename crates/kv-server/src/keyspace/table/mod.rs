@@ -136,6 +136,10 @@ impl<E: Entry> Table<E> {
         self.len == 0
     }
 
+    pub(crate) fn seed(&self) -> Seed {
+        self.seed
+    }
+
     /// The hash of a key, for the functions that take one. The same in all tables of the same seed.
     #[inline]
     pub(crate) fn hash(&self, key: &[u8]) -> u64 {
