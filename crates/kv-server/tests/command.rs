@@ -3,6 +3,7 @@
 mod common;
 
 use common::{Client, server};
+use resp_codec::{Frame, FrameDecoder, Limits};
 
 #[tokio::test]
 async fn command_info_has_the_fields_of_redis() {
@@ -81,4 +82,53 @@ async fn command_docs_describes_arguments() {
     );
     assert!(reply.contains("$4\r\necho\r\n*10\r\n"), "{reply}");
     assert!(reply.ends_with("$9\r\narguments\r\n*1\r\n*6\r\n$4\r\nname\r\n$7\r\nmessage\r\n$4\r\ntype\r\n$6\r\nstring\r\n$12\r\ndisplay_text\r\n$7\r\nmessage\r\n"), "{reply}");
+}
+
+/// redis-cli reads all of COMMAND DOCS when it starts, and crashes on a container without arguments.
+#[tokio::test]
+async fn command_docs_has_no_container_without_arguments() {
+    fn check(command: &str, arguments: &Frame) {
+        for argument in arguments.as_slice().unwrap() {
+            let field = |name| field(argument, name);
+            let kind = field("type").unwrap().as_str().unwrap();
+            let inner = field("arguments");
+            assert_eq!(
+                inner.is_some(),
+                matches!(kind, "oneof" | "block"),
+                "{command}: {argument:?}"
+            );
+            inner.into_iter().for_each(|inner| check(command, inner));
+        }
+    }
+    fn check_all(docs: &Frame) {
+        for (name, docs) in docs.as_pairs().unwrap() {
+            for required in ["summary", "since", "group"] {
+                assert!(
+                    field(docs, required).is_some(),
+                    "{name:?} has no {required}"
+                );
+            }
+            field(docs, "arguments")
+                .into_iter()
+                .for_each(|arguments| check(name.as_str().unwrap(), arguments));
+            field(docs, "subcommands").into_iter().for_each(check_all);
+        }
+    }
+    fn field<'a>(map: &'a Frame, name: &str) -> Option<&'a Frame> {
+        map.as_pairs()?
+            .iter()
+            .find(|(key, _)| key.as_str() == Some(name))
+            .map(|(_, value)| value)
+    }
+    let server = server().await;
+    let mut client = Client::new(&server);
+    client.call("HELLO 3").await;
+    client.send("COMMAND DOCS\r\n").await;
+    let reply = client.reply().await;
+    let docs = FrameDecoder::new(Limits::client())
+        .decode(reply.as_bytes())
+        .unwrap()
+        .unwrap()
+        .to_frame();
+    check_all(&docs);
 }

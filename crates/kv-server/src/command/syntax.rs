@@ -122,9 +122,9 @@ fn item(word: &str, words: &mut Words<'_>, sequence: &mut Vec<Argument>) {
         "[" | "<" => {
             let before = words.rest;
             let inner = alternatives(words);
-            let text = before[..before.len() - words.rest.len()]
-                .trim_end_matches([']', '>'])
-                .trim();
+            // Without its own closing bracket; an inner group that ends here keeps its.
+            let text = before[..before.len() - words.rest.len()].trim_end();
+            let text = text.strip_suffix([']', '>']).unwrap_or(text).trim_end();
             if let Some(repeated) = text.strip_suffix("...") {
                 repeat(sequence, repeated.split_whitespace().count());
                 return;
@@ -141,6 +141,9 @@ fn item(word: &str, words: &mut Words<'_>, sequence: &mut Vec<Argument>) {
 /// The last `count` arguments may come again.
 fn repeat(sequence: &mut Vec<Argument>, count: usize) {
     join_tokens(sequence);
+    // There is always something: a container without arguments would make redis-cli crash.
+    let count = count.max(1);
+    debug_assert!(!sequence.is_empty(), "nothing stands before the dots");
     let parts = sequence.split_off(sequence.len().saturating_sub(count));
     let mut repeated = block(parts);
     repeated.multiple = true;
@@ -260,6 +263,8 @@ mod tests {
             ("key [key ...]", "key/key*"),
             ("key value [key value ...]", "(key/key value/string)/block*"),
             ("[message]", "message/string?"),
+            ("[name [name ...]]", "name/string?*"),
+            ("[ID client-id [client-id ...]]", "ID:client-id/integer?*"),
             (
                 "key [NX | XX] [GET]",
                 "key/key (NX:nx/pure-token XX:xx/pure-token)/oneof? GET:get/pure-token?",

@@ -37,7 +37,7 @@ const SUBCOMMANDS: &[Command] = &[
     row("INFO",         2, ANYTIME, Keys::NONE, list::info)
         .docs("6.2.0", "", "Describes the connection.", "O(1)"),
     row("KILL",        -3, ADMIN,   Keys::NONE, kill::kill)
-        .docs("2.4.0", "<ip:port | <[ID client-id] | [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] | [USER username] | [ADDR ip:port] | [LADDR ip:port] | [SKIPME <YES | NO>] [[ID client-id] | [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] | [USER username] | [ADDR ip:port] | [LADDR ip:port] | [SKIPME <YES | NO>] ...]>>", "Closes connections.", "O(N) where N is the number of client connections"),
+        .docs("2.4.0", "<ip:port | [ID client-id] [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] [USER username] [ADDR ip:port] [LADDR ip:port] [SKIPME <YES | NO>]>", "Closes connections.", "O(N) where N is the number of client connections"),
     row("LIST",        -2, ADMIN,   Keys::NONE, list::list)
         .docs("2.4.0", "[TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]", "Describes the open connections.", "O(N) where N is the number of client connections"),
     row("NO-EVICT",     3, ADMIN,   Keys::NONE, attributes::no_evict)
