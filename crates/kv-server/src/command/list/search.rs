@@ -48,7 +48,7 @@ pub(super) fn linsert(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
 
 pub(super) fn lrem(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     let key = args.next()?;
-    let count = args.integer_in(-i64::MAX, i64::MAX)?;
+    let count = args.integer()?;
     let text = args.next()?;
     let limits = cx.shared.config.list;
     let Some(list) = cx.db.get_mut::<List>(key)? else {

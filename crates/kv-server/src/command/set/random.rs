@@ -14,8 +14,10 @@ pub(super) fn spop(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     if args.remaining() == 0 {
         return pop_one(key, cx);
     }
+    if args.remaining() > 1 {
+        return Err(ReplyError::Syntax);
+    }
     let count = args.count(0, ReplyError::MustBePositive)?;
-    args.finish()?;
     let Some(set) = cx.db.get_mut::<Set>(key)?.filter(|_| count > 0) else {
         cx.out.set(0);
         return Ok(());
