@@ -10,7 +10,7 @@ impl Rng {
         Self(seed)
     }
 
-    fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -23,7 +23,7 @@ impl Rng {
         self.next() % n == 0
     }
 
-    fn pick<'a, T: ?Sized>(&mut self, from: &[&'a T]) -> &'a T {
+    pub(crate) fn pick<'a, T: ?Sized>(&mut self, from: &[&'a T]) -> &'a T {
         from[usize::try_from(self.next() % from.len() as u64).unwrap()]
     }
 }
@@ -39,7 +39,7 @@ const VALUES: &[&[u8]] = &[
     b"a longer text that is edited in place and that no small allocation can hold, because it has more than a hundred and twenty-eight bytes",
 ];
 
-const NUMBERS: &[&[u8]] = &[
+pub(crate) const NUMBERS: &[&[u8]] = &[
     b"0",
     b"1",
     b"-1",
@@ -153,7 +153,7 @@ const DBS: &[&[u8]] = &[
     b"9223372036854775808",
 ];
 
-const PATTERNS: &[&[u8]] = &[
+pub(crate) const PATTERNS: &[&[u8]] = &[
     b"*", b"**", b"?", b"[a-c]", b"[^a]", b"d\\*", b"a", b"", b"k*", b"*\n", b"[", b"\\",
 ];
 
@@ -165,7 +165,11 @@ pub(crate) fn step(rng: &mut Rng) -> Step {
         args: Vec::new(),
         rng,
     };
-    let rule = line.command();
+    let rule = if line.rng.chance(2) {
+        line.command()
+    } else {
+        line.collection_command()
+    };
     // Now and then an argument too few or too many.
     if rule == Rule::Exact && line.rng.chance(40) && line.args.len() > 1 {
         line.args.pop();
@@ -178,9 +182,10 @@ pub(crate) fn step(rng: &mut Rng) -> Step {
     }
 }
 
-struct Line<'r> {
+/// A command that is being made.
+pub(crate) struct Line<'r> {
     args: Vec<Vec<u8>>,
-    rng: &'r mut Rng,
+    pub(crate) rng: &'r mut Rng,
 }
 
 impl Line<'_> {
@@ -233,10 +238,16 @@ impl Line<'_> {
                     .options(SCAN_OPTIONS)
                     .by(Rule::Scan);
             }
-            40 => self.words("OBJECT").word("ENCODING").key(),
+            40 => {
+                return self
+                    .words("OBJECT")
+                    .word("ENCODING")
+                    .key()
+                    .by(Rule::Encoding);
+            }
             41 => match self.rng.next() % 4 {
                 0 => self.words("OBJECT").word("FREQ").key(),
-                1 => self.words("OBJECT").word("ENCODING").key(),
+                1 => self.words("OBJECT").word("REFCOUNT").word("none"),
                 2 => self.words("OBJECT").number(),
                 _ => self.words("FLUSHDB").options(FLUSH_OPTIONS),
             },
@@ -273,7 +284,7 @@ impl Line<'_> {
         Rule::Exact
     }
 
-    fn words(&mut self, name: &str) -> &mut Self {
+    pub(crate) fn words(&mut self, name: &str) -> &mut Self {
         let name = if self.rng.chance(8) {
             name.to_lowercase()
         } else {
@@ -282,40 +293,40 @@ impl Line<'_> {
         self.word(&name)
     }
 
-    fn one_of(&mut self, names: &[&str]) -> &mut Self {
+    pub(crate) fn one_of(&mut self, names: &[&str]) -> &mut Self {
         let name = self.rng.pick(names);
         self.word(name)
     }
 
-    fn word(&mut self, word: &str) -> &mut Self {
+    pub(crate) fn word(&mut self, word: &str) -> &mut Self {
         self.args.push(word.into());
         self
     }
 
-    fn from(&mut self, values: &[&[u8]]) -> &mut Self {
+    pub(crate) fn from(&mut self, values: &[&[u8]]) -> &mut Self {
         let value = self.rng.pick(values);
         self.args.push(value.to_vec());
         self
     }
 
-    fn key(&mut self) -> &mut Self {
+    pub(crate) fn key(&mut self) -> &mut Self {
         self.from(KEYS)
     }
 
-    fn value(&mut self) -> &mut Self {
+    pub(crate) fn value(&mut self) -> &mut Self {
         self.from(VALUES)
     }
 
-    fn number(&mut self) -> &mut Self {
+    pub(crate) fn number(&mut self) -> &mut Self {
         self.from(NUMBERS)
     }
 
-    fn by(&mut self, rule: Rule) -> Rule {
+    pub(crate) fn by(&mut self, rule: Rule) -> Rule {
         rule
     }
 
     /// A cursor that comes from nowhere may show anything; only a broken one has a known answer.
-    fn errors_only(&mut self) -> &mut Self {
+    pub(crate) fn errors_only(&mut self) -> &mut Self {
         self.args[1] = self
             .rng
             .pick(&[&b"x"[..], b" 1", b"1x", b"18446744073709551616", b"-"])
@@ -324,7 +335,7 @@ impl Line<'_> {
     }
 
     /// Options in any number and order.
-    fn options(&mut self, options: &[(&str, &[&[u8]])]) -> &mut Self {
+    pub(crate) fn options(&mut self, options: &[(&str, &[&[u8]])]) -> &mut Self {
         while self.rng.chance(2) {
             let (name, values) =
                 options[usize::try_from(self.rng.next() % options.len() as u64).unwrap()];
@@ -337,7 +348,7 @@ impl Line<'_> {
     }
 }
 
-type Options = [(&'static str, &'static [&'static [u8]])];
+pub(crate) type Options = [(&'static str, &'static [&'static [u8]])];
 
 const SET_OPTIONS: &Options = &[
     ("NX", &[]),

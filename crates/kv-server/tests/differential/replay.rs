@@ -14,9 +14,23 @@ async fn state(client: &mut Client) -> Vec<String> {
     for db in ["0", "1", "2", "15"] {
         client.check(&format!("SELECT {db}"), "+OK\r\n").await;
         for key in KEYS {
-            for name in [&b"GET"[..], b"PEXPIRETIME"] {
-                client.request([name, key]).await;
-                let reply = client.reply().await;
+            for name in [
+                &b"GET"[..],
+                b"PEXPIRETIME",
+                b"LRANGE",
+                b"SMEMBERS",
+                b"HGETALL",
+            ] {
+                match name {
+                    b"LRANGE" => client.request([name, key, b"0", b"-1"]).await,
+                    _ => client.request([name, key]).await,
+                }
+                let mut reply = client.reply().await;
+                if matches!(name, b"SMEMBERS" | b"HGETALL") {
+                    let mut lines: Vec<_> = reply.split("\r\n").collect();
+                    lines.sort_unstable();
+                    reply = lines.join(" ");
+                }
                 state.push(format!(
                     "{db} {} \"{}\": {reply:?}",
                     name.escape_ascii(),
