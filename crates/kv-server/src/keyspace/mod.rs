@@ -440,6 +440,12 @@ impl Db {
     #[inline]
     pub(crate) fn changed(&mut self, class: Class, event: &'static str, key: &[u8]) {
         self.changes.count += 1;
+        self.changed_too(class, event, key);
+    }
+
+    /// As [`changed`](Self::changed), for a further key of a change that counts as one: LMOVE.
+    #[inline]
+    pub(crate) fn changed_too(&mut self, class: Class, event: &'static str, key: &[u8]) {
         self.event(class, event, key);
         if !self.watched.is_empty() {
             self.touch_watchers(key);

@@ -59,7 +59,8 @@ impl<'a> Move<'a> {
         target.push(self.to, &text, limits);
         cx.db
             .changed(Class::LIST, pushed(self.to), self.destination);
-        cx.db.changed(Class::LIST, popped(self.from), self.source);
+        cx.db
+            .changed_too(Class::LIST, popped(self.from), self.source);
         cx.remove_emptied(self.source);
         cx.out.bulk(&text);
         Ok(true)
