@@ -5,6 +5,8 @@ pub(crate) mod hash;
 pub(crate) mod list;
 pub(crate) mod pack;
 pub(crate) mod set;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub(crate) use hash::Hash;

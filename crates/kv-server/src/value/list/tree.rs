@@ -241,7 +241,13 @@ fn tidy<T>(
 
 /// Half of the children, if they are too many.
 fn cut<T>(kids: &mut Vec<T>) -> Option<Vec<T>> {
-    (kids.len() > FANOUT).then(|| kids.split_off(kids.len() / 2))
+    if kids.len() <= FANOUT {
+        return None;
+    }
+    let cut = kids.split_off(kids.len() / 2);
+    // Most lists grow at the end, where the first half stays as it is now.
+    kids.shrink_to_fit();
+    Some(cut)
 }
 
 fn append_few<T>(one: &mut Vec<T>, two: &mut Vec<T>) -> bool {
