@@ -103,10 +103,6 @@ impl<'a> OtherDbs<'a> {
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Db> {
         self.before.iter_mut().chain(self.behind.iter_mut())
     }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Db> {
-        self.before.iter().chain(self.behind.iter())
-    }
 }
 
 /// The selected database and the others.

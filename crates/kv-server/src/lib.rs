@@ -14,12 +14,6 @@
 //! ```
 
 #![forbid(unsafe_code)]
-#![allow(
-    dead_code,
-    unused_imports,
-    unreachable_patterns,
-    reason = "the engine is ahead of the commands"
-)]
 
 mod blocking;
 mod builder;

@@ -18,8 +18,6 @@ pub(crate) struct Stats {
     pub(crate) bytes_out: u64,
     /// Error replies by their first word.
     errors: BTreeMap<String, u64>,
-    /// Requests that ended in a protocol error.
-    pub(crate) protocol_errors: u64,
     /// Handlers that panicked; each cost its connection.
     pub(crate) panics: u64,
     /// Changes of the data since the start, and since the last snapshot.

@@ -18,6 +18,7 @@ pub struct KeySpec {
 pub(crate) enum Begin {
     Index(u16),
     /// Behind this word, searched from this position (from the end if negative).
+    #[allow(dead_code, reason = "XREAD and the like need it")]
     Keyword(&'static str, i16),
 }
 
@@ -29,6 +30,7 @@ pub(crate) enum Find {
     /// The number of keys stands at `begin + index`, the first key at `begin + first`.
     KeyNum { index: u16, first: u16, step: u16 },
     /// Only the command itself knows.
+    #[allow(dead_code, reason = "SORT and MIGRATE need it")]
     Unknown,
 }
 

@@ -84,7 +84,7 @@ pub(crate) struct Registered {
 enum End {
     /// The peer closed, or both sides agreed.
     Closed,
-    Failed(io::Error),
+    Failed(#[expect(dead_code, reason = "shown when the end is logged")] io::Error),
     /// Output limit or the like.
     Cut,
 }

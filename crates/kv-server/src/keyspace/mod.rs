@@ -5,6 +5,11 @@ mod expiry;
 pub(crate) mod notify;
 mod preserve;
 mod string;
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "a whole table; its bench uses what the server does not"
+)]
 pub(crate) mod table;
 mod waiters;
 mod watch;
@@ -119,10 +124,6 @@ impl Db {
     #[inline]
     pub(crate) fn set_touching(&mut self, touching: bool) {
         self.touching = touching;
-    }
-
-    pub(crate) fn now(&self) -> i64 {
-        self.now
     }
 
     /// Keys, those included whose time has come but that nobody has looked at since.
@@ -460,7 +461,6 @@ impl Db {
     pub(crate) fn event(&mut self, class: Class, event: &'static str, key: &[u8]) {
         if self.notify.contains(class) {
             self.changes.events.push(Event {
-                class,
                 name: event,
                 key: key.into(),
             });

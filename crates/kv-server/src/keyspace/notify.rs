@@ -10,7 +10,6 @@ pub(crate) struct Class(u16);
 /// Something that happened to a key.
 #[derive(Debug)]
 pub(crate) struct Event {
-    pub(crate) class: Class,
     pub(crate) name: &'static str,
     pub(crate) key: Box<[u8]>,
 }
@@ -110,7 +109,7 @@ impl Shared {
                 self.effects.publish_expired(index, &key);
             }
         }
-        for Event { name, key, .. } in db.changes.events.drain(..) {
+        for Event { name, key } in db.changes.events.drain(..) {
             if db.notify.contains(Class::KEYSPACE) {
                 let channel = [format!("__keyspace@{index}__:").as_bytes(), &key].concat();
                 self.publish(&channel, name.as_bytes());

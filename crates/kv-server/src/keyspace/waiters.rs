@@ -39,11 +39,6 @@ impl Db {
         self.waiters.get(key).map_or(0, VecDeque::len)
     }
 
-    /// How many keys somebody waits for.
-    pub(crate) fn waited_keys(&self) -> usize {
-        self.waiters.len()
-    }
-
     pub(super) fn note_ready(&mut self, key: &[u8]) {
         if self.waiters.contains_key(key) && !self.changes.ready.iter().any(|ready| **ready == *key)
         {

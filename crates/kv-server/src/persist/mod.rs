@@ -4,6 +4,11 @@ mod file;
 #[cfg(test)]
 mod interop;
 mod load;
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "DUMP and RESTORE use the rest of it in a slice of their own"
+)]
 pub(crate) mod rdb;
 mod save;
 mod server;

@@ -7,8 +7,8 @@ mod item;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub(crate) use item::{Digits, Item, digits_of};
 use item::{Head, decode, measure, read_tail, tail_len, write_tail};
+pub(crate) use item::{Item, digits_of};
 
 /// A sequence of elements. It is good for some thousand bytes: edits move what is behind or before the place.
 ///

@@ -5,7 +5,7 @@ mod intset;
 mod tests;
 
 pub(crate) use self::intset::IntSet;
-use crate::keyspace::table::{Entry, Heap, Position, Table};
+use crate::keyspace::table::{Entry, Position, Table};
 use crate::value::blob::Blob;
 use crate::value::pack::{Item, Pack, digits_of};
 use crate::value::{Value, ValueType};
