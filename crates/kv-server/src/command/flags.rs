@@ -67,6 +67,8 @@ flags! {
     CAT_ADMIN = 27, "";
     /// In ACL category `dangerous`.
     CAT_DANGEROUS = 25, "";
+    /// In ACL category `connection`.
+    CAT_CONNECTION = 27, "";
     /// Changes databases other than the selected one.
     CROSS_DB = 26, "";
 }
@@ -152,7 +154,7 @@ type Category = (&'static str, fn(Flags, Group) -> bool);
 /// The ACL categories in Redis's order.
 #[rustfmt::skip] // a table reads best in columns
 const CATEGORIES: &[Category] = &[
-    ("keyspace",    |flags, _| flags.contains(Flags::CAT_KEYSPACE)),
+    ("keyspace",    |flags, group| group == Group::Generic || flags.contains(Flags::CAT_KEYSPACE)),
     ("read",        |flags, _| flags.contains(Flags::READONLY)),
     ("write",       |flags, _| flags.contains(Flags::WRITE)),
     ("set",         |_, group| group == Group::Set),
@@ -170,7 +172,7 @@ const CATEGORIES: &[Category] = &[
     ("slow",        |flags, _| !flags.contains(Flags::FAST)),
     ("blocking",    |flags, _| flags.contains(Flags::BLOCKING)),
     ("dangerous",   |flags, _| flags.intersects(Flags::ADMIN.and(Flags::CAT_DANGEROUS))),
-    ("connection",  |_, group| group == Group::Connection),
+    ("connection",  |flags, group| group == Group::Connection || flags.contains(Flags::CAT_CONNECTION)),
     ("transaction", |_, group| group == Group::Transactions),
     ("scripting",   |_, group| group == Group::Scripting),
 ];

@@ -265,7 +265,12 @@ pub(crate) struct Row {
 impl Row {
     /// The names of its ACL categories.
     pub(crate) fn categories(&self) -> impl Iterator<Item = &'static str> {
-        flags::categories(self.command.flags, self.group)
+        // A container is only a name.
+        let group = match self.command.handler {
+            Handler::Container => Group::Server,
+            _ => self.group,
+        };
+        flags::categories(self.command.flags, group)
     }
 }
 

@@ -190,7 +190,8 @@ fn info_of(out: &mut Reply<'_>, table: &Table, row: &Row) {
     out.array(10);
     out.bulk(row.full_name.as_bytes());
     out.integer(command.arity.into());
-    let movable = command.keys.are_movable().then_some("movablekeys");
+    let movable = (command.keys.are_movable() && !command.flags.contains(Flags::MOVABLE_KEYS))
+        .then_some("movablekeys");
     let flags: Vec<_> = command.flags.names().chain(movable).collect();
     out.set(flags.len());
     flags.iter().for_each(|flag| out.simple(flag));

@@ -52,7 +52,7 @@ const SHUTDOWN_FLAGS: Flags = Flags::ADMIN
     .and(Flags::NO_MULTI)
     .and(Flags::ALLOW_BUSY);
 
-const COMMAND_FLAGS: Flags = Flags::LOADING.and(Flags::STALE);
+const COMMAND_FLAGS: Flags = Flags::LOADING.and(Flags::STALE).and(Flags::CAT_CONNECTION);
 
 #[rustfmt::skip] // a table reads best in columns
 const COMMAND: &[Command] = &[
