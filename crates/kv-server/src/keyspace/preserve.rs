@@ -38,7 +38,8 @@ pub(crate) struct Part {
     cleared: Option<Table<Entry>>,
 }
 
-/// Entries that one part takes from the table, and bytes after which it is long enough: some 50 µs of work under the lock.
+/// Entries that one part takes from the table, and bytes after which it is long enough. A guess: the time under the lock is not
+/// measured yet.
 const PART_ENTRIES: usize = 500;
 const PART_BYTES: usize = 256 << 10;
 
