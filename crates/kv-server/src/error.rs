@@ -38,6 +38,9 @@ pub enum ReplyError {
     /// An offset outside of a string.
     #[error("ERR offset is out of range")]
     OffsetOutOfRange,
+    /// An offset of a bit that no string may have.
+    #[error("ERR bit offset is not an integer or out of range")]
+    BitOffset,
     /// A string that would be longer than `proto-max-bulk-len`.
     #[error("ERR string exceeds maximum allowed size (proto-max-bulk-len)")]
     StringTooLong,

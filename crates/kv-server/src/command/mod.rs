@@ -10,6 +10,7 @@ use crate::context::Context;
 use crate::error::Result;
 
 mod args;
+mod bitmap;
 mod connection;
 mod flags;
 mod generic;
@@ -208,6 +209,10 @@ pub(crate) struct Family {
 
 /// Every built-in family.
 pub(crate) const FAMILIES: &[Family] = &[
+    Family {
+        group: Group::Bitmap,
+        commands: bitmap::COMMANDS,
+    },
     Family {
         group: Group::Connection,
         commands: connection::COMMANDS,

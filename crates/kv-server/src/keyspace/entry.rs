@@ -97,6 +97,15 @@ impl Entry {
         Self::packed(key, value, expire_at, form)
     }
 
+    /// A string that was edited or computed.
+    pub(crate) fn edited(key: &[u8], value: Vec<u8>, expire_at: i64) -> Self {
+        if key.len() + value.len() > EDITED_PACKED_MAX {
+            let text = Text::new(value, Form::Edited);
+            return Self::object(key, Value::String(text), expire_at);
+        }
+        Self::packed(key, &value, expire_at, Form::Edited)
+    }
+
     fn packed(key: &[u8], value: &[u8], expire_at: i64, form: Form) -> Self {
         // Exactly as much as is needed: a vector with room to spare would be moved to become a box.
         let head = if key.len() > 0xff { 3 } else { 2 };
@@ -216,12 +225,7 @@ impl Entry {
                 let key = &packed[layout.key..layout.value];
                 let mut value = packed[layout.value..].to_vec();
                 edit(&mut value);
-                *self = if key.len() + value.len() <= EDITED_PACKED_MAX {
-                    Self::packed(key, &value, expire_at, Form::Edited)
-                } else {
-                    let text = Text::new(value, Form::Edited);
-                    Self::object(key, Value::String(text), expire_at)
-                };
+                *self = Self::edited(key, value, expire_at);
                 true
             }
             Self::Object(object) => match &mut object.value {

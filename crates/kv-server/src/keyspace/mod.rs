@@ -440,7 +440,13 @@ impl Db {
     /// Notes a change: for WATCH, blocked clients, keyspace events, propagation and the counters. Every write calls it once a key.
     #[inline]
     pub(crate) fn changed(&mut self, class: Class, event: &'static str, key: &[u8]) {
-        self.changes.count += 1;
+        self.changed_by(1, class, event, key);
+    }
+
+    /// As [`changed`](Self::changed), for what counts as several changes: one an element, as in Redis.
+    #[inline]
+    pub(crate) fn changed_by(&mut self, count: u64, class: Class, event: &'static str, key: &[u8]) {
+        self.changes.count += count;
         self.changed_too(class, event, key);
     }
 

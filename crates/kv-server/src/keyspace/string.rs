@@ -16,6 +16,11 @@ impl Db {
         }
     }
 
+    /// A string that was looked at before, so that several can be used at once; see [`view`](Self::view).
+    pub(crate) fn view_string(&self, key: &[u8]) -> Option<&[u8]> {
+        self.table.get(key).and_then(Entry::as_string)
+    }
+
     /// Where a string is, for a command that changes it.
     #[inline]
     pub(crate) fn find_string(&mut self, key: &[u8]) -> Result<Option<Position>> {
@@ -51,6 +56,11 @@ impl Db {
                 self.insert_new(hash, Entry::string(key, value, expire_at));
             }
         }
+    }
+
+    /// Sets a string that was computed, without expiry, whatever was there.
+    pub(crate) fn store_edited(&mut self, key: &[u8], value: Vec<u8>) {
+        self.insert(Entry::edited(key, value, NEVER));
     }
 
     /// Sets a string, whatever was there, which leaves its expiry to it.

@@ -1,5 +1,6 @@
 //! The types of values; each structure is pure, in a file of its own.
 
+pub(crate) mod bits;
 mod blob;
 pub(crate) mod hash;
 pub(crate) mod list;

@@ -165,10 +165,10 @@ pub(crate) fn step(rng: &mut Rng) -> Step {
         args: Vec::new(),
         rng,
     };
-    let rule = if line.rng.chance(2) {
-        line.command()
-    } else {
-        line.collection_command()
+    let rule = match line.rng.next() % 5 {
+        0 | 1 => line.command(),
+        2 | 3 => line.collection_command(),
+        _ => line.bitmap_command(),
     };
     // Now and then an argument too few or too many.
     if rule == Rule::Exact && line.rng.chance(40) && line.args.len() > 1 {
@@ -301,6 +301,10 @@ impl Line<'_> {
     pub(crate) fn word(&mut self, word: &str) -> &mut Self {
         self.args.push(word.into());
         self
+    }
+
+    pub(crate) fn last_word(&self) -> &[u8] {
+        self.args.last().map_or(b"", Vec::as_slice)
     }
 
     pub(crate) fn from(&mut self, values: &[&[u8]]) -> &mut Self {

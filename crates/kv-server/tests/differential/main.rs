@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod bitmaps;
 mod collections;
 #[path = "../common/mod.rs"]
 mod common;
