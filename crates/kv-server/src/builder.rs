@@ -30,7 +30,8 @@ pub struct Builder {
     clock: Option<Clock>,
     commands: Vec<Command>,
     removed: Vec<String>,
-    builtin: bool,
+    /// The built-in commands that clients get; all without it.
+    only: Option<Vec<String>>,
     on_unknown: Option<OnUnknown>,
     observers: Vec<Observer>,
     seed: Option<u64>,
@@ -57,7 +58,7 @@ impl Default for Builder {
             clock: None,
             commands: Vec::new(),
             removed: Vec::new(),
-            builtin: true,
+            only: None,
             on_unknown: None,
             observers: Vec::new(),
             seed: None,
@@ -176,8 +177,18 @@ impl Builder {
     }
 
     /// Takes all built-in commands away: the server has the commands that are [added](Self::command), and no others.
-    pub fn without_builtin_commands(mut self) -> Self {
-        self.builtin = false;
+    pub fn without_builtin_commands(self) -> Self {
+        self.only_builtin_commands(std::iter::empty::<String>())
+    }
+
+    /// Takes all built-in commands away except these.
+    ///
+    /// [`Context::call`](crate::Context::call) still finds all of them. A name that is no built-in command's has no effect.
+    pub fn only_builtin_commands<N: Into<String>>(
+        mut self,
+        names: impl IntoIterator<Item = N>,
+    ) -> Self {
+        self.only = Some(names.into_iter().map(Into::into).collect());
         self
     }
 
@@ -281,7 +292,13 @@ impl Builder {
             Seed::of_process()
         };
         let mut rng = Rng::new(seed);
-        let commands = Arc::new(Table::new(self.builtin, &self.commands, &self.removed));
+        let is_one =
+            |names: &[String], name: &str| names.iter().any(|one| one.eq_ignore_ascii_case(name));
+        let keep = |name: &str| {
+            let wanted = self.only.as_deref().is_none_or(|only| is_one(only, name));
+            wanted && !is_one(&self.removed, name)
+        };
+        let commands = Arc::new(Table::new(keep, &self.commands));
         let run_id = format!(
             "{:016x}{:016x}{:08x}",
             rng.next(),
@@ -301,6 +318,7 @@ impl Builder {
             clients: Clients::default(),
             pubsub: PubSub::default(),
             effects: Effects::new(self.observers),
+            crossed: false,
             on_unknown: self.on_unknown,
             rng,
             garbage: Garbage::default(),

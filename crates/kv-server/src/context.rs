@@ -100,6 +100,13 @@ impl<'a> OtherDbs<'a> {
             .enumerate()
     }
 
+    pub(crate) fn reborrow(&mut self) -> OtherDbs<'_> {
+        OtherDbs {
+            before: self.before,
+            behind: self.behind,
+        }
+    }
+
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Db> {
         self.before.iter_mut().chain(self.behind.iter_mut())
     }
@@ -156,7 +163,11 @@ impl<'a> Context<'a> {
 
     /// Removes a key of any type. `false` if it was not there.
     pub fn remove(&mut self, key: &[u8]) -> bool {
-        self.take(key).is_some()
+        let removed = self.take(key).is_some();
+        if removed {
+            self.propagate_own(&[b"DEL", key]);
+        }
+        removed
     }
 
     /// Removes a key of any type, and returns what it held.
@@ -186,6 +197,7 @@ impl<'a> Context<'a> {
     pub fn set(&mut self, key: &[u8], value: &[u8]) {
         self.db.set_string(key, value, NEVER);
         self.db.changed(Class::STRING, "set", key);
+        self.propagate_own(&[b"SET", key, value]);
     }
 
     /// Removes all keys of the selected database, and returns how many there were.
@@ -193,6 +205,7 @@ impl<'a> Context<'a> {
         let removed = self.db.clear();
         let count = removed.len();
         self.db.changes.count += u64::try_from(count).unwrap_or(u64::MAX);
+        self.propagate_own(&[b"FLUSHDB"]);
         count
     }
 

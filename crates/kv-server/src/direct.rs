@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use resp_codec::{Frame, FrameDecoder, Limits, RequestDecoder, write};
+use resp_codec::{Frame, write};
 
+use crate::call::{Words, reply};
 use crate::connection::peer::Peer;
 use crate::connection::session::{Origin, Session};
 use crate::dispatch::Flow;
@@ -71,23 +72,7 @@ impl Db<'_> {
     ///
     /// The error that the command replied.
     pub fn call<A: AsRef<[u8]>>(&self, command: impl IntoIterator<Item = A>) -> Result<Frame> {
-        let mut request = BytesMut::new();
-        let words: Vec<A> = command.into_iter().collect();
-        write::array_header(&mut request, words.len());
-        for word in &words {
-            write::bulk(&mut request, word.as_ref());
-        }
-        let mut args = Vec::new();
-        let limits = Limits {
-            elements: usize::MAX,
-            bulk_bytes: usize::MAX,
-            frame_bytes: usize::MAX,
-            ..Limits::server()
-        };
-        let decoded = RequestDecoder::new(limits).decode(&mut request, &mut args);
-        if !matches!(decoded, Ok(Some(_))) || args.is_empty() {
-            return Err(ReplyError::text("ERR no command"));
-        }
+        let request = Words::new(command)?;
         let mut out = BytesMut::new();
         let next_deadline = {
             let mut engine = self.inner.lock.lock();
@@ -98,7 +83,7 @@ impl Db<'_> {
             let mut session = Session::new(peer, Origin::in_memory(), engine.now_ms());
             session.authenticated = true;
             session.db = self.index;
-            let flow = engine.execute(&mut session, &request, &args, &mut out);
+            let flow = engine.execute(&mut session, &request.buf, &request.args, &mut out);
             engine.shared.forget(&mut engine.dbs, &mut session);
             match flow {
                 Flow::Postpone => return Err(ReplyError::text("ERR clients are paused")),
@@ -108,22 +93,7 @@ impl Db<'_> {
             engine.next_deadline()
         };
         self.inner.reschedule(next_deadline);
-        let mut decoder = FrameDecoder::new(Limits {
-            elements: usize::MAX,
-            bulk_bytes: usize::MAX,
-            frame_bytes: usize::MAX,
-            ..Limits::client()
-        });
-        match decoder.decode(&out) {
-            Ok(Some(frame)) => match frame.to_frame() {
-                Frame::Error(text) => {
-                    let text = String::from_utf8_lossy(&text).into_owned();
-                    Err(ReplyError::text(text))
-                }
-                reply => Ok(reply),
-            },
-            _ => Ok(Frame::Null),
-        }
+        reply(&out)
     }
 
     /// The value of a string.

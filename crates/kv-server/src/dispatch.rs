@@ -271,7 +271,8 @@ impl Engine {
             .row(row)
             .command
             .flags
-            .contains(Flags::CROSS_DB);
+            .contains(Flags::CROSS_DB)
+            || std::mem::take(&mut self.shared.crossed);
         if self.dbs[index].changes.is_empty() && !crosses {
             self.shared.effects.discard();
             return;

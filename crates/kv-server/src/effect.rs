@@ -10,7 +10,7 @@ use tracing::error;
 /// One change of the data, as a command that repeats it exactly.
 ///
 /// Relative times are absolute (`EXPIRE` arrives as `PEXPIREAT`), random choices are made (`SPOP` arrives as `SREM`), and keys that expire arrive
-/// as `DEL`. The commands of a transaction arrive one by one, in order.
+/// as `DEL`. The commands of a transaction arrive one by one, in order. A custom command arrives as the built-in ones that repeat what it did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Effect {
     /// The database.
@@ -53,6 +53,11 @@ impl Effects {
                     .collect(),
             );
         }
+    }
+
+    /// How many commands the running one has asked for so far.
+    pub(crate) fn rewritten(&self) -> usize {
+        self.rewritten.len()
     }
 
     /// Hands on what a command did: its rewritten form if it gave one, else itself.

@@ -42,6 +42,8 @@ pub(crate) struct Shared {
     pub(crate) pubsub: PubSub,
     pub(crate) stats: Stats,
     pub(crate) effects: Effects,
+    /// The running command has changed databases other than the selected one, though its row does not say so.
+    pub(crate) crossed: bool,
     pub(crate) on_unknown: Option<OnUnknown>,
     pub(crate) rng: Rng,
     pub(crate) garbage: Garbage,

@@ -17,6 +17,7 @@
 
 mod blocking;
 mod builder;
+mod call;
 mod clock;
 mod command;
 mod config;
@@ -60,6 +61,7 @@ pub use dialect::Unknown;
 pub use direct::Db;
 pub use effect::Effect;
 pub use error::{Error, ReplyError, Result};
+pub use persist::Existing;
 pub use reply::Reply;
 pub use server::{Counters, Server};
 pub use version::REDIS_VERSION;

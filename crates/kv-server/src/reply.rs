@@ -1,7 +1,7 @@
 //! The reply writer: straight into the connection's output buffer, in the connection's protocol version.
 
 use bytes::BytesMut;
-use resp_codec::{Version, write};
+use resp_codec::{Frame, Version, write};
 
 use crate::error::ReplyError;
 use crate::value::Item;
@@ -158,6 +158,11 @@ impl Reply<'_> {
         write(self);
         let len = self.buf.len() - end;
         self.buf[position..].rotate_right(len);
+    }
+
+    /// A frame, in the form that this connection's version has for it.
+    pub fn frame(&mut self, frame: &Frame) {
+        frame.write(self.buf, self.version);
     }
 
     /// A frame that is encoded already.

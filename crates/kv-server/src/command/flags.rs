@@ -64,7 +64,7 @@ flags! {
     /// In ACL category `keyspace`.
     CAT_KEYSPACE = 24, "";
     /// In ACL category `admin`.
-    CAT_ADMIN = 27, "";
+    CAT_ADMIN = 28, "";
     /// In ACL category `dangerous`.
     CAT_DANGEROUS = 25, "";
     /// In ACL category `connection`.

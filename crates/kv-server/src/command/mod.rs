@@ -290,33 +290,41 @@ pub(crate) struct Table {
     short: HashMap<u128, RowId, NameHasher>,
     /// The others, in upper case.
     long: HashMap<Vec<u8>, RowId>,
+    /// Built-in commands that clients do not see, because they were taken away or replaced; names in upper case.
+    hidden: HashMap<Vec<u8>, RowId>,
 }
 
 impl Table {
-    /// The built-in commands if they are wanted, then `custom` ones, which replace those of the same name; `remove` takes names away.
-    pub(crate) fn new(builtin: bool, custom: &[Command], remove: &[String]) -> Self {
+    /// The built-in commands that clients may use, then `custom` ones, which replace those of the same name.
+    pub(crate) fn new(keep: impl Fn(&str) -> bool, custom: &[Command]) -> Self {
         let mut table = Self {
             rows: Vec::new(),
             short: HashMap::default(),
             long: HashMap::new(),
+            hidden: HashMap::new(),
         };
-        for family in FAMILIES.iter().filter(|_| builtin) {
+        for family in FAMILIES {
             for command in family.commands {
-                if !remove
-                    .iter()
-                    .any(|name| name.eq_ignore_ascii_case(&command.name))
-                {
-                    table.add(command.clone(), family.group);
+                let (name, id) = table.add(command.clone(), family.group);
+                if keep(&command.name) {
+                    table.show(name, id);
+                } else {
+                    table.hidden.insert(name, id);
                 }
             }
         }
         for command in custom {
-            table.add(command.clone(), Group::Module);
+            let (name, id) = table.add(command.clone(), Group::Module);
+            if let Some(builtin) = table.find_builtin(&name) {
+                table.hidden.insert(name.clone(), builtin);
+            }
+            table.show(name, id);
         }
         table
     }
 
-    fn add(&mut self, command: Command, group: Group) {
+    /// Adds a row and its subcommands; returns its name in upper case.
+    fn add(&mut self, command: Command, group: Group) -> (Vec<u8>, RowId) {
         let name = command.name.to_ascii_uppercase().into_bytes();
         let id = self.push(Row {
             full_name: command.name.to_ascii_lowercase(),
@@ -340,6 +348,11 @@ impl Table {
             });
             self.rows[usize::from(id)].subcommands.push(child);
         }
+        (name, id)
+    }
+
+    /// Lets clients find a row.
+    fn show(&mut self, name: Vec<u8>, id: RowId) {
         match short_name(&name) {
             Some(short) => self.short.insert(short, id),
             None => self.long.insert(name, id),
@@ -358,6 +371,16 @@ impl Table {
             Some(short) => self.short.get(&short).copied(),
             None => self.long.get(&name.to_ascii_uppercase()).copied(),
         }
+    }
+
+    /// The built-in command of this name, in any case, whether clients see it or not.
+    pub(crate) fn find_builtin(&self, name: &[u8]) -> Option<RowId> {
+        let hidden = self.hidden.get(&name.to_ascii_uppercase()).copied();
+        let shown = || {
+            self.find(name)
+                .filter(|&id| !matches!(self.row(id).command.handler, Handler::Custom(_)))
+        };
+        hidden.or_else(shown)
     }
 
     /// The subcommand of this name, in any case.

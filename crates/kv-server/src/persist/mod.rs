@@ -1,5 +1,6 @@
 //! What outlives the process: snapshots in Redis's RDB format.
 
+mod custom;
 mod file;
 #[cfg(test)]
 mod interop;
@@ -14,5 +15,6 @@ mod save;
 mod server;
 mod values;
 
+pub use custom::Existing;
 pub(crate) use load::{Loaded, load_file};
 pub(crate) use save::{Job, SaveError, Saves};

@@ -98,14 +98,26 @@ impl Saves {
         changes: u64,
     ) -> Result<Job, SaveError> {
         let path = config.snapshot_path().ok_or(SaveError::Off)?;
-        if self.running.is_some() {
-            return Err(SaveError::Running);
-        }
+        let job = self.begin_at(path, config, dbs, now_ms)?;
         self.running = Some(Running {
             since_ms: now_ms,
             changes,
         });
         self.kept_bytes = 0;
+        Ok(job)
+    }
+
+    /// Begins a snapshot in a file that is not the server's own; it does not count as a save.
+    pub(crate) fn begin_at<'d>(
+        &self,
+        path: PathBuf,
+        config: &Config,
+        dbs: impl Iterator<Item = (usize, &'d mut Db)>,
+        now_ms: i64,
+    ) -> Result<Job, SaveError> {
+        if self.running.is_some() {
+            return Err(SaveError::Running);
+        }
         let mut job = Job {
             path,
             options: Options {

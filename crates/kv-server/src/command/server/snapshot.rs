@@ -100,12 +100,7 @@ fn begin(cx: &mut Context<'_>) -> Result<Job> {
 /// Writes a snapshot under the lock.
 pub(super) fn write_now(cx: &mut Context<'_>) -> Result {
     let job = begin(cx)?;
-    let result = job.write(|number| {
-        let preserving = cx.others.with(cx.db).find(|(at, _)| *at == number);
-        preserving
-            .map(|(_, db)| db.read_preserved())
-            .unwrap_or_default()
-    });
+    let result = job.write(|number| cx.read_preserved(number));
     let now_ms = cx.now_ms();
     let saved = cx.shared.saves.end(now_ms, result.is_ok());
     cx.shared.stats.changes_since_save -= saved;
