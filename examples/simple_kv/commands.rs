@@ -1,12 +1,12 @@
-//! The command table: six rows, and the errors for everything else.
+//! The command table: the first six rows, and the errors for everything else.
 
-use bytes::BytesMut;
 use kv_server::{
     Args, Builder, Command, Context, Flags, Keys, ReplyError, Result, Server, Unknown, WhenFull,
 };
-use resp_codec::{Version, write};
 
-/// A server with these commands and no others.
+use crate::value;
+
+/// A server with these commands and no others; [`later`](crate::later) and [`extension`](crate::extension) add theirs.
 pub fn server() -> Builder {
     let rows = [
         Command::new("GET", -1, Flags::READONLY, Keys::READ_ONE, get),
@@ -83,26 +83,18 @@ fn mset(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     Ok(())
 }
 
-/// A value is kept as the frame that GET answers: what nests comes back as it was.
 fn store(args: &mut Args<'_>, cx: &mut Context<'_>) -> Result {
     let key = args.next()?;
-    if args.next_is_frame() {
-        cx.set(key, args.next()?);
-    } else {
-        let mut frame = BytesMut::new();
-        write::bulk(&mut frame, args.next()?);
-        cx.set(key, &frame);
-    }
+    let kept = value::take(args)?;
+    cx.set(key, &kept);
     Ok(())
 }
 
 fn reply_value(cx: &mut Context<'_>, key: &[u8]) -> Result {
-    let mut frame = BytesMut::new();
-    match cx.get(key)? {
-        Some(stored) => frame.extend_from_slice(stored),
-        None => write::null(&mut frame, Version::Resp2),
+    match cx.get(key)?.map(<[u8]>::to_vec) {
+        Some(kept) => value::reply(cx, &kept),
+        None => cx.reply().null(),
     }
-    cx.reply().raw(&frame);
     Ok(())
 }
 

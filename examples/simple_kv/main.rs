@@ -4,15 +4,21 @@
 //!     cargo run --example simple-kv -- --port 7000
 //!     cargo run --example simple-kv -- session                  # a server and a client that talk, and what they say
 //!     cargo run --example simple-kv -- get k1                   # one request to a running server
+//!     cargo run --example simple-kv -- --extension counter      # with commands that extension.rs defines
 //!
-//! Commands: `GET key`, `SET key value`, `DELETE key`, `FLUSH`, `MGET key ...`, `MSET key value ...`. Values may be strings, integers, nulls, arrays
-//! and dictionaries, and come back as they went in. At most 64 clients are served at a time; further ones wait.
+//! Commands: `GET key`, `SET key value`, `DELETE key`, `FLUSH`, `MGET key ...`, `MSET key value ...`, and those of `later.rs`: lists, hashes, sets,
+//! expiry, a schedule, POP, and data on disk. Values may be strings, integers, nulls, arrays and dictionaries, and come back as they went in. At
+//! most 64 clients are served at a time; further ones wait.
 
 mod client;
 mod commands;
+mod extension;
+mod later;
 mod session;
+mod value;
 
 use std::error::Error;
+use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use client::{Client, show};
@@ -27,6 +33,12 @@ struct Cli {
     /// The port to listen on, or to connect to
     #[arg(long, default_value_t = 31337, global = true)]
     port: u16,
+    /// Where SAVE, RESTORE and MERGE find their files
+    #[arg(long, default_value = ".")]
+    dir: PathBuf,
+    /// Loads an extension: counter or text (may be repeated)
+    #[arg(long, value_name = "NAME")]
+    extension: Vec<String>,
     #[command(subcommand)]
     action: Option<Action>,
 }
@@ -47,9 +59,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let cli = Cli::parse();
     match cli.action {
         None | Some(Action::Serve) => {
-            let server = commands::server().port(cli.port).start().await?;
+            let builder = later::add(commands::server(), cli.dir);
+            let builder = cli
+                .extension
+                .iter()
+                .try_fold(builder, |builder, name| extension::load(builder, name))?;
+            let server = builder.port(cli.port).start().await?;
             println!("simple-kv serves {}", server.addr());
-            tokio::signal::ctrl_c().await?;
+            tokio::select! {
+                interrupted = tokio::signal::ctrl_c() => interrupted?,
+                () = server.shutdown_requested() => {}
+            }
             server.shutdown().await;
         }
         Some(Action::Session) => session::run().await?,
