@@ -68,7 +68,9 @@ flags! {
     /// In ACL category `dangerous`.
     CAT_DANGEROUS = 25, "";
     /// In ACL category `connection`.
-    CAT_CONNECTION = 27, "";
+    CAT_CONNECTION = 28, "";
+    /// In the ACL categories of all types that SORT sorts, rather than in `keyspace`.
+    CAT_SORTED = 29, "";
     /// Changes databases other than the selected one.
     CROSS_DB = 26, "";
 }
@@ -154,12 +156,12 @@ type Category = (&'static str, fn(Flags, Group) -> bool);
 /// The ACL categories in Redis's order.
 #[rustfmt::skip] // a table reads best in columns
 const CATEGORIES: &[Category] = &[
-    ("keyspace",    |flags, group| group == Group::Generic || flags.contains(Flags::CAT_KEYSPACE)),
+    ("keyspace",    |flags, group| (group == Group::Generic && !flags.contains(Flags::CAT_SORTED)) || flags.contains(Flags::CAT_KEYSPACE)),
     ("read",        |flags, _| flags.contains(Flags::READONLY)),
     ("write",       |flags, _| flags.contains(Flags::WRITE)),
-    ("set",         |_, group| group == Group::Set),
-    ("sortedset",   |_, group| group == Group::SortedSet),
-    ("list",        |_, group| group == Group::List),
+    ("set",         |flags, group| group == Group::Set || flags.contains(Flags::CAT_SORTED)),
+    ("sortedset",   |flags, group| group == Group::SortedSet || flags.contains(Flags::CAT_SORTED)),
+    ("list",        |flags, group| group == Group::List || flags.contains(Flags::CAT_SORTED)),
     ("hash",        |_, group| group == Group::Hash),
     ("string",      |_, group| group == Group::String),
     ("bitmap",      |_, group| group == Group::Bitmap),

@@ -20,6 +20,10 @@ pub(crate) enum Begin {
     /// Behind this word, searched from this position (from the end if negative).
     #[allow(dead_code, reason = "XREAD and the like need it")]
     Keyword(&'static str, i16),
+    /// Nowhere in particular; only the command itself knows.
+    Unknown,
+    /// The destination of SORT: behind the last STORE, which may be any argument. Shown as unknown, for no specification says that.
+    SortStore,
 }
 
 /// How far the range goes.
@@ -30,7 +34,6 @@ pub(crate) enum Find {
     /// The number of keys stands at `begin + index`, the first key at `begin + first`.
     KeyNum { index: u16, first: u16, step: u16 },
     /// Only the command itself knows.
-    #[allow(dead_code, reason = "SORT and MIGRATE need it")]
     Unknown,
 }
 
@@ -130,11 +133,25 @@ impl KeySpec {
         }
     }
 
+    /// Keys that no position tells, only the command itself.
+    pub(crate) const fn unknown(begin: Begin, flags: &'static str) -> Self {
+        Self {
+            begin,
+            find: Find::Unknown,
+            flags,
+        }
+    }
+
     fn positions(&self, args: &[&[u8]], mut f: impl FnMut(usize)) -> Option<()> {
         let len = isize::try_from(args.len()).ok()?;
         let begin = match self.begin {
             Begin::Index(index) => isize::try_from(index).ok()?,
             Begin::Keyword(word, from) => keyword(args, word, from)?,
+            Begin::Unknown => return Some(()),
+            Begin::SortStore => {
+                sort_store(args).into_iter().for_each(f);
+                return Some(());
+            }
         };
         let (first, last, step) = match self.find {
             Find::Range { last, step, limit } => {
@@ -183,4 +200,22 @@ fn keyword(args: &[&[u8]], word: &str, from: i16) -> Option<isize> {
         args.get(..=end)?.iter().rposition(matches)?
     };
     isize::try_from(at + 1).ok()
+}
+
+/// Where SORT stores its result: the last STORE counts.
+fn sort_store(args: &[&[u8]]) -> Option<usize> {
+    let (mut at, mut found) = (2, None);
+    while let Some(word) = args.get(at) {
+        let is = |option: &str| word.eq_ignore_ascii_case(option.as_bytes());
+        if is("STORE") && at + 1 < args.len() {
+            found = Some(at + 1);
+        }
+        // Words behind an option are not options.
+        at += match () {
+            () if is("LIMIT") => 3,
+            () if is("BY") || is("GET") || is("STORE") => 2,
+            () => 1,
+        };
+    }
+    found
 }

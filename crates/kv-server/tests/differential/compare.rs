@@ -126,6 +126,10 @@ fn final_state() -> Vec<Step> {
 }
 
 async fn call(step: &Step, client: &mut Client) -> Bytes {
+    if step.args[0].to_ascii_uppercase().starts_with(b"SORT") {
+        // Redis takes a number out of range that an earlier command met for one of SORT's, until something clears `errno`.
+        client.call("SCAN 0 COUNT 1").await;
+    }
     client.request(&step.args).await;
     client.frame().await
 }

@@ -165,10 +165,11 @@ pub(crate) fn step(rng: &mut Rng) -> Step {
         args: Vec::new(),
         rng,
     };
-    let rule = match line.rng.next() % 5 {
-        0 | 1 => line.command(),
-        2 | 3 => line.collection_command(),
-        _ => line.bitmap_command(),
+    let rule = match line.rng.next() % 12 {
+        0..=4 => line.command(),
+        5..=8 => line.collection_command(),
+        9 | 10 => line.bitmap_command(),
+        _ => line.sort_command(),
     };
     // Now and then an argument too few or too many.
     if rule == Rule::Exact && line.rng.chance(40) && line.args.len() > 1 {

@@ -13,6 +13,7 @@ mod compare;
 mod generate;
 mod reference;
 mod replay;
+mod sort;
 
 use std::time::{Duration, Instant};
 

@@ -6,7 +6,9 @@ mod keys;
 mod object;
 mod relocate;
 pub(super) mod scan;
+mod sort;
 
+use crate::command::keys::Begin;
 use crate::command::{Command, Flags, KeySpec, Keys, container, row};
 
 const READ: Flags = Flags::READONLY;
@@ -33,6 +35,16 @@ const COPY: Keys = Keys::new(&[
     KeySpec::range(1, 0, 1, "RO access"),
     KeySpec::range(2, 0, 1, "OW update"),
 ]);
+const SORT_FLAGS: Flags = Flags::CAT_SORTED.and(Flags::CAT_DANGEROUS);
+const SORT: Keys = Keys::new(&[
+    KeySpec::range(1, 0, 1, "RO access"),
+    KeySpec::unknown(Begin::Unknown, "RO access"),
+    KeySpec::unknown(Begin::SortStore, "OW update"),
+]);
+const SORT_RO: Keys = Keys::new(&[
+    KeySpec::range(1, 0, 1, "RO access"),
+    KeySpec::unknown(Begin::Unknown, "RO access"),
+]);
 
 #[rustfmt::skip] // a table reads best in columns
 pub(super) const COMMANDS: &[Command] = &[
@@ -54,6 +66,8 @@ pub(super) const COMMANDS: &[Command] = &[
     row("RENAME",       3, WRITE,         RENAME, relocate::rename).docs("1.0.0", "key newkey", "Renames a key, and overwrites the other one.", "O(1)"),
     row("RENAMENX",     3, WRITE_FAST,    RENAMENX, relocate::renamenx).docs("1.0.0", "key newkey", "Renames a key if the new name is free.", "O(1)"),
     row("SCAN",        -2, READ,          Keys::NONE, scan::scan).docs("2.8.0", "cursor [MATCH pattern] [COUNT count] [TYPE type]", "Walks over the keys of a database, some at a time.", "O(1) for every call. O(N) for a complete iteration, including enough command calls for the cursor to return back to 0. N is the number of elements inside the collection."),
+    row("SORT",        -2, WRITE.and(Flags::DENYOOM).and(SORT_FLAGS), SORT, sort::sort).docs("1.0.0", "key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC | DESC] [ALPHA] [STORE destination]", "Sorts the elements of a list, a set or a sorted set, and stores the result if asked for.", "O(N+M*log(M)) where N is the number of elements in the list or set to sort, and M the number of returned elements. When the elements are not sorted, complexity is O(N)."),
+    row("SORT_RO",     -2, READ.and(SORT_FLAGS), SORT_RO, sort::sort_ro).docs("7.0.0", "key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC | DESC] [ALPHA]", "Returns the elements of a list, a set or a sorted set in order.", "O(N+M*log(M)) where N is the number of elements in the list or set to sort, and M the number of returned elements. When the elements are not sorted, complexity is O(N)."),
     row("TOUCH",       -2, READ_FAST,     LOOK_ALL, keys::touch).docs("3.2.1", "key [key ...]", "Counts how many of the keys exist, and marks them as used.", "O(N) where N is the number of keys that will be touched."),
     row("TTL",          2, READ_FAST,     Keys::READ_ONE, expiry::ttl).docs("1.0.0", "key", "Returns after how many seconds a key expires.", "O(1)"),
     row("TYPE",         2, READ_FAST,     LOOK, keys::type_of).docs("1.0.0", "key", "Returns the type of a key's value.", "O(1)"),

@@ -234,6 +234,11 @@ fn key_spec(out: &mut Reply<'_>, spec: &KeySpec) {
             out.bulk(b"startfrom");
             out.integer(from.into());
         }
+        Begin::Unknown | Begin::SortStore => {
+            out.bulk(b"unknown");
+            out.bulk(b"spec");
+            fields(out, &[]);
+        }
     }
     out.bulk(b"find_keys");
     out.map(2);
