@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::command::Args;
-use crate::persist::SaveError;
+use crate::persist::{RestoreError, SaveError};
 
 /// An error reply; its `Display` is the text on the wire, without the leading `-`.
 ///
@@ -50,6 +50,9 @@ pub enum ReplyError {
     /// The key does not exist.
     #[error("ERR no such key")]
     NoSuchKey,
+    /// RESTORE without REPLACE, but the key exists.
+    #[error("BUSYKEY Target key name already exists.")]
+    BusyKey,
     /// An index outside of a list.
     #[error("ERR index out of range")]
     IndexOutOfRange,
@@ -172,6 +175,12 @@ impl From<SaveError> for Error {
             },
             other => Self::NoSnapshot(other.to_string()),
         }
+    }
+}
+
+impl From<RestoreError> for ReplyError {
+    fn from(error: RestoreError) -> Self {
+        Self::text(format!("ERR {error}"))
     }
 }
 

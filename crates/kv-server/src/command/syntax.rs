@@ -51,9 +51,11 @@ impl Kind {
             "key" | "source" | "destination" | "newkey" | "key1" | "key2" => Self::Key,
             "pattern" => Self::Pattern,
             "seconds" | "milliseconds" | "count" | "index" | "start" | "stop" | "end"
-            | "offset" | "decrement" | "cursor" | "numkeys" | "db" | "index1" | "index2"
-            | "destination-db" | "port" | "protover" | "client-id" | "rank" | "num-matches"
-            | "len" | "min-match-len" | "element-index" | "timeout-ms" => Self::Integer,
+            | "offset" | "ttl" | "frequency" | "decrement" | "cursor" | "numkeys" | "db"
+            | "index1" | "index2" | "destination-db" | "port" | "protover" | "client-id"
+            | "rank" | "num-matches" | "len" | "min-match-len" | "element-index" | "timeout-ms" => {
+                Self::Integer
+            }
             "timeout" | "score" | "double" | "float-increment" => Self::Double,
             _ if name.starts_with("unix-time") => Self::UnixTime,
             "increment" => Self::Integer,

@@ -222,6 +222,14 @@ impl Db {
         Some(self.stamp.wrapping_sub(self.table.clock(at)) & STAMP_MAX)
     }
 
+    /// Lets a live key look as if it had not been used for so long.
+    pub(crate) fn set_idle_seconds(&mut self, key: &[u8], seconds: u32) {
+        if let Some(at) = self.find(key) {
+            let clock = self.stamp.wrapping_sub(seconds.min(STAMP_MAX)) & STAMP_MAX;
+            self.table.set_clock(at, clock);
+        }
+    }
+
     /// The entry of a key, without counting.
     #[inline]
     pub(crate) fn peek(&mut self, key: &[u8]) -> Option<&Entry> {

@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
+use tracing::debug;
+
 use crate::config::Config;
 use crate::keyspace::entry::{Entry, NEVER};
 use crate::keyspace::table::Entry as _;
-use crate::persist::rdb::{Build, Collection, Duplicate, Writer};
+use crate::persist::rdb::{self, Build, Collection, Dump, Duplicate, ErrorKind, Writer};
 use crate::value::list::End;
 use crate::value::{Hash, Item, List, Set, Value};
 
@@ -28,6 +30,54 @@ pub(super) fn write<W: Write>(writer: &mut Writer<W>, entry: &Entry) -> io::Resu
         }
         Some(Value::Set(set)) => writer.set(key, expire_ms, set.len(), set.iter().map(bytes)),
     }
+}
+
+/// A value as the payload of DUMP.
+///
+/// The error is that of an element missing or too many, which no value shows.
+pub(crate) fn dump(entry: &Entry, config: &Config) -> io::Result<Vec<u8>> {
+    let mut dump = Dump::new(config.rdb_compression);
+    match entry.value() {
+        None | Some(Value::String(_)) => dump.string(entry.as_string().unwrap_or_default()),
+        Some(Value::List(list)) => dump.list(list.len(), list.iter().map(bytes)),
+        Some(Value::Hash(hash)) => {
+            let fields = hash
+                .iter()
+                .map(|(field, value)| (bytes(field), bytes(value)));
+            dump.hash(hash.len(), fields)
+        }
+        Some(Value::Set(set)) => dump.set(set.len(), set.iter().map(bytes)),
+    }
+}
+
+/// Why a payload of RESTORE is no value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum RestoreError {
+    #[error("DUMP payload version or checksum are wrong")]
+    Checksum,
+    #[error("Bad data format")]
+    Format,
+}
+
+/// The entry that a payload of DUMP describes.
+pub(crate) fn restore(
+    payload: &[u8],
+    key: &[u8],
+    expire_at: i64,
+    config: &Config,
+) -> Result<Entry, RestoreError> {
+    let loaded = rdb::restore(payload, &mut Builder::new(config)).map_err(|error| {
+        debug!(%error, "a payload of RESTORE");
+        match error.kind() {
+            ErrorKind::Footer | ErrorKind::Version { .. } | ErrorKind::Checksum { .. } => {
+                RestoreError::Checksum
+            }
+            _ => RestoreError::Format,
+        }
+    })?;
+    loaded
+        .into_entry(key, expire_at)
+        .map_err(|_| RestoreError::Format)
 }
 
 fn bytes(item: Item<'_>) -> Cow<'_, [u8]> {

@@ -168,8 +168,9 @@ pub(crate) fn step(rng: &mut Rng) -> Step {
     let rule = match line.rng.next() % 12 {
         0..=4 => line.command(),
         5..=8 => line.collection_command(),
-        9 | 10 => line.bitmap_command(),
-        _ => line.sort_command(),
+        9 => line.bitmap_command(),
+        10 => line.sort_command(),
+        _ => line.dump_command(),
     };
     // Now and then an argument too few or too many.
     if rule == Rule::Exact && line.rng.chance(40) && line.args.len() > 1 {

@@ -10,6 +10,7 @@ mod collections;
 #[path = "../common/mod.rs"]
 mod common;
 mod compare;
+mod dump;
 mod generate;
 mod reference;
 mod replay;

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::net::UnixStream;
 
@@ -17,8 +18,10 @@ pub(crate) struct Redis {
 impl Redis {
     /// `None` where there is no `redis-server`.
     pub(crate) fn start() -> Option<Self> {
-        let dir =
-            std::env::temp_dir().join(format!("kv-server-differential-{}", std::process::id()));
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let name = format!("kv-server-differential-{}-{number}", std::process::id());
+        let dir = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&dir).unwrap();
         let spawned = Command::new("redis-server")
             .args(["--port", "0", "--unixsocket", "socket", "--save", ""])

@@ -1,5 +1,6 @@
 //! Commands on keys of any type, and on whole databases.
 
+mod dump;
 mod expiry;
 mod flush;
 mod keys;
@@ -23,6 +24,7 @@ const LOOK_ALL: Keys = Keys::new(&[KeySpec::range(1, -1, 1, "RO")]);
 const LOOK_SUB: Keys = Keys::new(&[KeySpec::range(2, 0, 1, "RO")]);
 const REMOVE_ALL: Keys = Keys::new(&[KeySpec::range(1, -1, 1, "RM delete")]);
 const UPDATE: Keys = Keys::new(&[KeySpec::range(1, 0, 1, "RW update")]);
+const OVERWRITE: Keys = Keys::new(&[KeySpec::range(1, 0, 1, "OW update")]);
 const RENAME: Keys = Keys::new(&[
     KeySpec::range(1, 0, 1, "RW access delete"),
     KeySpec::range(2, 0, 1, "OW update"),
@@ -50,6 +52,7 @@ const SORT_RO: Keys = Keys::new(&[
 pub(super) const COMMANDS: &[Command] = &[
     row("COPY",        -3, CROSS_DB.and(Flags::DENYOOM), COPY, relocate::copy).docs("6.2.0", "source destination [DB destination-db] [REPLACE]", "Copies the value of a key to another key.", "O(N) worst case for collections, where N is the number of nested items. O(1) for string values."),
     row("DEL",         -2, WRITE,         REMOVE_ALL, keys::del).docs("1.0.0", "key [key ...]", "Deletes keys.", "O(N) where N is the number of keys that will be removed. When a key to remove holds a value other than a string, the individual complexity for this key is O(M) where M is the number of elements in the list, set, sorted set or hash. Removing a single key that holds a string value is O(1)."),
+    row("DUMP",         2, READ,          Keys::READ_ONE, dump::dump).docs("2.6.0", "key", "Returns a value in the format that RESTORE reads.", "O(1) to access the key and additional O(N*M) to serialize it, where N is the number of Redis objects composing the value and M their average size. For small string values the time complexity is thus O(1)+O(1*M) where M is small, so simply O(1)."),
     row("EXISTS",      -2, READ_FAST,     LOOK_ALL, keys::exists).docs("1.0.0", "key [key ...]", "Counts how many of the keys exist.", "O(N) where N is the number of keys to check."),
     row("EXPIRE",      -3, WRITE_FAST,    UPDATE, expiry::expire).docs("1.0.0", "key seconds [NX | XX | GT | LT]", "Lets a key expire after some seconds.", "O(1)"),
     row("EXPIREAT",    -3, WRITE_FAST,    UPDATE, expiry::expireat).docs("1.2.0", "key unix-time-seconds [NX | XX | GT | LT]", "Lets a key expire at a Unix time in seconds.", "O(1)"),
@@ -65,6 +68,7 @@ pub(super) const COMMANDS: &[Command] = &[
     row("RANDOMKEY",    1, READ,          Keys::NONE, keys::randomkey).docs("1.0.0", "", "Returns a key by chance.", "O(1)"),
     row("RENAME",       3, WRITE,         RENAME, relocate::rename).docs("1.0.0", "key newkey", "Renames a key, and overwrites the other one.", "O(1)"),
     row("RENAMENX",     3, WRITE_FAST,    RENAMENX, relocate::renamenx).docs("1.0.0", "key newkey", "Renames a key if the new name is free.", "O(1)"),
+    row("RESTORE",     -4, WRITE.and(Flags::DENYOOM).and(Flags::CAT_DANGEROUS), OVERWRITE, dump::restore).docs("2.6.0", "key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]", "Creates a key from what DUMP returned.", "O(1) to create the new key and additional O(N*M) to reconstruct the serialized value, where N is the number of Redis objects composing the value and M their average size. For small string values the time complexity is thus O(1)+O(1*M) where M is small, so simply O(1). However for sorted set values the complexity is O(N*M*log(N)) because inserting values into sorted sets is O(log(N))."),
     row("SCAN",        -2, READ,          Keys::NONE, scan::scan).docs("2.8.0", "cursor [MATCH pattern] [COUNT count] [TYPE type]", "Walks over the keys of a database, some at a time.", "O(1) for every call. O(N) for a complete iteration, including enough command calls for the cursor to return back to 0. N is the number of elements inside the collection."),
     row("SORT",        -2, WRITE.and(Flags::DENYOOM).and(SORT_FLAGS), SORT, sort::sort).docs("1.0.0", "key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC | DESC] [ALPHA] [STORE destination]", "Sorts the elements of a list, a set or a sorted set, and stores the result if asked for.", "O(N+M*log(M)) where N is the number of elements in the list or set to sort, and M the number of returned elements. When the elements are not sorted, complexity is O(N)."),
     row("SORT_RO",     -2, READ.and(SORT_FLAGS), SORT_RO, sort::sort_ro).docs("7.0.0", "key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC | DESC] [ALPHA]", "Returns the elements of a list, a set or a sorted set in order.", "O(N+M*log(M)) where N is the number of elements in the list or set to sort, and M the number of returned elements. When the elements are not sorted, complexity is O(N)."),
