@@ -14,7 +14,7 @@ use std::{
 
 use clap::Parser;
 use futures::StreamExt;
-use portscan::{Compliance, Event, Notice, Report, Scan, State};
+use portscan::{Compliance, Event, Report, Scan, State, Verdict};
 
 use self::{
     args::{Args, Job},
@@ -98,14 +98,14 @@ async fn watch(mut scan: Scan, found: &mut Found) -> (Scan, Report) {
         match &event {
             Event::Verdict(verdict) if verdict.state == State::Open => {
                 // Whoever read the output has gone: the scan has nobody to tell.
-                let printed = bar.suspend(|| found.one(verdict));
+                let printed = bar.suspend(|| found.one(verdict, &report));
                 if printed.is_err() && !stopping {
                     stopping = true;
                     scan.stop();
                 }
             }
             Event::Progress(progress) => bar.show(progress),
-            Event::Notice(notice) => bar.suspend(|| eprintln!("portscan: {}", describe(notice))),
+            Event::Notice(notice) => bar.suspend(|| eprintln!("portscan: {notice}")),
             _ => {}
         }
     }
@@ -127,21 +127,6 @@ async fn interrupted() {
     }
 }
 
-fn describe(notice: &Notice) -> String {
-    match notice {
-        Notice::Unresolved { name, error } => format!("{name} cannot be resolved: {error}"),
-        Notice::FellBackToConnect { error } => {
-            format!("raw sockets are refused ({error}); using connect")
-        }
-        Notice::AnswersEverything { addr } => {
-            format!(
-                "{addr} is open on ports chosen at random too; something between answers for it"
-            )
-        }
-        other => format!("{other:?}"),
-    }
-}
-
 /// Prints open ports.
 struct Found {
     /// Whether ports need their address beside them.
@@ -150,10 +135,13 @@ struct Found {
 }
 
 impl Found {
-    fn one(&mut self, verdict: &portscan::Verdict) -> io::Result<()> {
-        match self.many {
-            true => writeln!(self.out, "Opened Port: {} ({})", verdict.port, verdict.addr),
-            false => writeln!(self.out, "Opened Port: {}", verdict.port),
+    fn one(&mut self, verdict: &Verdict, report: &Report) -> io::Result<()> {
+        match report.host(verdict.addr).filter(|_| self.many) {
+            Some(host) => {
+                let addr = host.scoped_addr();
+                writeln!(self.out, "Opened Port: {} ({addr})", verdict.port)
+            }
+            None => writeln!(self.out, "Opened Port: {}", verdict.port),
         }
     }
 
@@ -162,7 +150,7 @@ impl Found {
         for host in report.hosts() {
             for port in host.open_ports() {
                 lines.push(if self.many {
-                    format!("{port} ({})", host.addr())
+                    format!("{port} ({})", host.scoped_addr())
                 } else {
                     port.to_string()
                 });

@@ -292,7 +292,7 @@ impl Jobs {
                 });
             }
             Event::Notice(notice) => tell(News::Notice {
-                text: format!("{notice:?}"),
+                text: notice.to_string(),
             }),
             _ => {}
         }

@@ -280,7 +280,7 @@ fn without_privileges_the_syn_technique_is_refused_or_replaced() {
     assert_eq!(refused.status.code(), Some(2));
     let replaced = run("auto");
     assert!(
-        String::from_utf8_lossy(&replaced.stderr).contains("using connect"),
+        String::from_utf8_lossy(&replaced.stderr).contains("so the connect technique is used"),
         "{replaced:?}"
     );
     assert!(stdout(&replaced).starts_with("Opened Port: 22\n"));

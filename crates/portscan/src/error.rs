@@ -46,6 +46,32 @@ pub enum Error {
         /// The name.
         name: String,
     },
+    /// A zone in a scope; the interface of that name may be another one tomorrow.
+    #[error("a scope is made of addresses; {target:?} has a zone")]
+    ZoneInScope {
+        /// The target.
+        target: String,
+    },
+    /// A link-local address without its zone: this machine cannot know behind which interface it is.
+    #[error("{addr} is link-local and needs its zone, as in {addr}%eth0")]
+    NoZone {
+        /// The address.
+        addr: IpAddr,
+    },
+    /// The same link-local address in two zones. They may be two machines, and a report has one entry for each address.
+    #[error("{addr} is asked for in two zones; scan them one after the other")]
+    TwoZones {
+        /// The first address that is in both.
+        addr: IpAddr,
+    },
+    /// The zone of a scan that is to go on has no interface any more.
+    #[error("the zone {zone:?} cannot be looked up")]
+    Zone {
+        /// The zone.
+        zone: String,
+        /// The system's answer.
+        source: io::Error,
+    },
     /// A shard that does not exist.
     #[error("there is no shard {shard} of {shards}; the first is 1, the last {shards}")]
     Shard {

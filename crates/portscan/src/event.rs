@@ -1,6 +1,6 @@
 //! What a running scan tells.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use crate::{State, Verdict};
 
@@ -49,6 +49,12 @@ pub struct HostDone {
     pub addr: IpAddr,
     /// The host name it was given by.
     pub name: Option<Arc<str>>,
+    /// The zone of a link-local address, as it was written: the interface behind which it is.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
+    pub zone: Option<Arc<str>>,
     /// Whether anything came back from the address.
     pub up: bool,
     /// Ports open, closed, filtered and undecided.
@@ -140,9 +146,9 @@ pub struct Progress {
 )]
 #[non_exhaustive]
 pub enum Notice {
-    /// A host name has no address; the other targets are scanned.
+    /// A host name has no address, or a zone no interface; the other targets are scanned.
     Unresolved {
-        /// The name.
+        /// The target.
         name: String,
         /// The resolver's answer.
         error: String,
@@ -157,4 +163,20 @@ pub enum Notice {
         /// The address.
         addr: IpAddr,
     },
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unresolved { name, error } => write!(f, "{name} cannot be resolved: {error}"),
+            Self::FellBackToConnect { error } => write!(
+                f,
+                "raw sockets are refused ({error}), so the connect technique is used"
+            ),
+            Self::AnswersEverything { addr } => write!(
+                f,
+                "{addr} is open on ports chosen at random too; something between answers for it"
+            ),
+        }
+    }
 }

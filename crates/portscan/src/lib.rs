@@ -52,7 +52,7 @@
 //!
 //! # Platforms
 //!
-//! Unix, tested on Linux. IPv6 zone identifiers (`fe80::1%eth0`) are not supported.
+//! Unix, tested on Linux.
 
 #![forbid(unsafe_code)]
 

@@ -7,7 +7,7 @@ use std::{
 
 use futures::Stream;
 
-use crate::{Checkpoint, Event, Progress, Report, engine::Engine, report::Header};
+use crate::{Checkpoint, Event, Progress, Report, engine::Engine};
 
 /// A running scan: a stream of its [`Event`]s.
 ///
@@ -21,15 +21,16 @@ use crate::{Checkpoint, Event, Progress, Report, engine::Engine, report::Header}
 #[must_use = "a scan does nothing unless polled"]
 pub struct Scan {
     engine: Engine,
-    header: Box<Header>,
+    /// What its reports begin as.
+    blank: Box<Report>,
     ended: bool,
 }
 
 impl Scan {
-    pub(crate) fn new(engine: Engine, header: Header) -> Self {
+    pub(crate) fn new(engine: Engine, blank: Report) -> Self {
         Self {
             engine,
-            header: Box::new(header),
+            blank: Box::new(blank),
             ended: false,
         }
     }
@@ -37,7 +38,7 @@ impl Scan {
     /// An empty report with the head of this scan, to [record](Report::record) its events in.
     #[must_use]
     pub fn report(&self) -> Report {
-        Report::new((*self.header).clone())
+        (*self.blank).clone()
     }
 
     /// How far the scan is.
@@ -66,7 +67,7 @@ impl Stream for Scan {
         let event = ready!(self.engine.poll_event(cx));
         if event.is_none() && !self.ended {
             self.ended = true;
-            self.header.audit_end(&self.engine.progress());
+            self.blank.scan_info().audit_end(&self.engine.progress());
         }
         Poll::Ready(event)
     }

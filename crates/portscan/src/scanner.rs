@@ -294,7 +294,7 @@ impl Scanner {
     /// Nothing has been sent when the future is dropped.
     pub async fn start(self) -> Result<Scan, Error> {
         let plan = self.plan().await?;
-        let header = Header::new(&self, &plan, now());
+        let mut header = Header::new(&self, &plan, now());
         let descriptors = limits::descriptors(self.raise_descriptor_limit);
         let mut settings = Settings {
             timeout: self.timeout,
@@ -330,11 +330,11 @@ impl Scanner {
                 Err(source) => return Err(Error::RawSocket { source }),
             },
         };
-        let used = if syn.is_some() {
-            Technique::Syn
-        } else {
-            Technique::Connect
-        };
+        if syn.is_some() {
+            header.technique = Technique::Syn;
+        }
+        header.audit(&self.scope);
+        let blank = Report::new(header).given(&settings.plan.addresses);
         let mut engine = match syn {
             Some(engine) => engine,
             None => {
@@ -351,12 +351,7 @@ impl Scanner {
                 .into_iter()
                 .for_each(|notice| engine.announce(Event::Notice(notice))),
         }
-        let header = Header {
-            technique: used,
-            ..header
-        };
-        header.audit(&self.scope);
-        Ok(Scan::new(engine, header))
+        Ok(Scan::new(engine, blank))
     }
 
     /// Runs the scan to its end and collects its report.
@@ -396,7 +391,9 @@ impl Scanner {
         let plan = match &self.source {
             Source::Checkpoint(checkpoint) => {
                 checkpoint.check()?;
-                checkpoint.plan.clone()
+                let mut plan = checkpoint.plan.clone();
+                plan.addresses.renew_zones().await?;
+                plan
             }
             Source::Targets(targets) => Plan {
                 addresses: targets.resolve(self.first_address_only).await?,

@@ -36,19 +36,17 @@ pub(crate) type Looking = Pin<Box<dyn Future<Output = (usize, Service)> + Send +
 pub(crate) fn look(
     look: Look,
     host: usize,
-    addr: IpAddr,
-    port: u16,
+    to: SocketAddr,
     name: Option<Arc<str>>,
     socket: Option<OwnedFd>,
 ) -> Looking {
     Box::pin(async move {
         let mut service = Service {
-            addr,
-            port,
+            addr: to.ip(),
+            port: to.port(),
             banner: None,
             tls_subject: None,
         };
-        let to = SocketAddr::new(addr, port);
         let mut stream = socket.and_then(|socket| TcpStream::from_std(socket.into()).ok());
         if look.banner {
             if stream.is_none() {
@@ -64,7 +62,7 @@ pub(crate) fn look(
                 stream = connect(to, look.timeout).await;
             }
             if let Some(stream) = stream {
-                service.tls_subject = tls_subject(stream, addr, name, look.timeout).await;
+                service.tls_subject = tls_subject(stream, to.ip(), name, look.timeout).await;
             }
         }
         (host, service)

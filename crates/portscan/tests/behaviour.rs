@@ -462,6 +462,48 @@ async fn an_unknown_name_does_not_stop_the_others() {
 }
 
 #[tokio::test]
+async fn a_link_local_address_is_scanned_through_its_zone() {
+    if !inside("a_link_local_address_is_scanned_through_its_zone", "") {
+        return;
+    }
+    let Some(mut peer) = Peer::new() else { return };
+    peer.run("ip -6 addr add fe80::77/64 dev v1 nodad");
+    peer.listen("fd66::2", &[22]);
+    peer.listen("::", &[80]);
+    assert!(common::shell("ip -6 addr add fe80::66/64 dev v0 nodad"));
+    let target = "fe80::77%v0";
+    for technique in [Technique::Connect, Technique::Syn] {
+        let scanner = Scanner::new(&format!("{target} fe80::78%gone"), "22,80,443").unwrap();
+        let scanner = scanner.technique(technique).banners(true);
+        let scanner = scanner.service_timeout(Duration::from_millis(50));
+        let mut scan = scanner.start().await.unwrap();
+        let mut report = scan.report();
+        // The zone stands in a report before the address is done, and a checkpoint takes it along.
+        while report.hosts().next().is_none() {
+            report.record(&scan.next().await.unwrap());
+        }
+        assert_eq!(report.hosts().next().unwrap().scoped_addr(), target);
+        let json = scan.checkpoint().to_json();
+        drop(scan);
+        let resumed = Scanner::resume(Checkpoint::from_json(&json).unwrap());
+        let rest = resumed.technique(technique).run().await.unwrap();
+        report.merge(&rest);
+        assert_eq!(
+            report.open_ports().into_iter().collect::<Vec<_>>(),
+            [80],
+            "{technique:?}\n{report}"
+        );
+        assert_eq!(report.counts().closed, 2, "{technique:?}\n{report}");
+        assert_eq!(report.unresolved()[0].0, "fe80::78%gone");
+        assert!(report.to_string().contains("fe80::77%v0 is up"), "{report}");
+        let mut json = Vec::new();
+        report.write_json(&mut json).unwrap();
+        let back = Report::read_json(&json[..]).unwrap();
+        assert_eq!(back.hosts().next().unwrap().zone(), Some("v0"));
+    }
+}
+
+#[tokio::test]
 async fn a_target_out_of_scope_is_refused_before_anything_is_sent() {
     let error = Scanner::new("10.0.0.1 192.0.2.7", "22")
         .unwrap()

@@ -54,14 +54,7 @@ impl Connect {
         self.self_connects
     }
 
-    pub(super) fn launch(
-        &mut self,
-        key: Key,
-        addr: IpAddr,
-        port: u16,
-        distinct: bool,
-    ) -> Option<Answer> {
-        let to = SocketAddr::new(addr, port);
+    pub(super) fn launch(&mut self, key: Key, to: SocketAddr, distinct: bool) -> Option<Answer> {
         match self.begin(key, to, distinct) {
             Ok(answer) => answer,
             Err(errno) => Some(Answer::from_errno(errno, true)),
@@ -231,7 +224,8 @@ fn new_socket(to: SocketAddr) -> Result<OwnedFd, Errno> {
 
 /// Binds a socket to a free port of the target's own address other than the target's.
 fn bind_distinct(socket: OwnedFd, to: SocketAddr) -> Result<OwnedFd, Errno> {
-    let any_port = SocketAddr::new(to.ip(), 0);
+    let mut any_port = to;
+    any_port.set_port(0);
     rustix::net::bind(&socket, &any_port)?;
     let local = SocketAddr::try_from(rustix::net::getsockname(&socket)?)?;
     if local.port() != to.port() {

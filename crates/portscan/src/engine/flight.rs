@@ -1,6 +1,6 @@
 //! The probes in flight, in a table with reused places.
 
-use std::{net::IpAddr, time::Instant};
+use std::{net::SocketAddr, time::Instant};
 
 use super::prober::Key;
 use crate::plan::Place;
@@ -8,8 +8,8 @@ use crate::plan::Place;
 /// A probe: what is asked, for whom, and how often so far.
 #[derive(Debug, Clone)]
 pub(super) struct Flight {
-    pub(super) addr: IpAddr,
-    pub(super) port: u16,
+    /// The address, with its zone if it is link-local, and the port.
+    pub(super) to: SocketAddr,
     pub(super) purpose: Purpose,
     /// The place of the host in the table of hosts.
     pub(super) host: usize,

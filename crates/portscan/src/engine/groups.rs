@@ -1,6 +1,9 @@
 //! Which probe goes out next: repetitions first, then side questions, then the walk through the groups.
 
-use std::time::Instant;
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Instant,
+};
 
 use super::{
     Engine,
@@ -60,7 +63,7 @@ impl Group {
             HostMark {
                 group: self.number,
                 member,
-                addr: host.map(|host| host.addr),
+                addr: host.map(|host| host.target.addr),
                 counts: host.map_or([0; 4], |host| host.counts),
                 answered: host.is_some_and(|host| host.answered),
             }
@@ -123,10 +126,12 @@ impl Engine {
     }
 
     pub(super) fn flight(&self, purpose: Purpose, at: usize, port: u16, now: Instant) -> Flight {
-        let unspecified = std::net::Ipv4Addr::UNSPECIFIED.into();
+        let unspecified = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port);
         Flight {
-            addr: self.hosts.get(at).map_or(unspecified, |host| host.addr),
-            port,
+            to: self
+                .hosts
+                .get(at)
+                .map_or(unspecified, |host| host.socket_addr(port)),
             purpose,
             host: at,
             tries: 0,
@@ -143,12 +148,7 @@ impl Engine {
         let members: Vec<_> = plan
             .group(number)
             .enumerate()
-            .map(|(member, target)| {
-                Some(
-                    self.hosts
-                        .insert(Host::new(target.addr, target.name, number, member)),
-                )
-            })
+            .map(|(member, target)| Some(self.hosts.insert(Host::new(target, number, member))))
             .collect();
         let size = members.len();
         let phase = match mark {
@@ -275,12 +275,13 @@ impl Engine {
         }
         self.progress.hosts_done += 1;
         let done = HostDone {
-            addr: host.addr,
+            addr: host.target.addr,
             up: host.answered,
             counts,
             rtt: host.rtt.smoothed(),
             answers_everything: host.answers_everything(),
-            name: host.name,
+            name: host.target.name,
+            zone: host.target.zone,
         };
         self.events.push_back(Event::HostDone(done));
         if let Some(group) = self
@@ -350,11 +351,15 @@ impl Engine {
                 .iter()
                 .flat_map(|group| &group.members)
                 .flatten();
-            let host = members
-                .copied()
-                .find(|&at| self.hosts.get(at).is_some_and(|host| host.addr == addr));
+            let host = members.copied().find(|&at| {
+                self.hosts
+                    .get(at)
+                    .is_some_and(|host| host.target.addr == addr)
+            });
             if let Some(host) = host {
-                self.ask_service_later(host, addr, port, None);
+                let to = self.hosts.get(host).map(|host| host.socket_addr(port));
+                to.into_iter()
+                    .for_each(|to| self.ask_service_later(host, to, None));
             }
         }
         self.events.extend(checkpoint.unseen.iter().cloned());

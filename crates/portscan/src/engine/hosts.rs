@@ -1,14 +1,13 @@
 //! What is known about each address while it is being scanned.
 
-use std::{net::IpAddr, sync::Arc};
+use std::net::SocketAddr;
 
-use crate::{State, pace::Rtt};
+use crate::{State, Target, pace::Rtt};
 
 /// One address of a group under way.
 #[derive(Debug, Clone)]
 pub(super) struct Host {
-    pub(super) addr: IpAddr,
-    pub(super) name: Option<Arc<str>>,
+    pub(super) target: Target,
     pub(super) group: u64,
     pub(super) member: usize,
     /// Probes for verdicts that have been handed out, and verdicts given.
@@ -32,10 +31,9 @@ pub(super) struct Decoys {
 }
 
 impl Host {
-    pub(super) fn new(addr: IpAddr, name: Option<Arc<str>>, group: u64, member: usize) -> Self {
+    pub(super) fn new(target: Target, group: u64, member: usize) -> Self {
         Self {
-            addr,
-            name,
+            target,
             group,
             member,
             handed_out: 0,
@@ -46,6 +44,10 @@ impl Host {
             answered: false,
             decoys: Decoys::default(),
         }
+    }
+
+    pub(super) fn socket_addr(&self, port: u16) -> SocketAddr {
+        self.target.socket_addr(port)
     }
 
     pub(super) fn count(&mut self, state: State) {

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    net::IpAddr,
+    net::SocketAddr,
     ops::RangeInclusive,
     os::fd::OwnedFd,
     sync::OnceLock,
@@ -21,8 +21,7 @@ use crate::{Event, Notice, Reason, State, Verdict, event::Service, order::mix, p
 #[derive(Debug)]
 pub(super) struct ToLook {
     host: usize,
-    addr: IpAddr,
-    port: u16,
+    to: SocketAddr,
     socket: Option<OwnedFd>,
 }
 
@@ -43,8 +42,8 @@ impl Engine {
         if let Some(socket) = &answer.socket {
             // Two probes whose source ports are each other's targets meet as well, and only once.
             let may_have_met = !flight.distinct
-                && source_ports().contains(&flight.port)
-                && is_within_this_machine(socket, flight.addr);
+                && source_ports().contains(&flight.to.port())
+                && is_within_this_machine(socket, flight.to.ip());
             if may_have_met {
                 flight.distinct = true;
                 flight.tries -= 1;
@@ -133,8 +132,8 @@ impl Engine {
         match flight.purpose {
             Purpose::Port(_) => {
                 let verdict = Verdict {
-                    addr: flight.addr,
-                    port: flight.port,
+                    addr: flight.to.ip(),
+                    port: flight.to.port(),
                     state,
                     reason: answer.reason,
                     errno: answer.errno,
@@ -164,7 +163,7 @@ impl Engine {
                     host.side_work -= 1;
                     host.decoys.open += u8::from(state == State::Open);
                     if host.answers_everything() {
-                        let addr = host.addr;
+                        let addr = host.target.addr;
                         self.announce(Event::Notice(Notice::AnswersEverything { addr }));
                     }
                 }
@@ -202,48 +201,33 @@ impl Engine {
         }
         // Those that wait give their descriptor back, and are connected to again.
         let socket = socket.filter(|_| self.looking.len() < LOOKS);
-        self.ask_service_later(flight.host, flight.addr, flight.port, socket);
+        self.ask_service_later(flight.host, flight.to, socket);
     }
 
     pub(super) fn ask_service_later(
         &mut self,
         host: usize,
-        addr: IpAddr,
-        port: u16,
+        to: SocketAddr,
         socket: Option<OwnedFd>,
     ) {
         if let Some(host) = self.hosts.get_mut(host) {
             host.side_work += 1;
         }
-        self.asked.push((addr, port));
-        self.to_look.push_back(ToLook {
-            host,
-            addr,
-            port,
-            socket,
-        });
+        self.asked.push((to.ip(), to.port()));
+        self.to_look.push_back(ToLook { host, to, socket });
     }
 
     pub(super) fn start_looks(&mut self) {
         while self.looking.len() < LOOKS {
-            let Some(ToLook {
-                host,
-                addr,
-                port,
-                socket,
-            }) = self.to_look.pop_front()
-            else {
+            let Some(ToLook { host, to, socket }) = self.to_look.pop_front() else {
                 return;
             };
-            let name = self.hosts.get(host).and_then(|host| host.name.clone());
-            self.looking.push(service::look(
-                self.settings.look,
-                host,
-                addr,
-                port,
-                name,
-                socket,
-            ));
+            let name = self
+                .hosts
+                .get(host)
+                .and_then(|host| host.target.name.clone());
+            self.looking
+                .push(service::look(self.settings.look, host, to, name, socket));
         }
     }
 

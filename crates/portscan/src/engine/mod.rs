@@ -318,12 +318,12 @@ impl Engine {
         self.progress.repeated += u64::from(flight.tries > 0);
         flight.tries = flight.tries.saturating_add(1);
         flight.sent = now;
-        let (addr, port, distinct) = (flight.addr, flight.port, flight.distinct);
+        let (to, distinct) = (flight.to, flight.distinct);
         if self.flights.is_empty() {
             self.next_sweep = now + SWEEP;
         }
         let key = self.flights.insert(flight);
-        if let Some(answer) = self.prober.launch(key, addr, port, distinct) {
+        if let Some(answer) = self.prober.launch(key, to, distinct) {
             if let Some(flight) = self.flights.remove(key) {
                 self.prober.forget(key);
                 self.judge(flight, answer, Instant::now());

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::IpAddr,
+    net::SocketAddr,
     os::fd::{AsRawFd, OwnedFd},
     task::{Context, Poll},
 };
@@ -43,9 +43,11 @@ impl Answer {
             Errno::TIMEDOUT => Reason::NoResponse,
             Errno::HOSTUNREACH | Errno::HOSTDOWN if !local => Reason::HostUnreach,
             Errno::NETUNREACH if !local => Reason::NetUnreach,
-            Errno::HOSTUNREACH | Errno::HOSTDOWN | Errno::NETUNREACH | Errno::NETDOWN => {
-                Reason::NoRoute
-            }
+            Errno::HOSTUNREACH
+            | Errno::HOSTDOWN
+            | Errno::NETUNREACH
+            | Errno::NETDOWN
+            | Errno::NODEV => Reason::NoRoute,
             Errno::MFILE | Errno::NFILE => Reason::OutOfDescriptors,
             Errno::NOBUFS | Errno::NOMEM | Errno::WOULDBLOCK => Reason::OutOfBuffers,
             Errno::ADDRNOTAVAIL | Errno::ADDRINUSE => Reason::OutOfPorts,
@@ -82,17 +84,11 @@ pub(super) enum Prober {
 
 impl Prober {
     /// Sends a probe; an answer that is there at once is returned. With `distinct`, the source port is known to differ from
-    /// `port` before anything is sent.
-    pub(super) fn launch(
-        &mut self,
-        key: Key,
-        addr: IpAddr,
-        port: u16,
-        distinct: bool,
-    ) -> Option<Answer> {
+    /// the target's before anything is sent.
+    pub(super) fn launch(&mut self, key: Key, to: SocketAddr, distinct: bool) -> Option<Answer> {
         match self {
-            Self::Connect(connect) => connect.launch(key, addr, port, distinct),
-            Self::Syn(syn) => syn.launch(key, addr, port),
+            Self::Connect(connect) => connect.launch(key, to, distinct),
+            Self::Syn(syn) => syn.launch(key, to),
         }
     }
 

@@ -60,15 +60,16 @@ impl Syn {
         })
     }
 
-    pub(super) fn launch(&mut self, key: Key, addr: IpAddr, port: u16) -> Option<Answer> {
-        match self.send(addr, port) {
+    pub(super) fn launch(&mut self, key: Key, to: SocketAddr) -> Option<Answer> {
+        match self.send(to) {
             Ok(()) => {
                 let slot = key as usize;
                 if self.targets.len() <= slot {
                     self.targets.resize(slot + 1, None);
                 }
-                self.targets[slot] = Some((addr, port));
-                self.keys.insert((addr, port), key);
+                let target = (to.ip(), to.port());
+                self.targets[slot] = Some(target);
+                self.keys.insert(target, key);
                 None
             }
             Err(error) => {
@@ -78,8 +79,9 @@ impl Syn {
         }
     }
 
-    fn send(&mut self, addr: IpAddr, port: u16) -> io::Result<()> {
-        let source = self.source(addr)?;
+    fn send(&mut self, mut to: SocketAddr) -> io::Result<()> {
+        let source = self.source(to)?;
+        let (addr, port) = (to.ip(), to.port());
         let cookie = self.cookie(addr, port);
         let family = match (addr, &mut self.v6) {
             (IpAddr::V4(_), _) => &self.v4,
@@ -88,12 +90,8 @@ impl Syn {
         };
         let segment = wire::syn(source, addr, family.port, port, cookie);
         // The port of a raw socket's target stands in the segment, not in the address.
-        rustix::net::sendto(
-            family.tcp.get_ref(),
-            &segment,
-            SendFlags::empty(),
-            &SocketAddr::new(addr, 0),
-        )?;
+        to.set_port(0);
+        rustix::net::sendto(family.tcp.get_ref(), &segment, SendFlags::empty(), &to)?;
         Ok(())
     }
 
@@ -106,7 +104,8 @@ impl Syn {
     }
 
     /// The address that the system sends from to reach a target.
-    fn source(&mut self, addr: IpAddr) -> io::Result<IpAddr> {
+    fn source(&mut self, mut to: SocketAddr) -> io::Result<IpAddr> {
+        let addr = to.ip();
         if let Some(&source) = self.sources.get(&addr) {
             return Ok(source);
         }
@@ -117,7 +116,8 @@ impl Syn {
         };
         // Connecting a datagram socket asks for the route and sends nothing; 9 is the discard port.
         let socket = UdpSocket::bind((any, 0))?;
-        socket.connect((addr, 9))?;
+        to.set_port(9);
+        socket.connect(to)?;
         let source = socket.local_addr()?.ip();
         if self.sources.len() >= SOURCES {
             self.sources.clear();

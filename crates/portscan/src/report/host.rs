@@ -13,6 +13,7 @@ use crate::{
 pub struct HostReport {
     pub(super) addr: IpAddr,
     pub(super) name: Option<String>,
+    pub(super) zone: Option<String>,
     pub(super) up: bool,
     pub(super) answers_everything: bool,
     pub(super) rtt: Option<Duration>,
@@ -87,6 +88,7 @@ impl HostReport {
 
     pub(super) fn finish(&mut self, done: &HostDone) {
         self.name = done.name.as_deref().map(str::to_owned);
+        self.zone = done.zone.as_deref().map(str::to_owned);
         self.up |= done.up;
         self.answers_everything |= done.answers_everything;
         self.rtt = done.rtt;
@@ -102,6 +104,21 @@ impl HostReport {
     #[must_use]
     pub fn hostname(&self) -> &str {
         self.name.as_deref().unwrap_or_default()
+    }
+
+    /// The zone of a link-local address, as it was written.
+    #[must_use]
+    pub fn zone(&self) -> Option<&str> {
+        self.zone.as_deref()
+    }
+
+    /// The address with its zone, as in `fe80::1%eth0`.
+    #[must_use]
+    pub fn scoped_addr(&self) -> String {
+        match &self.zone {
+            Some(zone) => format!("{}%{zone}", self.addr),
+            None => self.addr.to_string(),
+        }
     }
 
     /// `up` if anything came back from the address, or else `down`.

@@ -47,6 +47,8 @@ struct Host {
     addr: IpAddr,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    zone: Option<String>,
     state: String,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     answers_everything: bool,
@@ -226,6 +228,7 @@ impl From<&HostReport> for Host {
         Self {
             addr: host.addr,
             name: host.name.clone(),
+            zone: host.zone.clone(),
             state: host.state().to_owned(),
             answers_everything: host.answers_everything,
             rtt_us: host
@@ -269,6 +272,7 @@ impl From<Host> for HostReport {
         Self {
             addr: host.addr,
             name: host.name,
+            zone: host.zone,
             up: host.state == "up",
             answers_everything: host.answers_everything,
             rtt: host.rtt_us.map(Duration::from_micros),

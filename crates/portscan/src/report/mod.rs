@@ -4,6 +4,7 @@
 mod csv;
 mod diff;
 mod expect;
+mod given;
 mod host;
 #[cfg(feature = "json")]
 mod json;
@@ -20,12 +21,13 @@ use std::{
 
 pub use diff::{Change, Diff};
 pub use expect::{Compliance, Expectation, ExpectationError, Finding, Judgement};
+use given::Given;
 pub(crate) use host::Extra;
 pub use host::{HostReport, PortReport};
 
 use crate::{
-    Event, Notice, Order, Ports, Progress, Scanner, Scope, Technique, event::Counts, plan::Plan,
-    ports::ranges,
+    Addresses, Event, Notice, Order, Ports, Progress, Scanner, Scope, Technique, event::Counts,
+    plan::Plan, ports::ranges,
 };
 
 /// What is known about the scan before its first probe.
@@ -109,6 +111,7 @@ pub struct Report {
     unresolved: Vec<(String, String)>,
     notes: Vec<String>,
     progress: Progress,
+    given: Given,
 }
 
 impl Report {
@@ -120,7 +123,14 @@ impl Report {
             unresolved: Vec::new(),
             notes: Vec::new(),
             progress: Progress::default(),
+            given: Given::default(),
         }
+    }
+
+    /// A report that knows the names and zones of its addresses before they are done.
+    pub(crate) fn given(mut self, addresses: &Addresses) -> Self {
+        self.given = Given::of(addresses);
+        self
     }
 
     /// Takes up an event of the scan.
@@ -137,10 +147,8 @@ impl Report {
             Event::Notice(Notice::Unresolved { name, error }) => {
                 self.unresolved.push((name.clone(), error.clone()));
             }
-            Event::Notice(Notice::FellBackToConnect { error }) => {
-                self.notes.push(format!(
-                    "raw sockets are refused ({error}), so the connect technique was used"
-                ));
+            Event::Notice(notice @ Notice::FellBackToConnect { .. }) => {
+                self.notes.push(notice.to_string());
             }
             Event::Notice(Notice::AnswersEverything { addr }) => {
                 self.host_mut(*addr).answers_everything = true;
@@ -148,8 +156,9 @@ impl Report {
         }
     }
 
-    /// Takes up what an earlier part of the same scan, or another shard of it, has found.
+    /// Takes up what an earlier part of the same scan, or another shard of it, has found; the scan began with whichever began first.
     pub fn merge(&mut self, other: &Self) {
+        self.header.started = self.header.started.min(other.header.started);
         for (addr, host) in &other.hosts {
             match self.hosts.get_mut(addr) {
                 None => drop(self.hosts.insert(*addr, host.clone())),
@@ -157,6 +166,7 @@ impl Report {
                     mine.up |= host.up;
                     mine.answers_everything |= host.answers_everything;
                     mine.name = mine.name.take().or_else(|| host.name.clone());
+                    mine.zone = mine.zone.take().or_else(|| host.zone.clone());
                     for (port, report) in &host.ports {
                         mine.ports.entry(*port).or_insert_with(|| report.clone());
                     }
@@ -174,7 +184,8 @@ impl Report {
     fn host_mut(&mut self, addr: IpAddr) -> &mut HostReport {
         self.hosts.entry(addr).or_insert_with(|| HostReport {
             addr,
-            name: None,
+            name: self.given.name(addr).map(str::to_owned),
+            zone: self.given.zone(addr).map(str::to_owned),
             up: false,
             answers_everything: false,
             rtt: None,
@@ -301,6 +312,7 @@ pub(crate) mod sample {
         Event::HostDone(HostDone {
             addr: addr.parse().unwrap(),
             name: name.map(Into::into),
+            zone: None,
             up: true,
             counts: Counts::default(),
             rtt: Some(Duration::from_micros(120)),

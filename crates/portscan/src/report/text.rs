@@ -43,7 +43,7 @@ impl fmt::Display for Report {
 }
 
 fn write_host(host: &HostReport, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let addr = host.addr();
+    let addr = host.scoped_addr();
     match host.hostname() {
         "" => write!(f, "{addr}")?,
         name => write!(f, "{name} ({addr})")?,

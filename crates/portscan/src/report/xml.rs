@@ -19,7 +19,7 @@ use crate::{Error, State, Technique};
 
 impl Report {
     /// Writes nmap XML: one `<host>` for each address, ports too many to be listed as `<extraports>`, an undecided port with
-    /// the state `unknown`, a banner and a certificate as nmap's scripts `banner` and `ssl-cert` give them.
+    /// the state `unknown`, a name without an address as a `<target>` that was skipped, a banner and a certificate as nmap's scripts `banner` and `ssl-cert` give them.
     ///
     /// # Errors
     ///
@@ -70,6 +70,15 @@ impl Report {
                     .with_attribute(("level", "0"))
                     .write_empty()?;
                 line(writer)?;
+                for (name, _) in &self.unresolved {
+                    writer
+                        .create_element("target")
+                        .with_attribute(("specification", clean(name).as_str()))
+                        .with_attribute(("status", "skipped"))
+                        .with_attribute(("reason", "invalid"))
+                        .write_empty()?;
+                    line(writer)?;
+                }
                 for host in self.hosts() {
                     write_host(host, &start, writer)?;
                     line(writer)?;
@@ -259,6 +268,10 @@ mod tests {
         );
         assert!(
             text.contains("args=\"portscan &lt;x&gt; &amp; &quot;y&quot;\""),
+            "{text}"
+        );
+        assert!(
+            text.contains("<target specification=\"gone.example\" status=\"skipped\""),
             "{text}"
         );
         let mut reader = quick_xml::Reader::from_str(&text);

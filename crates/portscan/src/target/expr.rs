@@ -10,6 +10,8 @@ use std::{
 pub(super) enum Item {
     /// From the first to the last address, both included, of one family.
     Range(IpAddr, IpAddr),
+    /// From the first to the last of some link-local addresses, and the zone that they are in.
+    Zoned(Ipv6Addr, Ipv6Addr, String),
     /// One range of values in each octet, at least one octet with more than one value before the last such.
     Octets([(u8, u8); 4]),
     /// A host name.
@@ -38,11 +40,8 @@ pub(super) fn parse(text: &str) -> Result<Item, Wrong> {
     if text.contains("://") {
         return wrong(0, "this is a URL; give its host name only");
     }
-    if let Some(at) = text.find('%') {
-        return wrong(at + 1, "zone identifiers are not supported").map_err(|w: Wrong| Wrong {
-            at: at.min(w.at),
-            ..w
-        });
+    if let Some((addr, rest)) = text.split_once('%') {
+        return zoned(addr, rest);
     }
     if let Some((addr, prefix)) = text.split_once('/') {
         return cidr(parse_addr(addr, 0)?, prefix, addr.len() + 1);
@@ -72,6 +71,44 @@ pub(super) fn parse(text: &str) -> Result<Item, Wrong> {
         return octets(text);
     }
     name(text)
+}
+
+/// Reads an address, a block or a range, and what stands behind its `%`: a zone, and perhaps the length of a prefix, as in
+/// [RFC 4007](https://www.rfc-editor.org/rfc/rfc4007#section-11).
+fn zoned(addr: &str, rest: &str) -> Result<Item, Wrong> {
+    let at = addr.len() + 1;
+    let (zone, prefix) = match rest.split_once('/') {
+        Some((zone, prefix)) => (zone, Some(prefix)),
+        None => (rest, None),
+    };
+    if zone.is_empty() {
+        return wrong(at, "the zone is missing");
+    }
+    let allowed = |c: char| c.is_ascii_graphic() && !"%:".contains(c);
+    if let Some((offset, c)) = zone.char_indices().find(|&(_, c)| !allowed(c)) {
+        return wrong(
+            at + offset,
+            format!("a zone has no {c:?}; it stands at the end, once"),
+        );
+    }
+    if zone.len() > LONGEST_ZONE {
+        return wrong(at, format!("a zone has at most {LONGEST_ZONE} characters"));
+    }
+    let item = match prefix {
+        Some(prefix) => cidr(parse_addr(addr, 0)?, prefix, at + zone.len() + 1)?,
+        None => parse(addr)?,
+    };
+    match item {
+        Item::Range(IpAddr::V6(first), IpAddr::V6(last))
+            if first.is_unicast_link_local() && last.is_unicast_link_local() =>
+        {
+            Ok(Item::Zoned(first, last, zone.to_owned()))
+        }
+        _ => wrong(
+            0,
+            "only link-local addresses, those of fe80::/10, have a zone",
+        ),
+    }
 }
 
 fn parse_addr(text: &str, at: usize) -> Result<IpAddr, Wrong> {
@@ -225,6 +262,8 @@ impl fmt::Display for Item {
             Self::Name(name) => f.write_str(name),
             Self::Range(first, last) if first == last => write!(f, "{first}"),
             Self::Range(first, last) => write!(f, "{first}-{last}"),
+            Self::Zoned(first, last, zone) if first == last => write!(f, "{first}%{zone}"),
+            Self::Zoned(first, last, zone) => write!(f, "{first}-{last}%{zone}"),
             Self::Octets(octets) => {
                 for (i, (first, last)) in octets.iter().enumerate() {
                     let dot = if i == 0 { "" } else { "." };
@@ -238,3 +277,6 @@ impl fmt::Display for Item {
         }
     }
 }
+
+/// The longest name of an interface, as in the system's `IFNAMSIZ`.
+const LONGEST_ZONE: usize = 15;

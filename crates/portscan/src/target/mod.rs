@@ -3,6 +3,7 @@
 mod expr;
 mod range;
 mod resolve;
+mod zone;
 
 use std::{fmt, io::BufRead, str::FromStr};
 
@@ -27,9 +28,12 @@ use expr::Item;
 /// | `192.0.2.0/24`, `2001:db8::/120` | a CIDR block, its first and last address included |
 /// | `192.0.2.1-9`, `10.0.0-3.1-9`, `10.0.0,1.*` without the comma | a number, a range or `*` in each place |
 /// | `192.0.2.250-192.0.3.5`, `2001:db8::1-2001:db8::ff` | from one address to another |
+/// | `fe80::1%eth0`, `fe80::%eth0/120`, `fe80::1-fe80::9%eth0` | link-local addresses behind an interface, by its name or its number |
 /// | `host.example` | all addresses of the name, or the first one; see [`Scanner::first_address_only`](crate::Scanner::first_address_only) |
 ///
 /// An address that is named twice is scanned once. Nothing is expanded: a block costs the same memory as one address.
+///
+/// A link-local address needs its zone, and one scan asks for it in one zone only. One that is left out without a zone is left out of all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Targets {
     include: Vec<Item>,
@@ -232,7 +236,13 @@ mod tests {
             ("-a.example", 1, "a label of a host name does not begin or end with '-'"),
             ("a..example", 3, "a label of a host name is empty"),
             ("1:2:3", 1, "\"1:2:3\" is not an IPv6 address"),
-            ("fe80::1%eth0", 8, "zone identifiers are not supported"),
+            ("fe80::1%", 9, "the zone is missing"),
+            ("fe80::1%eth0/129", 14, "prefix length 129 exceeds 128"),
+            ("fe80::1%eth0-fe80::9%eth0", 18, "a zone has no ':'; it stands at the end, once"),
+            ("fe80::1%a_name_of_16_let", 9, "a zone has at most 15 characters"),
+            ("2001:db8::1%eth0", 1, "only link-local addresses, those of fe80::/10, have a zone"),
+            ("10.0.0.1%eth0", 1, "only link-local addresses, those of fe80::/10, have a zone"),
+            ("fe00::/8%eth0", 1, "only link-local addresses, those of fe80::/10, have a zone"),
             ("!", 2, "the target is missing"),
             ("http://a.example/", 1, "this is a URL; give its host name only"),
             ("10.0.0.1:80", 9, "a target has no port; ports are given apart"),
@@ -268,8 +278,8 @@ mod tests {
 
     #[test]
     fn the_written_form_reads_back_as_the_same() {
-        let text =
-            "10.0.0.0/24 10.0.0-3.1-9 db.example 2001:db8::1-2001:db8::ff 10.1.*.1 !10.0.0.254";
+        let text = "10.0.0.0/24 10.0.0-3.1-9 db.example 2001:db8::1-2001:db8::ff 10.1.*.1 \
+                    fe80::1%eth0.7 fe80::%br-0/120 fe80::1-fe80::9%2 !10.0.0.254 !fe80::1%eth1";
         let targets: Targets = text.parse().unwrap();
         assert_eq!(targets.to_string().parse::<Targets>().unwrap(), targets);
     }

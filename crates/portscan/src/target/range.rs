@@ -92,6 +92,13 @@ impl RangeSet {
         self.blocks
     }
 
+    /// The first address of a block that is in the set.
+    pub(crate) fn first_of(&self, block: Block) -> Option<IpAddr> {
+        let at = self.blocks.partition_point(|b| b.last < block.first);
+        let found = self.blocks.get(at).filter(|b| b.first <= block.last)?;
+        Some(found.first.max(block.first))
+    }
+
     /// The parts of a block that are not in the set, in order.
     pub(crate) fn missing(&self, block: Block) -> Vec<Block> {
         let from = self.blocks.partition_point(|b| b.last < block.first);

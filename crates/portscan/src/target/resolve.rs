@@ -2,11 +2,15 @@
 
 use std::{
     io,
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, SocketAddrV6},
     sync::Arc,
 };
 
-use super::{Block, RangeSet, Targets, expr::Item};
+use super::{
+    Block, RangeSet, Targets,
+    expr::Item,
+    zone::{ByZone, Zone, link_local},
+};
 use crate::Error;
 
 /// The addresses of a scan, each with an index; memory is that of the expressions, not of the addresses.
@@ -25,82 +29,112 @@ struct Part {
     block: Block,
     start: u64,
     name: Option<String>,
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
+    zone: Option<Zone>,
 }
 
 /// One address of a scan.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Target {
     /// The address.
     pub addr: IpAddr,
     /// The host name it was given by.
     pub name: Option<Arc<str>>,
+    /// The zone of a link-local address, as it was written.
+    pub zone: Option<Arc<str>>,
+    /// The number of the zone's interface; 0 without a zone.
+    pub scope_id: u32,
+}
+
+impl Target {
+    /// A port of this address, with its zone.
+    #[must_use]
+    pub fn socket_addr(&self, port: u16) -> SocketAddr {
+        match self.addr {
+            IpAddr::V4(addr) => SocketAddrV4::new(addr, port).into(),
+            IpAddr::V6(addr) => SocketAddrV6::new(addr, port, 0, self.scope_id).into(),
+        }
+    }
 }
 
 impl Targets {
-    /// Looks up host names with the system's resolver, and cuts out exclusions and repetitions.
+    /// Looks up host names and zones with the system's resolver, and cuts out exclusions and repetitions.
     ///
-    /// A name without an address does not fail the others: it is listed by [`Addresses::unresolved`].
+    /// A name without an address does not fail the others, nor does a zone without an interface: it is listed by
+    /// [`Addresses::unresolved`].
     ///
     /// # Errors
     ///
-    /// [`Error::TooManyAddresses`] or [`Error::TooManyRanges`].
+    /// [`Error::TooManyAddresses`] or [`Error::TooManyRanges`]; [`Error::NoZone`] for a link-local address without its zone,
+    /// [`Error::TwoZones`] for one in two zones.
     ///
     /// # Cancel safety
     ///
     /// A look-up that has begun runs to its end on the blocking pool of Tokio; nothing else is left behind.
     pub async fn resolve(&self, first_only: bool) -> Result<Addresses, Error> {
-        let mut excluded = RangeSet::default();
-        let mut unresolved = Vec::new();
+        let mut addresses = Addresses::default();
+        let mut excluded = ByZone::default();
         for item in &self.exclude {
-            match item {
-                // A name to be left out that cannot be looked up is reported, never silently scanned over.
-                Item::Name(name) => match lookup(name).await {
-                    Ok(addrs) => addrs
-                        .into_iter()
-                        .for_each(|addr| drop(excluded.insert(Block::one(addr)))),
-                    Err(error) => unresolved.push((name.clone(), error.to_string())),
-                },
-                item => blocks(item)?
-                    .into_iter()
-                    .for_each(|block| drop(excluded.insert(block))),
+            match find(item).await? {
+                Ok(found) => found
+                    .iter()
+                    .for_each(|(block, zone)| excluded.insert(*block, zone.as_ref())),
+                // What is to be left out and cannot be looked up is reported, never silently scanned over.
+                Err(error) => addresses.unresolved.push((item.to_string(), error)),
             }
         }
         let mut seen = RangeSet::default();
-        let mut addresses = Addresses {
-            parts: Vec::new(),
-            unresolved,
-        };
+        let mut zones = ByZone::default();
         for item in &self.include {
-            let (blocks, name) = match item {
-                Item::Name(name) => match lookup(name).await {
-                    Ok(addrs) => {
-                        let wanted = if first_only { 1 } else { addrs.len() };
-                        (
-                            addrs.into_iter().take(wanted).map(Block::one).collect(),
-                            Some(name),
-                        )
-                    }
-                    Err(error) => {
-                        addresses.unresolved.push((name.clone(), error.to_string()));
-                        continue;
-                    }
-                },
-                item => (blocks(item)?, None),
+            let mut found = match find(item).await? {
+                Ok(found) => found,
+                Err(error) => {
+                    addresses.unresolved.push((item.to_string(), error));
+                    continue;
+                }
             };
-            for part in blocks.into_iter().flat_map(|block| excluded.missing(block)) {
-                for fresh in seen.insert(part) {
-                    addresses.push(fresh, name.cloned())?;
+            let name = match item {
+                Item::Name(name) => Some(name),
+                _ => None,
+            };
+            if name.is_some() && first_only {
+                found.truncate(1);
+            }
+            for (block, zone) in found {
+                for part in excluded.missing(block, zone.as_ref()) {
+                    if let Some(zone) = &zone {
+                        if let Some(addr) = zones.elsewhere(part, zone) {
+                            return Err(Error::TwoZones { addr });
+                        }
+                        zones.insert(part, Some(zone));
+                    } else if let Some(addr) = link_local(part) {
+                        return Err(Error::NoZone { addr });
+                    }
+                    for fresh in seen.insert(part) {
+                        addresses.push(fresh, name.cloned(), zone.clone())?;
+                    }
                 }
             }
         }
         Ok(addresses)
     }
+
     /// The addresses of expressions without names.
     pub(crate) fn ranges(&self) -> Result<RangeSet, Error> {
         let mut all = RangeSet::default();
         for item in self.include.iter().chain(&self.exclude) {
-            if let Item::Name(name) = item {
-                return Err(Error::NameInScope { name: name.clone() });
+            match item {
+                Item::Name(name) => return Err(Error::NameInScope { name: name.clone() }),
+                Item::Zoned(..) => {
+                    return Err(Error::ZoneInScope {
+                        target: item.to_string(),
+                    });
+                }
+                Item::Range(..) | Item::Octets(_) => {}
             }
         }
         let mut holes = RangeSet::default();
@@ -122,7 +156,12 @@ impl Targets {
 }
 
 impl Addresses {
-    fn push(&mut self, block: Block, name: Option<String>) -> Result<(), Error> {
+    fn push(
+        &mut self,
+        block: Block,
+        name: Option<String>,
+        zone: Option<Zone>,
+    ) -> Result<(), Error> {
         let start = self.len();
         block
             .len()
@@ -132,7 +171,12 @@ impl Addresses {
         if self.parts.len() == MAX_RANGES {
             return Err(Error::TooManyRanges { max: MAX_RANGES });
         }
-        self.parts.push(Part { block, start, name });
+        self.parts.push(Part {
+            block,
+            start,
+            name,
+            zone,
+        });
         Ok(())
     }
 
@@ -158,6 +202,8 @@ impl Addresses {
         (offset < part.block.len().unwrap_or(0)).then(|| Target {
             addr: part.block.get(offset),
             name: part.name.as_deref().map(Arc::from),
+            zone: part.zone.as_ref().map(|zone| zone.name.as_str().into()),
+            scope_id: part.zone.as_ref().map_or(0, |zone| zone.index),
         })
     }
 
@@ -170,6 +216,34 @@ impl Addresses {
     #[must_use]
     pub fn unresolved(&self) -> &[(String, String)] {
         &self.unresolved
+    }
+
+    /// Looks up the numbers of the zones' interfaces again, for addresses that come from a checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// An interface that is no longer there.
+    pub(crate) async fn renew_zones(&mut self) -> Result<(), Error> {
+        for part in &mut self.parts {
+            if let Some(zone) = &mut part.zone {
+                *zone = Zone::lookup(&zone.name)
+                    .await
+                    .map_err(|source| Error::Zone {
+                        zone: zone.name.clone(),
+                        source,
+                    })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The names and zones of the blocks that have one, by their first address.
+    pub(crate) fn given(&self) -> impl Iterator<Item = (Block, Option<&str>, Option<&str>)> {
+        self.parts.iter().filter_map(|part| {
+            let zone = part.zone.as_ref().map(|zone| zone.name.as_str());
+            let name = part.name.as_deref();
+            (name.is_some() || zone.is_some()).then_some((part.block, name, zone))
+        })
     }
 
     /// Whether the parts follow one another without a gap, each of a length that can be counted.
@@ -208,21 +282,44 @@ impl Addresses {
     }
 }
 
-async fn lookup(name: &str) -> io::Result<Vec<IpAddr>> {
-    let mut addrs: Vec<IpAddr> = Vec::new();
+/// The blocks of an expression, each with its zone, or what the resolver said against it.
+async fn find(item: &Item) -> Result<Result<Vec<Found>, String>, Error> {
+    let found = match item {
+        Item::Name(name) => lookup(name).await,
+        Item::Zoned(first, last, zone) => Zone::lookup(zone).await.map(|zone| {
+            let (first, last) = ((*first).into(), (*last).into());
+            vec![(Block { first, last }, Some(zone))]
+        }),
+        item => Ok(blocks(item)?
+            .into_iter()
+            .map(|block| (block, None))
+            .collect()),
+    };
+    Ok(found.map_err(|error| error.to_string()))
+}
+
+type Found = (Block, Option<Zone>);
+
+async fn lookup(name: &str) -> io::Result<Vec<Found>> {
+    let mut found: Vec<Found> = Vec::new();
     for addr in tokio::net::lookup_host((name, 0)).await? {
+        let entry = (Block::one(addr.ip()), Zone::of(&addr));
+        if entry.1.is_none() && link_local(entry.0).is_some() {
+            let problem = format!("its address {} is link-local and needs a zone", addr.ip());
+            return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
+        }
         // The resolver repeats an address once for each kind of socket.
-        if !addrs.contains(&addr.ip()) {
-            addrs.push(addr.ip());
+        if !found.contains(&entry) {
+            found.push(entry);
         }
     }
-    if addrs.is_empty() {
+    if found.is_empty() {
         return Err(io::Error::new(
             io::ErrorKind::NotFound,
             "the name has no address",
         ));
     }
-    Ok(addrs)
+    Ok(found)
 }
 
 /// The contiguous blocks of an expression that is no name.
@@ -230,7 +327,7 @@ fn blocks(item: &Item) -> Result<Vec<Block>, Error> {
     let octets = match *item {
         Item::Range(first, last) => return Ok(vec![Block { first, last }]),
         Item::Octets(octets) => octets,
-        Item::Name(_) => return Ok(Vec::new()),
+        Item::Name(_) | Item::Zoned(..) => return Ok(Vec::new()),
     };
     let [a, b, c, (first, last)] = octets;
     let count = [a, b, c]
@@ -345,5 +442,45 @@ mod tests {
         assert_eq!(first.name.as_deref(), Some("localhost"));
         assert!(first.addr.is_loopback());
         assert_eq!(addresses.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_link_local_address_has_one_zone() {
+        let resolve = async |text: &str| {
+            let found = text.parse::<Targets>().unwrap().resolve(false).await;
+            found.map_err(|error| error.to_string())
+        };
+        let one = resolve("fe80::1%lo fe80::%lo/127 !fe80::%lo")
+            .await
+            .unwrap();
+        assert_eq!(one.len(), 1);
+        let target = one.get(0).unwrap();
+        assert_eq!(target.zone.as_deref(), Some("lo"));
+        assert_eq!(
+            target.socket_addr(80).to_string(),
+            format!("[fe80::1%{}]:80", target.scope_id)
+        );
+        let elsewhere = resolve("fe80::1%lo !fe80::1%4000000000").await.unwrap();
+        assert_eq!(elsewhere.len(), 1, "left out in another zone");
+        assert_eq!(resolve("fe80::1%lo !fe80::1").await.unwrap().len(), 0);
+        assert_eq!(
+            resolve("fe80::5").await.unwrap_err(),
+            "fe80::5 is link-local and needs its zone, as in fe80::5%eth0"
+        );
+        assert_eq!(
+            resolve("fe80::5%lo fe80::4%4000000000 fe80::%lo/120")
+                .await
+                .unwrap_err(),
+            "fe80::4 is asked for in two zones; scan them one after the other"
+        );
+        let unknown = resolve("fe80::1%none-such 10.0.0.1").await.unwrap();
+        assert_eq!(
+            unknown.unresolved(),
+            [(
+                "fe80::1%none-such".to_owned(),
+                "there is no such interface".to_owned()
+            )]
+        );
+        assert_eq!(unknown.len(), 1);
     }
 }
