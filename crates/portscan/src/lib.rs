@@ -61,7 +61,10 @@ mod dry_run;
 mod engine;
 mod error;
 mod event;
-#[cfg(feature = "fuzz")]
+#[cfg(any(
+    feature = "fuzz",
+    all(test, feature = "csv", feature = "json", feature = "xml")
+))]
 #[doc(hidden)]
 pub mod fuzz;
 mod limits;

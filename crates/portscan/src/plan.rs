@@ -48,6 +48,13 @@ impl Plan {
             .filter_map(|i| self.addresses.get(i))
     }
 
+    /// The number of addresses of a group.
+    pub(crate) fn group_size(&self, group: u64) -> usize {
+        let before = group.saturating_mul(GROUP);
+        let size = self.addresses.len().saturating_sub(before).min(GROUP);
+        usize::try_from(size).unwrap_or(usize::MAX)
+    }
+
     /// The number of probes of this shard, to within one for each group.
     pub(crate) fn probes(&self) -> u64 {
         self.addresses.len().saturating_mul(self.ports.len() as u64) / u64::from(self.shards)

@@ -339,7 +339,7 @@ impl Engine {
     pub(crate) fn progress(&self) -> Progress {
         let mut progress = self.progress;
         let run = self.started.elapsed();
-        progress.elapsed = self.elapsed_before + run;
+        progress.elapsed = self.elapsed_before.saturating_add(run);
         progress.in_flight = self.flights.len();
         progress.window = self.window.size();
         if let Prober::Connect(connect) = &self.prober {
@@ -395,7 +395,7 @@ impl Engine {
             counts: self.progress.counts,
             total: self.progress.total,
             hosts_done: self.progress.hosts_done,
-            elapsed: self.elapsed_before + self.started.elapsed(),
+            elapsed: self.elapsed_before.saturating_add(self.started.elapsed()),
         }
     }
 }

@@ -90,7 +90,8 @@ impl Report {
 
     fn runstats<W: Write>(&self, writer: &mut Writer<W>) -> io::Result<()> {
         let took: Duration = self.progress.elapsed;
-        let end = self.header.started + took;
+        let started = self.header.started;
+        let end = started.checked_add(took).unwrap_or(started);
         let up = self.hosts().filter(|host| host.up).count();
         let total = self.hosts.len();
         writer
