@@ -1,4 +1,7 @@
-//! What may be done with a command when its connection breaks: the table behind every retry decision.
+//! What may be done with a command when its connection breaks.
+
+use crate::request::Request;
+use crate::table::Row;
 
 /// The class of a command decides whether it is sent again after a connection was lost while its reply was awaited.
 ///
@@ -23,144 +26,29 @@ pub enum Class {
 }
 
 impl Class {
-    /// The class of a command by its upper-case name and its first argument (the subcommand of CLIENT, CONFIG, ...).
-    ///
-    /// `has_block` says that one of its arguments is the word BLOCK. Names that are not known are [`Class::Write`].
-    pub(crate) fn of(name: &str, subcommand: Option<&str>, has_block: bool) -> Self {
-        match name {
-            "BITCOUNT"
-            | "BITFIELD_RO"
-            | "BITPOS"
-            | "DBSIZE"
-            | "DUMP"
-            | "ECHO"
-            | "EVALSHA_RO"
-            | "EVAL_RO"
-            | "EXISTS"
-            | "EXPIRETIME"
-            | "FCALL_RO"
-            | "GEODIST"
-            | "GEOHASH"
-            | "GEOPOS"
-            | "GEORADIUSBYMEMBER_RO"
-            | "GEORADIUS_RO"
-            | "GEOSEARCH"
-            | "GET"
-            | "GETBIT"
-            | "GETRANGE"
-            | "HEXISTS"
-            | "HEXPIRETIME"
-            | "HGET"
-            | "HGETALL"
-            | "HKEYS"
-            | "HLEN"
-            | "HMGET"
-            | "HPEXPIRETIME"
-            | "HPTTL"
-            | "HRANDFIELD"
-            | "HSCAN"
-            | "HSTRLEN"
-            | "HTTL"
-            | "HVALS"
-            | "INFO"
-            | "KEYS"
-            | "LASTSAVE"
-            | "LCS"
-            | "LINDEX"
-            | "LLEN"
-            | "LOLWUT"
-            | "LPOS"
-            | "LRANGE"
-            | "MGET"
-            | "PEXPIRETIME"
-            | "PFCOUNT"
-            | "PING"
-            | "PTTL"
-            | "RANDOMKEY"
-            | "ROLE"
-            | "SCAN"
-            | "SCARD"
-            | "SDIFF"
-            | "SINTER"
-            | "SINTERCARD"
-            | "SISMEMBER"
-            | "SMEMBERS"
-            | "SMISMEMBER"
-            | "SORT_RO"
-            | "SRANDMEMBER"
-            | "SSCAN"
-            | "STRLEN"
-            | "SUBSTR"
-            | "SUNION"
-            | "TIME"
-            | "TOUCH"
-            | "TTL"
-            | "TYPE"
-            | "XLEN"
-            | "XPENDING"
-            | "XRANGE"
-            | "XREVRANGE"
-            | "ZCARD"
-            | "ZCOUNT"
-            | "ZDIFF"
-            | "ZINTER"
-            | "ZINTERCARD"
-            | "ZLEXCOUNT"
-            | "ZMSCORE"
-            | "ZRANDMEMBER"
-            | "ZRANGE"
-            | "ZRANGEBYLEX"
-            | "ZRANGEBYSCORE"
-            | "ZRANK"
-            | "ZREVRANGE"
-            | "ZREVRANGEBYLEX"
-            | "ZREVRANGEBYSCORE"
-            | "ZREVRANK"
-            | "ZSCAN"
-            | "ZSCORE"
-            | "ZUNION" => Self::Read,
-            "HMSET" | "MSET" | "PSETEX" | "SET" | "SETEX" | "SETRANGE" => Self::Idempotent,
-            "DEL" | "EXPIRE" | "EXPIREAT" | "HDEL" | "HSET" | "HSETNX" | "MSETNX" | "PERSIST"
-            | "PEXPIRE" | "PEXPIREAT" | "PFADD" | "SADD" | "SETBIT" | "SETNX" | "SREM"
-            | "UNLINK" | "ZREM" => Self::Repeatable,
-            "BLMOVE" | "BLMPOP" | "BLPOP" | "BRPOP" | "BRPOPLPUSH" | "BZMPOP" | "BZPOPMAX"
-            | "BZPOPMIN" => Self::Blocking,
-            "XREAD" if has_block => Self::Blocking,
-            "XREAD" => Self::Read,
-            "XREADGROUP" if has_block => Self::Blocking,
-            "SELECT" | "AUTH" => Self::Session,
-            "ASKING" | "DISCARD" | "EXEC" | "HELLO" | "MONITOR" | "MULTI" | "PSUBSCRIBE"
-            | "PSYNC" | "PUNSUBSCRIBE" | "QUIT" | "READONLY" | "READWRITE" | "REPLCONF"
-            | "RESET" | "SSUBSCRIBE" | "SUBSCRIBE" | "SUNSUBSCRIBE" | "SYNC" | "UNSUBSCRIBE"
-            | "UNWATCH" | "WATCH" => Self::Unshared,
-            "ACL" | "CLIENT" | "CLUSTER" | "COMMAND" | "CONFIG" | "FUNCTION" | "MEMORY"
-            | "OBJECT" | "PUBSUB" | "SCRIPT" | "SLOWLOG" | "XINFO" => {
-                Self::of_subcommand(name, subcommand.unwrap_or_default())
+    /// The class of a command with its arguments: that of its row, unless an option says otherwise.
+    pub(crate) fn of(row: &Row, request: &Request) -> Self {
+        let has = |words: &[&str]| {
+            let is_one = |arg: &[u8]| {
+                words
+                    .iter()
+                    .any(|word| arg.eq_ignore_ascii_case(word.as_bytes()))
+            };
+            request.args().any(is_one)
+        };
+        match row.word() {
+            "XREAD" | "XREADGROUP" if has(&["BLOCK"]) => Self::Blocking,
+            // NX and GET make a difference to the reply, so only the plain form counts.
+            "SET" if request.args().count() > 2 => Self::Write,
+            "GETEX" | "HGETEX" if request.args().count() > 1 => Self::Repeatable,
+            "SORT" | "GEORADIUS" | "GEORADIUSBYMEMBER" if has(&["STORE", "STOREDIST"]) => {
+                Self::Write
             }
-            _ => Self::Write,
-        }
-    }
-
-    fn of_subcommand(name: &str, subcommand: &str) -> Self {
-        match (name, subcommand) {
-            ("ACL", "CAT" | "GETUSER" | "LIST" | "USERS" | "WHOAMI")
-            | ("CLIENT", "GETNAME" | "GETREDIR" | "ID" | "INFO" | "LIST" | "TRACKINGINFO")
-            | (
-                "CLUSTER",
-                "COUNTKEYSINSLOT" | "GETKEYSINSLOT" | "INFO" | "KEYSLOT" | "LINKS" | "MYID"
-                | "MYSHARDID" | "NODES",
-            )
-            | ("CLUSTER", "REPLICAS" | "SHARDS" | "SLAVES" | "SLOTS")
-            | ("COMMAND" | "PUBSUB" | "XINFO" | "OBJECT", _)
-            | ("CONFIG", "GET")
-            | ("FUNCTION", "DUMP" | "LIST" | "STATS")
-            | ("MEMORY", "DOCTOR" | "MALLOC-STATS" | "STATS" | "USAGE")
-            | ("SCRIPT", "EXISTS")
-            | ("SLOWLOG", "GET" | "LEN") => Self::Read,
-            ("SCRIPT", "LOAD") => Self::Idempotent,
-            ("CLIENT", "SETNAME") => Self::Session,
-            ("CLIENT", "CACHING" | "REPLY" | "TRACKING") => Self::Unshared,
-            _ => Self::Write,
+            "ZADD" if has(&["INCR"]) => Self::Write,
+            "EXPIRE" | "EXPIREAT" | "PEXPIRE" | "PEXPIREAT" if has(&["NX", "GT", "LT"]) => {
+                Self::Write
+            }
+            _ => row.class,
         }
     }
 }
@@ -202,44 +90,48 @@ impl Retry {
 mod tests {
     use super::*;
 
+    fn class(line: &str) -> Class {
+        let mut words = line.split(' ');
+        let mut request = Request::new(words.next().unwrap_or_default().to_owned());
+        words.for_each(|word| request.push(word.as_bytes()));
+        request.class()
+    }
+
     #[test]
     fn the_default_never_repeats_a_command_that_is_not_the_same_twice() {
-        for name in [
-            "INCR",
-            "LPUSH",
-            "SPOP",
-            "PUBLISH",
-            "EVAL",
-            "GETDEL",
-            "XADD",
+        for line in [
+            "INCR k",
+            "LPUSH k v",
+            "SPOP k",
+            "PUBLISH c m",
+            "EVAL x 0",
+            "GETDEL k",
+            "XADD k * a b",
             "NO-SUCH-COMMAND",
-            "DEL",
-            "SADD",
+            "DEL k",
+            "SADD k m",
+            "SET k v NX",
+            "SORT k STORE d",
+            "ZADD k INCR 1 m",
         ] {
-            assert!(
-                !Retry::default().repeats(Class::of(name, None, false)),
-                "{name}"
-            );
+            assert!(!Retry::default().repeats(class(line)), "{line}");
         }
-        for name in ["GET", "SET", "MSET", "SELECT"] {
-            assert!(
-                Retry::default().repeats(Class::of(name, None, false)),
-                "{name}"
-            );
+        for line in ["GET k", "SET k v", "MSET k v", "SELECT 1", "SORT k"] {
+            assert!(Retry::default().repeats(class(line)), "{line}");
         }
     }
 
     #[test]
     fn a_stream_read_blocks_only_with_block() {
-        assert_eq!(Class::of("XREAD", None, false), Class::Read);
-        assert_eq!(Class::of("XREAD", None, true), Class::Blocking);
+        assert_eq!(class("XREAD STREAMS s 0"), Class::Read);
+        assert_eq!(class("XREAD block 0 STREAMS s 0"), Class::Blocking);
     }
 
     #[test]
     fn subcommands_have_classes_of_their_own() {
-        assert_eq!(Class::of("CONFIG", Some("GET"), false), Class::Read);
-        assert_eq!(Class::of("CONFIG", Some("SET"), false), Class::Write);
-        assert_eq!(Class::of("CLIENT", Some("REPLY"), false), Class::Unshared);
-        assert_eq!(Class::of("CLIENT", None, false), Class::Write);
+        assert_eq!(class("CONFIG get x"), Class::Read);
+        assert_eq!(class("CONFIG RESETSTAT"), Class::Write);
+        assert_eq!(class("CLIENT REPLY"), Class::Unshared);
+        assert_eq!(class("CLIENT"), Class::Write);
     }
 }

@@ -96,11 +96,13 @@ mod config;
 mod connection;
 mod error;
 mod from_reply;
+mod keys;
 mod pipeline;
 mod pubsub;
 mod reply;
 mod request;
 mod scan;
+mod table;
 mod url;
 
 pub use arg::{ToArg, ToArgs};

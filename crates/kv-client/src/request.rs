@@ -1,12 +1,15 @@
 //! One command on its way to the server: its name, its encoded arguments and its class.
 
 use std::borrow::Cow;
+use std::iter::once;
 
 use bytes::{Bytes, BytesMut};
 use resp_codec::write;
 
 use crate::class::Class;
 use crate::connection::outgoing::Outgoing;
+use crate::keys::{self, KEY};
+use crate::table::{self, Row};
 
 /// The arguments of one command, already in their wire form.
 ///
@@ -14,6 +17,8 @@ use crate::connection::outgoing::Outgoing;
 #[derive(Clone, Debug)]
 pub struct Request {
     name: Cow<'static, str>,
+    /// What is known of the command. `None` if that was not looked up yet, or nothing is.
+    row: Option<&'static Row>,
     /// `None` until it is asked for: it depends on the arguments.
     class: Option<Class>,
     /// Number of arguments, the name included.
@@ -34,27 +39,31 @@ const SHORT: usize = 128;
 const HEADER: usize = 23;
 
 impl Request {
-    /// A request of the command `name`, in upper case. Its class follows from the name and the arguments.
+    /// A request of the command `name`, in upper case. Its class and its keys follow from the name and the arguments.
     pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
-        Self::build(name.into(), None)
-    }
-
-    /// A request whose class is known, without a look at the table.
-    pub(crate) fn with_class(name: &'static str, class: Class) -> Self {
-        Self::build(Cow::Borrowed(name), Some(class))
-    }
-
-    fn build(name: Cow<'static, str>, class: Option<Class>) -> Self {
+        let name = name.into();
         let mut body = BytesMut::with_capacity(SHORT);
         write::bulk(&mut body, name.as_bytes());
         Self {
             name,
-            class,
+            row: None,
+            class: None,
             argc: 1,
             body,
             shared: Vec::new(),
             shared_len: 0,
         }
+    }
+
+    /// A request of a command in the table; of a subcommand, with both of its words.
+    pub(crate) fn of(row: &'static Row) -> Self {
+        let mut request = Self::new(row.word());
+        request.row = Some(row);
+        request.class = Some(row.class);
+        if let Some(subcommand) = row.subcommand() {
+            request.push(subcommand.as_bytes());
+        }
+        request
     }
 
     /// The command's name.
@@ -75,15 +84,33 @@ impl Request {
     }
 
     fn look_up_class(&self) -> Class {
-        let subcommand = self
-            .args()
-            .next()
-            .map(|arg| String::from_utf8_lossy(arg).to_ascii_uppercase());
-        let has_block = self.args().any(|arg| arg.eq_ignore_ascii_case(b"BLOCK"));
-        match Class::of(&self.name, subcommand.as_deref(), has_block) {
-            // NX and GET make a difference to the reply, so only the plain form counts.
-            Class::Idempotent if self.name == "SET" && self.argc > 3 => Class::Write,
-            class => class,
+        self.row().map_or(Class::Write, |row| Class::of(row, self))
+    }
+
+    fn row(&self) -> Option<&'static Row> {
+        self.row
+            .or_else(|| table::find(&self.name, self.args().next()))
+    }
+
+    /// The keys among the arguments, as far as the command is known: what decides to which node of a cluster it goes.
+    ///
+    /// ```
+    /// let mut request = kv_client::Request::new("ZUNIONSTORE");
+    /// for arg in ["sum", "2", "a", "b"] {
+    ///     request.push(arg.as_bytes());
+    /// }
+    /// assert_eq!(request.keys(), [b"sum", &b"a"[..], b"b"]);
+    /// ```
+    #[must_use]
+    pub fn keys(&self) -> Vec<&[u8]> {
+        match self.row() {
+            None => Vec::new(),
+            Some(row) if row.keys == KEY => self.args().take(1).collect(),
+            Some(row) if row.keys.is_empty() => Vec::new(),
+            Some(row) => {
+                let argv: Vec<_> = once(self.name.as_bytes()).chain(self.args()).collect();
+                keys::find(row.keys, &argv)
+            }
         }
     }
 
@@ -91,8 +118,10 @@ impl Request {
         self.class = Some(class);
     }
 
+    /// The name for an error; of a subcommand, with both of its words if it is known.
     pub(crate) fn clone_name(&self) -> Cow<'static, str> {
-        self.name.clone()
+        self.row
+            .map_or_else(|| self.name.clone(), |row| Cow::Borrowed(row.name))
     }
 
     /// Appends one argument, copying it.
@@ -158,37 +187,29 @@ impl Request {
     }
 
     /// The arguments behind the name.
-    pub(crate) fn all_args(&self) -> Vec<Bytes> {
-        let mut whole = self.clone();
-        whole.body = BytesMut::new();
-        let mut done = 0;
-        for (at, arg) in std::mem::take(&mut whole.shared) {
-            whole.body.extend_from_slice(&self.body[done..at]);
-            whole.body.extend_from_slice(&arg);
-            done = at;
-        }
-        whole.body.extend_from_slice(&self.body[done..]);
-        whole.args().map(Bytes::copy_from_slice).collect()
-    }
-
-    /// The arguments behind the name that are short enough to be part of `body`: enough to recognise a subcommand.
-    pub(crate) fn args(&self) -> impl Iterator<Item = &[u8]> {
-        let mut rest: &[u8] = if self.shared.is_empty() {
-            &self.body
-        } else {
-            &self.body[..self.shared[0].0]
-        };
+    pub fn args(&self) -> impl Iterator<Item = &[u8]> {
+        let (mut at, mut shared) = (0, self.shared.iter());
         std::iter::from_fn(move || {
-            let line = rest.iter().position(|&byte| byte == b'\n')?;
-            let len: usize = std::str::from_utf8(rest.get(1..line - 1)?)
-                .ok()?
-                .parse()
-                .ok()?;
-            let arg = rest.get(line + 1..line + 1 + len)?;
-            rest = rest.get(line + 3 + len..)?;
+            let rest = self.body.get(at..)?;
+            let line = rest.iter().position(|&byte| byte == b'\n')? + 1;
+            let text = std::str::from_utf8(rest.get(1..line - 2)?).ok()?;
+            let len: usize = text.parse().ok()?;
+            at += line;
+            let arg = if len < SHARED_FROM {
+                at += len;
+                self.body.get(at - len..at)?
+            } else {
+                &shared.next()?.1
+            };
+            at += 2;
             Some(arg)
         })
         .skip(1)
+    }
+
+    /// The arguments behind the name, copied.
+    pub(crate) fn all_args(&self) -> Vec<Bytes> {
+        self.args().map(Bytes::copy_from_slice).collect()
     }
 }
 

@@ -10,12 +10,12 @@ use bytes::Bytes;
 use futures_core::Stream;
 
 use crate::arg::ToArg;
-use crate::class::Class;
 use crate::client::Client;
 use crate::command::{Command, CommandFuture};
 use crate::error::Result;
 use crate::from_reply::FromReply;
 use crate::request::Request;
+use crate::table::row;
 
 /// A stream of all keys, members or fields that match, made by [`Client::scan_keys`] and its relatives.
 ///
@@ -45,19 +45,19 @@ impl Client {
     /// # Ok(()) }
     /// ```
     pub fn scan_keys(&self) -> Scan<'_, Bytes> {
-        Scan::new(self, Request::with_class("SCAN", Class::Read))
+        Scan::new(self, Request::of(row!("SCAN")))
     }
 
     /// All members of a set: [SSCAN](https://redis.io/docs/latest/commands/sscan/) until the end.
     pub fn scan_set(&self, key: impl ToArg) -> Scan<'_, Bytes> {
-        let mut start = Request::with_class("SSCAN", Class::Read);
+        let mut start = Request::of(row!("SSCAN"));
         key.to_arg(&mut start);
         Scan::new(self, start)
     }
 
     /// All fields of a hash with their values: [HSCAN](https://redis.io/docs/latest/commands/hscan/) until the end.
     pub fn scan_hash(&self, key: impl ToArg) -> Scan<'_, (Bytes, Bytes)> {
-        let mut start = Request::with_class("HSCAN", Class::Read);
+        let mut start = Request::of(row!("HSCAN"));
         key.to_arg(&mut start);
         Scan::new(self, start)
     }
@@ -65,7 +65,7 @@ impl Client {
 
 impl<'a, T: Element> Scan<'a, T> {
     fn new(client: &'a Client, start: Request) -> Self {
-        let options = Request::with_class("SCAN", Class::Read);
+        let options = Request::of(row!("SCAN"));
         Self {
             client,
             start,

@@ -6,12 +6,13 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 
 use crate::arg::{ToArg, ToArgs};
-use crate::class::Class::{Read, Repeatable, Write};
+use crate::class::Class::Write;
 use crate::client::Client;
 use crate::command::Command;
 use crate::error::ReplyError;
 use crate::from_reply::FromReply;
 use crate::reply::Reply;
+use crate::table::row;
 
 /// The options of EXPIRE and its relatives.
 #[derive(Clone, Copy, Debug)]
@@ -80,131 +81,127 @@ pub enum KeyType {
 impl Client {
     /// [DEL](https://redis.io/docs/latest/commands/del/): deletes keys; how many there were.
     pub fn del(&self, keys: impl ToArgs) -> Command<'_, u64> {
-        self.typed("DEL", Repeatable).with_all(keys)
+        self.typed(row!("DEL")).with_all(keys)
     }
 
     /// [UNLINK](https://redis.io/docs/latest/commands/unlink/): as DEL, freeing the memory in the background.
     pub fn unlink(&self, keys: impl ToArgs) -> Command<'_, u64> {
-        self.typed("UNLINK", Repeatable).with_all(keys)
+        self.typed(row!("UNLINK")).with_all(keys)
     }
 
     /// [EXISTS](https://redis.io/docs/latest/commands/exists/): how many of the keys exist; one named twice counts twice.
     pub fn exists(&self, keys: impl ToArgs) -> Command<'_, u64> {
-        self.typed("EXISTS", Read).with_all(keys)
+        self.typed(row!("EXISTS")).with_all(keys)
     }
 
     /// [TOUCH](https://redis.io/docs/latest/commands/touch/): marks keys as just used; how many there are.
     pub fn touch(&self, keys: impl ToArgs) -> Command<'_, u64> {
-        self.typed("TOUCH", Read).with_all(keys)
+        self.typed(row!("TOUCH")).with_all(keys)
     }
 
     /// [TYPE](https://redis.io/docs/latest/commands/type/): the type of a key's value.
     pub fn key_type(&self, key: impl ToArg) -> Command<'_, KeyType> {
-        self.typed("TYPE", Read).with(key)
+        self.typed(row!("TYPE")).with(key)
     }
 
     /// [EXPIRE](https://redis.io/docs/latest/commands/expire/): gives a key a time to live; whether it did.
     ///
     /// Sent as PEXPIRE if it is not whole seconds; parts of a millisecond are rounded up.
     pub fn expire(&self, key: impl ToArg, ttl: Duration) -> Command<'_, bool, ExpireOptions> {
-        let (name, number) = whole_seconds_or_ms(ttl, "EXPIRE", "PEXPIRE");
-        self.typed(name, Repeatable).with(key).with(number)
+        let (row, number) = whole_seconds_or_ms(ttl, row!("EXPIRE"), row!("PEXPIRE"));
+        self.typed(row).with(key).with(number)
     }
 
     /// [PEXPIRE](https://redis.io/docs/latest/commands/pexpire/): gives a key a time to live in milliseconds; whether it did.
     pub fn pexpire(&self, key: impl ToArg, ttl: Duration) -> Command<'_, bool, ExpireOptions> {
-        self.typed("PEXPIRE", Repeatable)
-            .with(key)
-            .with(millis(ttl))
+        self.typed(row!("PEXPIRE")).with(key).with(millis(ttl))
     }
 
     /// [EXPIREAT](https://redis.io/docs/latest/commands/expireat/): gives a key an end, in whole seconds; whether it did.
     pub fn expireat(&self, key: impl ToArg, at: SystemTime) -> Command<'_, bool, ExpireOptions> {
-        self.typed("EXPIREAT", Repeatable)
+        self.typed(row!("EXPIREAT"))
             .with(key)
             .with(unix_ms(at).div_euclid(1000))
     }
 
     /// [PEXPIREAT](https://redis.io/docs/latest/commands/pexpireat/): gives a key an end, in milliseconds; whether it did.
     pub fn pexpireat(&self, key: impl ToArg, at: SystemTime) -> Command<'_, bool, ExpireOptions> {
-        self.typed("PEXPIREAT", Repeatable)
-            .with(key)
-            .with(unix_ms(at))
+        self.typed(row!("PEXPIREAT")).with(key).with(unix_ms(at))
     }
 
     /// [PERSIST](https://redis.io/docs/latest/commands/persist/): takes the end away from a key; whether it had one.
     pub fn persist(&self, key: impl ToArg) -> Command<'_, bool> {
-        self.typed("PERSIST", Repeatable).with(key)
+        self.typed(row!("PERSIST")).with(key)
     }
 
     /// [TTL](https://redis.io/docs/latest/commands/ttl/): how long a key lives on, in whole seconds.
     pub fn ttl(&self, key: impl ToArg) -> Command<'_, Ttl> {
-        self.typed::<i64, _>("TTL", Read)
+        self.typed::<i64, _>(row!("TTL"))
             .with(key)
             .decoded(|reply| Ttl::read(reply, Duration::from_secs))
     }
 
     /// [PTTL](https://redis.io/docs/latest/commands/pttl/): how long a key lives on, in milliseconds.
     pub fn pttl(&self, key: impl ToArg) -> Command<'_, Ttl> {
-        self.typed::<i64, _>("PTTL", Read)
+        self.typed::<i64, _>(row!("PTTL"))
             .with(key)
             .decoded(|reply| Ttl::read(reply, Duration::from_millis))
     }
 
     /// [EXPIRETIME](https://redis.io/docs/latest/commands/expiretime/): when a key ends, in whole seconds.
     pub fn expiretime(&self, key: impl ToArg) -> Command<'_, ExpireTime> {
-        self.typed::<i64, _>("EXPIRETIME", Read)
+        self.typed::<i64, _>(row!("EXPIRETIME"))
             .with(key)
             .decoded(|reply| ExpireTime::read(reply, Duration::from_secs))
     }
 
     /// [PEXPIRETIME](https://redis.io/docs/latest/commands/pexpiretime/): when a key ends, in milliseconds.
     pub fn pexpiretime(&self, key: impl ToArg) -> Command<'_, ExpireTime> {
-        self.typed::<i64, _>("PEXPIRETIME", Read)
+        self.typed::<i64, _>(row!("PEXPIRETIME"))
             .with(key)
             .decoded(|reply| ExpireTime::read(reply, Duration::from_millis))
     }
 
     /// [RENAME](https://redis.io/docs/latest/commands/rename/): gives a key another name, replacing what has that name.
     pub fn rename(&self, key: impl ToArg, to: impl ToArg) -> Command<'_, ()> {
-        self.typed("RENAME", Write).with(key).with(to)
+        self.typed(row!("RENAME")).with(key).with(to)
     }
 
     /// [RENAMENX](https://redis.io/docs/latest/commands/renamenx/): gives a key another name unless that is taken; whether it did.
     pub fn renamenx(&self, key: impl ToArg, to: impl ToArg) -> Command<'_, bool> {
-        self.typed("RENAMENX", Write).with(key).with(to)
+        self.typed(row!("RENAMENX")).with(key).with(to)
     }
 
     /// [COPY](https://redis.io/docs/latest/commands/copy/): copies a key; whether it did.
     pub fn copy(&self, key: impl ToArg, to: impl ToArg) -> Command<'_, bool, CopyOptions> {
-        self.typed("COPY", Write).with(key).with(to)
+        self.typed(row!("COPY")).with(key).with(to)
     }
 
     /// [MOVE](https://redis.io/docs/latest/commands/move/): moves a key to another database; whether it did.
     pub fn move_to(&self, key: impl ToArg, db: u32) -> Command<'_, bool> {
-        self.typed("MOVE", Write).with(key).with(db)
+        self.typed(row!("MOVE")).with(key).with(db)
     }
 
     /// [KEYS](https://redis.io/docs/latest/commands/keys/): all keys that match a pattern. Holds the server up while it
     /// looks; [`scan`](Self::scan) does not.
     pub fn keys(&self, pattern: impl ToArg) -> Command<'_, Vec<Bytes>> {
-        self.typed("KEYS", Read).with(pattern)
+        self.typed(row!("KEYS")).with(pattern)
     }
 
     /// [RANDOMKEY](https://redis.io/docs/latest/commands/randomkey/): any key.
     pub fn randomkey(&self) -> Command<'_, Option<Bytes>> {
-        self.typed("RANDOMKEY", Read)
+        self.typed(row!("RANDOMKEY"))
     }
 
     /// [SCAN](https://redis.io/docs/latest/commands/scan/): one step of an iteration over the keys: the next cursor, 0 at
     /// the end, and some keys. [`scan_keys`](Self::scan_keys) takes all the steps.
     pub fn scan(&self, cursor: u64) -> Command<'_, (u64, Vec<Bytes>), ScanOptions> {
-        self.typed("SCAN", Read).with(cursor)
+        self.typed(row!("SCAN")).with(cursor)
     }
 
     /// [DUMP](https://redis.io/docs/latest/commands/dump/): the value of a key in a form for [`restore`](Self::restore).
     pub fn dump(&self, key: impl ToArg) -> Command<'_, Option<Bytes>> {
-        self.typed("DUMP", Read).with(key)
+        self.typed(row!("DUMP")).with(key)
     }
 
     /// [RESTORE](https://redis.io/docs/latest/commands/restore/): makes a key of what DUMP gave; `None` lives for ever.
@@ -214,7 +211,7 @@ impl Client {
         ttl: Option<Duration>,
         dump: impl ToArg,
     ) -> Command<'_, (), RestoreOptions> {
-        self.typed("RESTORE", Write)
+        self.typed(row!("RESTORE"))
             .with(key)
             .with(ttl.map_or(0, millis))
             .with(dump)
@@ -222,42 +219,42 @@ impl Client {
 
     /// [OBJECT ENCODING](https://redis.io/docs/latest/commands/object-encoding/): how the server keeps a value.
     pub fn object_encoding(&self, key: impl ToArg) -> Command<'_, Option<String>> {
-        self.typed("OBJECT", Read).with("ENCODING").with(key)
+        self.typed(row!("OBJECT ENCODING")).with(key)
     }
 
     /// [OBJECT IDLETIME](https://redis.io/docs/latest/commands/object-idletime/): seconds since a key was used.
     pub fn object_idletime(&self, key: impl ToArg) -> Command<'_, Option<u64>> {
-        self.typed("OBJECT", Read).with("IDLETIME").with(key)
+        self.typed(row!("OBJECT IDLETIME")).with(key)
     }
 
     /// [OBJECT FREQ](https://redis.io/docs/latest/commands/object-freq/): how often a key is used, on a logarithmic scale.
     pub fn object_freq(&self, key: impl ToArg) -> Command<'_, Option<u64>> {
-        self.typed("OBJECT", Read).with("FREQ").with(key)
+        self.typed(row!("OBJECT FREQ")).with(key)
     }
 
     /// [OBJECT REFCOUNT](https://redis.io/docs/latest/commands/object-refcount/): references to a value.
     pub fn object_refcount(&self, key: impl ToArg) -> Command<'_, Option<u64>> {
-        self.typed("OBJECT", Read).with("REFCOUNT").with(key)
+        self.typed(row!("OBJECT REFCOUNT")).with(key)
     }
 
     /// [DBSIZE](https://redis.io/docs/latest/commands/dbsize/): number of keys in the database.
     pub fn dbsize(&self) -> Command<'_, u64> {
-        self.typed("DBSIZE", Read)
+        self.typed(row!("DBSIZE"))
     }
 
     /// [FLUSHDB](https://redis.io/docs/latest/commands/flushdb/): deletes all keys of the database.
     pub fn flushdb(&self) -> Command<'_, ()> {
-        self.typed("FLUSHDB", Write)
+        self.typed(row!("FLUSHDB"))
     }
 
     /// [FLUSHALL](https://redis.io/docs/latest/commands/flushall/): deletes all keys of all databases.
     pub fn flushall(&self) -> Command<'_, ()> {
-        self.typed("FLUSHALL", Write)
+        self.typed(row!("FLUSHALL"))
     }
 
     /// [SWAPDB](https://redis.io/docs/latest/commands/swapdb/): swaps two databases for all clients of the server.
     pub fn swapdb(&self, first: u32, second: u32) -> Command<'_, ()> {
-        self.typed("SWAPDB", Write).with(first).with(second)
+        self.typed(row!("SWAPDB")).with(first).with(second)
     }
 }
 
@@ -389,11 +386,7 @@ pub(super) fn millis(time: Duration) -> i64 {
 }
 
 /// `seconds` and whole seconds if that says it all, `ms` and milliseconds otherwise.
-pub(super) fn whole_seconds_or_ms(
-    time: Duration,
-    seconds: &'static str,
-    ms: &'static str,
-) -> (&'static str, i64) {
+pub(super) fn whole_seconds_or_ms<T>(time: Duration, seconds: T, ms: T) -> (T, i64) {
     if time.subsec_nanos() == 0 {
         (seconds, i64::try_from(time.as_secs()).unwrap_or(i64::MAX))
     } else {

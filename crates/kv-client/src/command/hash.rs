@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use bytes::Bytes;
 
 use crate::arg::{ToArg, ToArgs};
-use crate::class::Class::{Idempotent, Read, Repeatable, Write};
 use crate::client::Client;
 use crate::command::Command;
 use crate::command::options::ScanOptions;
+use crate::table::row;
 
 impl Client {
     /// [HSET](https://redis.io/docs/latest/commands/hset/): sets fields, given as one pair, a list of pairs or a map; how
@@ -21,13 +21,13 @@ impl Client {
     /// # Ok(()) }
     /// ```
     pub fn hset(&self, key: impl ToArg, fields: impl ToArgs) -> Command<'_, u64> {
-        self.typed("HSET", Repeatable).with(key).with_all(fields)
+        self.typed(row!("HSET")).with(key).with_all(fields)
     }
 
     /// [HMSET](https://redis.io/docs/latest/commands/hmset/): sets fields; the old form of HSET, with a reply that does not
     /// depend on what was there.
     pub fn hmset(&self, key: impl ToArg, fields: impl ToArgs) -> Command<'_, ()> {
-        self.typed("HMSET", Idempotent).with(key).with_all(fields)
+        self.typed(row!("HMSET")).with(key).with_all(fields)
     }
 
     /// [HSETNX](https://redis.io/docs/latest/commands/hsetnx/): sets a field if it does not exist; whether it did.
@@ -37,65 +37,62 @@ impl Client {
         field: impl ToArg,
         value: impl ToArg,
     ) -> Command<'_, bool> {
-        self.typed("HSETNX", Repeatable)
-            .with(key)
-            .with(field)
-            .with(value)
+        self.typed(row!("HSETNX")).with(key).with(field).with(value)
     }
 
     /// [HGET](https://redis.io/docs/latest/commands/hget/): the value of a field.
     pub fn hget(&self, key: impl ToArg, field: impl ToArg) -> Command<'_, Option<Bytes>> {
-        self.typed("HGET", Read).with(key).with(field)
+        self.typed(row!("HGET")).with(key).with(field)
     }
 
     /// [HMGET](https://redis.io/docs/latest/commands/hmget/): the values of many fields, in their order.
     pub fn hmget(&self, key: impl ToArg, fields: impl ToArgs) -> Command<'_, Vec<Option<Bytes>>> {
-        self.typed("HMGET", Read).with(key).with_all(fields)
+        self.typed(row!("HMGET")).with(key).with_all(fields)
     }
 
     /// [HGETALL](https://redis.io/docs/latest/commands/hgetall/): all fields with their values; empty if there is no such key.
     pub fn hgetall(&self, key: impl ToArg) -> Command<'_, HashMap<Bytes, Bytes>> {
-        self.typed("HGETALL", Read).with(key)
+        self.typed(row!("HGETALL")).with(key)
     }
 
     /// [HDEL](https://redis.io/docs/latest/commands/hdel/): deletes fields; how many there were.
     pub fn hdel(&self, key: impl ToArg, fields: impl ToArgs) -> Command<'_, u64> {
-        self.typed("HDEL", Repeatable).with(key).with_all(fields)
+        self.typed(row!("HDEL")).with(key).with_all(fields)
     }
 
     /// [HEXISTS](https://redis.io/docs/latest/commands/hexists/): whether there is such a field.
     pub fn hexists(&self, key: impl ToArg, field: impl ToArg) -> Command<'_, bool> {
-        self.typed("HEXISTS", Read).with(key).with(field)
+        self.typed(row!("HEXISTS")).with(key).with(field)
     }
 
     /// [HKEYS](https://redis.io/docs/latest/commands/hkeys/): the names of all fields.
     pub fn hkeys(&self, key: impl ToArg) -> Command<'_, Vec<Bytes>> {
-        self.typed("HKEYS", Read).with(key)
+        self.typed(row!("HKEYS")).with(key)
     }
 
     /// [HVALS](https://redis.io/docs/latest/commands/hvals/): the values of all fields.
     pub fn hvals(&self, key: impl ToArg) -> Command<'_, Vec<Bytes>> {
-        self.typed("HVALS", Read).with(key)
+        self.typed(row!("HVALS")).with(key)
     }
 
     /// [HLEN](https://redis.io/docs/latest/commands/hlen/): number of fields.
     pub fn hlen(&self, key: impl ToArg) -> Command<'_, u64> {
-        self.typed("HLEN", Read).with(key)
+        self.typed(row!("HLEN")).with(key)
     }
 
     /// [HSTRLEN](https://redis.io/docs/latest/commands/hstrlen/): the length of a field's value in bytes.
     pub fn hstrlen(&self, key: impl ToArg, field: impl ToArg) -> Command<'_, u64> {
-        self.typed("HSTRLEN", Read).with(key).with(field)
+        self.typed(row!("HSTRLEN")).with(key).with(field)
     }
 
     /// [HINCRBY](https://redis.io/docs/latest/commands/hincrby/): adds to a field's number; the new number.
     pub fn hincrby(&self, key: impl ToArg, field: impl ToArg, by: i64) -> Command<'_, i64> {
-        self.typed("HINCRBY", Write).with(key).with(field).with(by)
+        self.typed(row!("HINCRBY")).with(key).with(field).with(by)
     }
 
     /// [HINCRBYFLOAT](https://redis.io/docs/latest/commands/hincrbyfloat/): adds to a field's floating-point number; the new number.
     pub fn hincrbyfloat(&self, key: impl ToArg, field: impl ToArg, by: f64) -> Command<'_, f64> {
-        self.typed("HINCRBYFLOAT", Write)
+        self.typed(row!("HINCRBYFLOAT"))
             .with(key)
             .with(field)
             .with(by)
@@ -104,7 +101,7 @@ impl Client {
     /// [HRANDFIELD](https://redis.io/docs/latest/commands/hrandfield/): the names of `count` different fields, at random;
     /// of `-count` fields that may repeat if it is negative.
     pub fn hrandfield(&self, key: impl ToArg, count: i64) -> Command<'_, Vec<Bytes>> {
-        self.typed("HRANDFIELD", Read).with(key).with(count)
+        self.typed(row!("HRANDFIELD")).with(key).with(count)
     }
 
     /// [HSCAN](https://redis.io/docs/latest/commands/hscan/): one step of an iteration over the fields: the next cursor, 0
@@ -114,6 +111,6 @@ impl Client {
         key: impl ToArg,
         cursor: u64,
     ) -> Command<'_, (u64, HashMap<Bytes, Bytes>), ScanOptions> {
-        self.typed("HSCAN", Read).with(key).with(cursor)
+        self.typed(row!("HSCAN")).with(key).with(cursor)
     }
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::arg::{ToArg, ToArgs};
-use crate::class::Class::{Blocking, Read, Write};
 use crate::client::Client;
 use crate::command::Command;
+use crate::table::row;
 
 /// An end of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,73 +30,73 @@ impl Side {
 impl Client {
     /// [LPUSH](https://redis.io/docs/latest/commands/lpush/): puts values at the head, one after the other; the new length.
     pub fn lpush(&self, key: impl ToArg, values: impl ToArgs) -> Command<'_, u64> {
-        self.typed("LPUSH", Write).with(key).with_all(values)
+        self.typed(row!("LPUSH")).with(key).with_all(values)
     }
 
     /// [RPUSH](https://redis.io/docs/latest/commands/rpush/): puts values at the tail; the new length.
     pub fn rpush(&self, key: impl ToArg, values: impl ToArgs) -> Command<'_, u64> {
-        self.typed("RPUSH", Write).with(key).with_all(values)
+        self.typed(row!("RPUSH")).with(key).with_all(values)
     }
 
     /// [LPUSHX](https://redis.io/docs/latest/commands/lpushx/): as LPUSH, if there is such a list; the new length, 0 if not.
     pub fn lpushx(&self, key: impl ToArg, values: impl ToArgs) -> Command<'_, u64> {
-        self.typed("LPUSHX", Write).with(key).with_all(values)
+        self.typed(row!("LPUSHX")).with(key).with_all(values)
     }
 
     /// [RPUSHX](https://redis.io/docs/latest/commands/rpushx/): as RPUSH, if there is such a list; the new length, 0 if not.
     pub fn rpushx(&self, key: impl ToArg, values: impl ToArgs) -> Command<'_, u64> {
-        self.typed("RPUSHX", Write).with(key).with_all(values)
+        self.typed(row!("RPUSHX")).with(key).with_all(values)
     }
 
     /// [LPOP](https://redis.io/docs/latest/commands/lpop/): takes the head.
     pub fn lpop(&self, key: impl ToArg) -> Command<'_, Option<Bytes>> {
-        self.typed("LPOP", Write).with(key)
+        self.typed(row!("LPOP")).with(key)
     }
 
     /// [LPOP](https://redis.io/docs/latest/commands/lpop/) with a count: takes up to that many from the head.
     pub fn lpop_count(&self, key: impl ToArg, count: u64) -> Command<'_, Vec<Bytes>> {
-        self.typed("LPOP", Write).with(key).with(count)
+        self.typed(row!("LPOP")).with(key).with(count)
     }
 
     /// [RPOP](https://redis.io/docs/latest/commands/rpop/): takes the tail.
     pub fn rpop(&self, key: impl ToArg) -> Command<'_, Option<Bytes>> {
-        self.typed("RPOP", Write).with(key)
+        self.typed(row!("RPOP")).with(key)
     }
 
     /// [RPOP](https://redis.io/docs/latest/commands/rpop/) with a count: takes up to that many from the tail.
     pub fn rpop_count(&self, key: impl ToArg, count: u64) -> Command<'_, Vec<Bytes>> {
-        self.typed("RPOP", Write).with(key).with(count)
+        self.typed(row!("RPOP")).with(key).with(count)
     }
 
     /// [LINDEX](https://redis.io/docs/latest/commands/lindex/): the value at a position; negative ones count from the tail.
     pub fn lindex(&self, key: impl ToArg, index: i64) -> Command<'_, Option<Bytes>> {
-        self.typed("LINDEX", Read).with(key).with(index)
+        self.typed(row!("LINDEX")).with(key).with(index)
     }
 
     /// [LLEN](https://redis.io/docs/latest/commands/llen/): the length.
     pub fn llen(&self, key: impl ToArg) -> Command<'_, u64> {
-        self.typed("LLEN", Read).with(key)
+        self.typed(row!("LLEN")).with(key)
     }
 
     /// [LRANGE](https://redis.io/docs/latest/commands/lrange/): the values from one position to another, both included.
     pub fn lrange(&self, key: impl ToArg, start: i64, stop: i64) -> Command<'_, Vec<Bytes>> {
-        self.typed("LRANGE", Read).with(key).with(start).with(stop)
+        self.typed(row!("LRANGE")).with(key).with(start).with(stop)
     }
 
     /// [LSET](https://redis.io/docs/latest/commands/lset/): replaces the value at a position.
     pub fn lset(&self, key: impl ToArg, index: i64, value: impl ToArg) -> Command<'_, ()> {
-        self.typed("LSET", Write).with(key).with(index).with(value)
+        self.typed(row!("LSET")).with(key).with(index).with(value)
     }
 
     /// [LTRIM](https://redis.io/docs/latest/commands/ltrim/): keeps only the values from one position to another, both included.
     pub fn ltrim(&self, key: impl ToArg, start: i64, stop: i64) -> Command<'_, ()> {
-        self.typed("LTRIM", Write).with(key).with(start).with(stop)
+        self.typed(row!("LTRIM")).with(key).with(start).with(stop)
     }
 
     /// [LREM](https://redis.io/docs/latest/commands/lrem/): removes `count` values that equal this one, from the tail if it
     /// is negative, all if it is 0; how many there were.
     pub fn lrem(&self, key: impl ToArg, count: i64, value: impl ToArg) -> Command<'_, u64> {
-        self.typed("LREM", Write).with(key).with(count).with(value)
+        self.typed(row!("LREM")).with(key).with(count).with(value)
     }
 
     /// [LINSERT](https://redis.io/docs/latest/commands/linsert/) BEFORE: the new length, -1 if there is no such pivot.
@@ -106,7 +106,7 @@ impl Client {
         pivot: impl ToArg,
         value: impl ToArg,
     ) -> Command<'_, i64> {
-        self.typed("LINSERT", Write)
+        self.typed(row!("LINSERT"))
             .with(key)
             .with("BEFORE")
             .with(pivot)
@@ -120,7 +120,7 @@ impl Client {
         pivot: impl ToArg,
         value: impl ToArg,
     ) -> Command<'_, i64> {
-        self.typed("LINSERT", Write)
+        self.typed(row!("LINSERT"))
             .with(key)
             .with("AFTER")
             .with(pivot)
@@ -135,7 +135,7 @@ impl Client {
         take: Side,
         put: Side,
     ) -> Command<'_, Option<Bytes>> {
-        self.typed("LMOVE", Write)
+        self.typed(row!("LMOVE"))
             .with(from)
             .with(to)
             .with(take.word())
@@ -152,7 +152,7 @@ impl Client {
         keys: impl ToArgs,
         timeout: Duration,
     ) -> Command<'_, Option<(Bytes, Bytes)>> {
-        self.typed("BLPOP", Blocking)
+        self.typed(row!("BLPOP"))
             .with_all(keys)
             .with(timeout.as_secs_f64())
     }
@@ -163,7 +163,7 @@ impl Client {
         keys: impl ToArgs,
         timeout: Duration,
     ) -> Command<'_, Option<(Bytes, Bytes)>> {
-        self.typed("BRPOP", Blocking)
+        self.typed(row!("BRPOP"))
             .with_all(keys)
             .with(timeout.as_secs_f64())
     }
@@ -177,7 +177,7 @@ impl Client {
         put: Side,
         timeout: Duration,
     ) -> Command<'_, Option<Bytes>> {
-        self.typed("BLMOVE", Blocking)
+        self.typed(row!("BLMOVE"))
             .with(from)
             .with(to)
             .with(take.word())

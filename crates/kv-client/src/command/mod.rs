@@ -19,6 +19,7 @@ use crate::error::{Error, ReplyError, Result};
 use crate::from_reply::FromReply;
 use crate::reply::Reply;
 use crate::request::Request;
+use crate::table::Row;
 
 mod connection;
 mod generic;
@@ -101,12 +102,8 @@ impl Client {
         )
     }
 
-    pub(crate) fn typed<T: FromReply, O>(
-        &self,
-        name: &'static str,
-        class: Class,
-    ) -> Command<'_, T, O> {
-        Command::new(self, Request::with_class(name, class), T::from_reply)
+    pub(crate) fn typed<T: FromReply, O>(&self, row: &'static Row) -> Command<'_, T, O> {
+        Command::new(self, Request::of(row), T::from_reply)
     }
 }
 
@@ -152,6 +149,21 @@ impl<'a, T, O> Command<'a, T, O> {
     /// The same command, whose reply becomes a `U`.
     pub fn into<U: FromReply>(self) -> Command<'a, U, O> {
         self.decoded(U::from_reply)
+    }
+
+    /// What would be sent: its name, arguments, keys and class.
+    ///
+    /// ```
+    /// # async fn example(client: kv_client::Client) {
+    /// let command = client.rename("old", "new");
+    /// assert_eq!(command.request().name(), "RENAME");
+    /// assert_eq!(command.request().keys(), [b"old", b"new"]);
+    /// assert_eq!(command.request().class(), kv_client::Class::Write);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn request(&self) -> &Request {
+        &self.request
     }
 
     pub(crate) fn decoded<U>(self, decode: Decode<U>) -> Command<'a, U, O> {

@@ -5,33 +5,33 @@ use std::collections::HashMap;
 use bytes::Bytes;
 
 use crate::arg::{ToArg, ToArgs};
-use crate::class::Class::{Read, Write};
 use crate::client::Client;
 use crate::command::Command;
+use crate::table::row;
 
 impl Client {
     /// [PUBLISH](https://redis.io/docs/latest/commands/publish/): sends a message to a channel; how many received it.
     pub fn publish(&self, channel: impl ToArg, message: impl ToArg) -> Command<'_, u64> {
-        self.typed("PUBLISH", Write).with(channel).with(message)
+        self.typed(row!("PUBLISH")).with(channel).with(message)
     }
 
     /// [SPUBLISH](https://redis.io/docs/latest/commands/spublish/): sends a message to a sharded channel; how many received it.
     pub fn spublish(&self, channel: impl ToArg, message: impl ToArg) -> Command<'_, u64> {
-        self.typed("SPUBLISH", Write).with(channel).with(message)
+        self.typed(row!("SPUBLISH")).with(channel).with(message)
     }
 
     /// [PUBSUB CHANNELS](https://redis.io/docs/latest/commands/pubsub-channels/): channels with subscribers that match a pattern.
     pub fn pubsub_channels(&self, pattern: impl ToArg) -> Command<'_, Vec<Bytes>> {
-        self.typed("PUBSUB", Read).with("CHANNELS").with(pattern)
+        self.typed(row!("PUBSUB CHANNELS")).with(pattern)
     }
 
     /// [PUBSUB NUMSUB](https://redis.io/docs/latest/commands/pubsub-numsub/): subscribers of each of these channels.
     pub fn pubsub_numsub(&self, channels: impl ToArgs) -> Command<'_, HashMap<Bytes, u64>> {
-        self.typed("PUBSUB", Read).with("NUMSUB").with_all(channels)
+        self.typed(row!("PUBSUB NUMSUB")).with_all(channels)
     }
 
     /// [PUBSUB NUMPAT](https://redis.io/docs/latest/commands/pubsub-numpat/): number of patterns subscribed to.
     pub fn pubsub_numpat(&self) -> Command<'_, u64> {
-        self.typed("PUBSUB", Read).with("NUMPAT")
+        self.typed(row!("PUBSUB NUMPAT"))
     }
 }

@@ -6,11 +6,12 @@ use bytes::Bytes;
 use resp_codec::Frame;
 
 use crate::arg::{ToArg, ToArgs};
-use crate::class::Class::{Idempotent, Read, Repeatable, Write};
+use crate::class::Class::{Repeatable, Write};
 use crate::client::Client;
 use crate::command::Command;
 use crate::command::generic::{unix_ms, whole_seconds_or_ms};
 use crate::from_reply::FromReply;
+use crate::table::row;
 
 /// The options of [`Client::set`].
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +31,7 @@ pub struct LcsOptions;
 impl Client {
     /// [GET](https://redis.io/docs/latest/commands/get/): the value of a key, if there is one.
     pub fn get(&self, key: impl ToArg) -> Command<'_, Option<Bytes>> {
-        self.typed("GET", Read).with(key)
+        self.typed(row!("GET")).with(key)
     }
 
     /// [SET](https://redis.io/docs/latest/commands/set/): sets a key to a value, and forgets any time to live unless an
@@ -47,38 +48,38 @@ impl Client {
     /// # Ok(()) }
     /// ```
     pub fn set(&self, key: impl ToArg, value: impl ToArg) -> Command<'_, (), SetOptions> {
-        self.typed("SET", Idempotent).with(key).with(value)
+        self.typed(row!("SET")).with(key).with(value)
     }
 
     /// [GETEX](https://redis.io/docs/latest/commands/getex/): the value of a key, whose time to live the options change.
     pub fn getex(&self, key: impl ToArg) -> Command<'_, Option<Bytes>, GetExOptions> {
-        self.typed("GETEX", Read).with(key)
+        self.typed(row!("GETEX")).with(key)
     }
 
     /// [GETDEL](https://redis.io/docs/latest/commands/getdel/): the value of a key, which is deleted.
     pub fn getdel(&self, key: impl ToArg) -> Command<'_, Option<Bytes>> {
-        self.typed("GETDEL", Write).with(key)
+        self.typed(row!("GETDEL")).with(key)
     }
 
     /// [GETSET](https://redis.io/docs/latest/commands/getset/): sets a key and gives the value it had.
     pub fn getset(&self, key: impl ToArg, value: impl ToArg) -> Command<'_, Option<Bytes>> {
-        self.typed("GETSET", Write).with(key).with(value)
+        self.typed(row!("GETSET")).with(key).with(value)
     }
 
     /// [GETRANGE](https://redis.io/docs/latest/commands/getrange/): part of a value, both ends included; negative positions
     /// count from the end.
     pub fn getrange(&self, key: impl ToArg, start: i64, end: i64) -> Command<'_, Bytes> {
-        self.typed("GETRANGE", Read).with(key).with(start).with(end)
+        self.typed(row!("GETRANGE")).with(key).with(start).with(end)
     }
 
     /// [SUBSTR](https://redis.io/docs/latest/commands/substr/): the old name of GETRANGE.
     pub fn substr(&self, key: impl ToArg, start: i64, end: i64) -> Command<'_, Bytes> {
-        self.typed("SUBSTR", Read).with(key).with(start).with(end)
+        self.typed(row!("SUBSTR")).with(key).with(start).with(end)
     }
 
     /// [MGET](https://redis.io/docs/latest/commands/mget/): the values of many keys, in their order.
     pub fn mget(&self, keys: impl ToArgs) -> Command<'_, Vec<Option<Bytes>>> {
-        self.typed("MGET", Read).with_all(keys)
+        self.typed(row!("MGET")).with_all(keys)
     }
 
     /// [MSET](https://redis.io/docs/latest/commands/mset/): sets many keys at once, given as pairs or as a map.
@@ -89,24 +90,24 @@ impl Client {
     /// # Ok(()) }
     /// ```
     pub fn mset(&self, pairs: impl ToArgs) -> Command<'_, ()> {
-        self.typed("MSET", Idempotent).with_all(pairs)
+        self.typed(row!("MSET")).with_all(pairs)
     }
 
     /// [MSETNX](https://redis.io/docs/latest/commands/msetnx/): sets many keys if none of them exists; whether it did.
     pub fn msetnx(&self, pairs: impl ToArgs) -> Command<'_, bool> {
-        self.typed("MSETNX", Repeatable).with_all(pairs)
+        self.typed(row!("MSETNX")).with_all(pairs)
     }
 
     /// [SETNX](https://redis.io/docs/latest/commands/setnx/): sets a key if it does not exist; whether it did.
     pub fn setnx(&self, key: impl ToArg, value: impl ToArg) -> Command<'_, bool> {
-        self.typed("SETNX", Repeatable).with(key).with(value)
+        self.typed(row!("SETNX")).with(key).with(value)
     }
 
     /// [SETEX](https://redis.io/docs/latest/commands/setex/): sets a key with a time to live in whole seconds, at least one;
     /// parts of a second are rounded up.
     pub fn setex(&self, key: impl ToArg, ttl: Duration, value: impl ToArg) -> Command<'_, ()> {
         let seconds = ttl.as_secs() + u64::from(ttl.subsec_nanos() > 0);
-        self.typed("SETEX", Idempotent)
+        self.typed(row!("SETEX"))
             .with(key)
             .with(seconds)
             .with(value)
@@ -115,7 +116,7 @@ impl Client {
     /// [PSETEX](https://redis.io/docs/latest/commands/psetex/): sets a key with a time to live in whole milliseconds; parts
     /// of one are rounded up.
     pub fn psetex(&self, key: impl ToArg, ttl: Duration, value: impl ToArg) -> Command<'_, ()> {
-        self.typed("PSETEX", Idempotent)
+        self.typed(row!("PSETEX"))
             .with(key)
             .with(crate::command::generic::millis(ttl))
             .with(value)
@@ -123,7 +124,7 @@ impl Client {
 
     /// [SETRANGE](https://redis.io/docs/latest/commands/setrange/): overwrites a value from `offset` on; its new length.
     pub fn setrange(&self, key: impl ToArg, offset: u64, value: impl ToArg) -> Command<'_, u64> {
-        self.typed("SETRANGE", Idempotent)
+        self.typed(row!("SETRANGE"))
             .with(key)
             .with(offset)
             .with(value)
@@ -131,42 +132,42 @@ impl Client {
 
     /// [STRLEN](https://redis.io/docs/latest/commands/strlen/): the length of a value in bytes; 0 if there is none.
     pub fn strlen(&self, key: impl ToArg) -> Command<'_, u64> {
-        self.typed("STRLEN", Read).with(key)
+        self.typed(row!("STRLEN")).with(key)
     }
 
     /// [APPEND](https://redis.io/docs/latest/commands/append/): lengthens a value; its new length.
     pub fn append(&self, key: impl ToArg, value: impl ToArg) -> Command<'_, u64> {
-        self.typed("APPEND", Write).with(key).with(value)
+        self.typed(row!("APPEND")).with(key).with(value)
     }
 
     /// [INCR](https://redis.io/docs/latest/commands/incr/): adds one to a number; the new number.
     pub fn incr(&self, key: impl ToArg) -> Command<'_, i64> {
-        self.typed("INCR", Write).with(key)
+        self.typed(row!("INCR")).with(key)
     }
 
     /// [INCRBY](https://redis.io/docs/latest/commands/incrby/): adds to a number; the new number.
     pub fn incrby(&self, key: impl ToArg, by: i64) -> Command<'_, i64> {
-        self.typed("INCRBY", Write).with(key).with(by)
+        self.typed(row!("INCRBY")).with(key).with(by)
     }
 
     /// [INCRBYFLOAT](https://redis.io/docs/latest/commands/incrbyfloat/): adds to a floating-point number; the new number.
     pub fn incrbyfloat(&self, key: impl ToArg, by: f64) -> Command<'_, f64> {
-        self.typed("INCRBYFLOAT", Write).with(key).with(by)
+        self.typed(row!("INCRBYFLOAT")).with(key).with(by)
     }
 
     /// [DECR](https://redis.io/docs/latest/commands/decr/): takes one from a number; the new number.
     pub fn decr(&self, key: impl ToArg) -> Command<'_, i64> {
-        self.typed("DECR", Write).with(key)
+        self.typed(row!("DECR")).with(key)
     }
 
     /// [DECRBY](https://redis.io/docs/latest/commands/decrby/): takes from a number; the new number.
     pub fn decrby(&self, key: impl ToArg, by: i64) -> Command<'_, i64> {
-        self.typed("DECRBY", Write).with(key).with(by)
+        self.typed(row!("DECRBY")).with(key).with(by)
     }
 
     /// [LCS](https://redis.io/docs/latest/commands/lcs/): the longest common subsequence of two values.
     pub fn lcs(&self, key1: impl ToArg, key2: impl ToArg) -> Command<'_, Bytes, LcsOptions> {
-        self.typed("LCS", Read).with(key1).with(key2)
+        self.typed(row!("LCS")).with(key1).with(key2)
     }
 }
 
