@@ -17,9 +17,12 @@
 
 mod backoff;
 mod connect;
+mod connection;
+mod deliveries;
 mod driver;
 mod incoming;
 mod link;
+mod outgoing;
 mod wire;
 
 use std::{fmt, future::Future, io, sync::Arc, time::Duration};
@@ -36,8 +39,9 @@ pub use self::{
 };
 use self::{
     connect::{Connector, Target},
-    driver::{Command, Driver, Outgoing},
+    driver::Driver,
     incoming::Acks,
+    outgoing::{Command, Outgoing},
 };
 use crate::{
     Kind, Limits, Message,

@@ -8,7 +8,7 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use tokio::sync::{mpsc, oneshot};
 
-use super::driver::Outgoing;
+use super::outgoing::Outgoing;
 use crate::{
     Head, Message, Request, RequestHeader,
     control::{FromClient, Welcome},
