@@ -1,7 +1,8 @@
 //! framed-echo's echo server beside the same on tokio-util's `LengthDelimitedCodec` and a bare epoll loop in C.
 //!
-//!     cargo run --release -p benches --bin framed_compare [-- ROUNDS [SECONDS]]
+//!     cargo run --release -p benches --bin framed_compare [-- ROUNDS [SECONDS [CASE...]]]
 //!
+//! A case is BODY:CONNECTIONS:DEPTH, such as `16:50:16`; without one, all of [`CASES`] are measured.
 //! Each server has one thread and is pinned to CPU 0, the load to CPU 1. Rounds go through the servers in turn, medians
 //! are printed. CPU time is what the kernel accounts to the server's process (`/proc/PID/schedstat`), so it does not
 //! depend on how busy the load generator is. The C program is compiled with `cc -O2`.
@@ -32,7 +33,9 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 const SERVERS: [&str; 4] = ["framed-echo", "send", "forward", "epoll-c"];
 
 /// Body bytes, connections, requests that a connection has under way.
-const CASES: [(usize, usize, usize); 12] = [
+type Case = (usize, usize, usize);
+
+const CASES: [Case; 12] = [
     (16, 1, 1),
     (16, 50, 1),
     (16, 1000, 1),
@@ -59,12 +62,22 @@ fn main() -> Result<()> {
     }
     let rounds = args.first().map_or(Ok(3), |rounds| rounds.parse())?;
     let seconds = args.get(1).map_or(Ok(1.0), |seconds| seconds.parse())?;
+    let chosen: Vec<Case> = args
+        .iter()
+        .skip(2)
+        .map(|case| parse_case(case))
+        .collect::<Result<_>>()?;
+    let cases = if chosen.is_empty() {
+        &CASES[..]
+    } else {
+        &chosen
+    };
     let epoll = compile()?;
     println!(
         "| body | connections | under way | server | messages/s | CPU µs/message | rate | CPU |"
     );
     println!("|---:|---:|---:|---|---:|---:|---:|---:|");
-    for (body, connections, depth) in CASES {
+    for &(body, connections, depth) in cases {
         let mut samples = [const { Vec::new() }; SERVERS.len()];
         for _ in 0..rounds {
             for (name, samples) in SERVERS.iter().zip(&mut samples) {
@@ -90,6 +103,17 @@ fn main() -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn parse_case(case: &str) -> Result<Case> {
+    let numbers: Vec<usize> = case
+        .split(':')
+        .map(str::parse)
+        .collect::<std::result::Result<_, _>>()?;
+    match numbers[..] {
+        [body, connections, depth] => Ok((body, connections, depth)),
+        _ => Err(format!("case {case} is not BODY:CONNECTIONS:DEPTH").into()),
+    }
 }
 
 async fn serve_as(name: &str) -> Result<()> {
