@@ -82,6 +82,34 @@ async fn a_peer_that_sends_byte_by_byte_gets_the_same_echo() {
 }
 
 #[tokio::test]
+async fn a_pipeline_of_bodies_of_all_lengths_is_echoed_in_its_order() {
+    let server = server().await;
+    // Short ones are answered where they lie, longer ones are not copied, the longest pass through in chunks.
+    let lens = [0, 1, 100, 8191, 8192, 16_384, 3, 65_536, 65_537, 200_000, 5];
+    let requests: Vec<Request> = (0..)
+        .zip(lens.into_iter().cycle().take(200))
+        .map(|(n, len)| Request::new(n, 2, Kind::PICTURE, vec![n.to_le_bytes()[0]; len]))
+        .collect();
+    let mut stream = TcpStream::connect(server.local_addr())
+        .await
+        .expect("listening");
+    let (read, mut write) = stream.split();
+    let mut replies = tokio_util::codec::FramedRead::new(read, ClientCodec::new());
+    let bytes = bytes_of(&requests);
+    let send = async { write.write_all(&bytes).await.expect("open") };
+    let receive = async {
+        for request in &requests {
+            let reply = replies.next().await.expect("an echo").expect("a frame");
+            let expected = Item::Frame(request.clone().into_reply());
+            assert!(reply == expected, "number {}", request.header.sender);
+        }
+    };
+    tokio::join!(send, receive);
+    let stats = server.stats();
+    assert_eq!(stats.messages_in + stats.uploads, 200, "{stats}");
+}
+
+#[tokio::test]
 async fn every_kind_is_echoed_and_none_leaves_its_body_in_the_stream() {
     let server = server().await;
     let requests: Vec<_> = (0..128)
@@ -252,23 +280,25 @@ async fn a_silent_connection_is_closed_by_the_idle_timeout_and_not_before() {
 
 #[tokio::test(start_paused = true)]
 async fn a_reader_that_takes_nothing_runs_into_the_write_timeout() {
-    let server = server().await;
-    let mut stream = server.connect();
-    let flood = bytes_of(&[Request::text(1, 2, "x".repeat(60_000))]);
-    // In memory, the server's side fills up; it stops reading, and then nothing can be written here either.
-    while let Ok(result) =
-        tokio::time::timeout(Duration::from_secs(50), stream.write_all(&flood)).await
-    {
-        result.expect("open until the timeout");
+    for len in [10, 60_000] {
+        let server = server().await;
+        let mut stream = server.connect();
+        let flood = bytes_of(&vec![Request::text(1, 2, "x".repeat(len)); 60_000 / len]);
+        // In memory, the server's side fills up; it stops reading, and then nothing can be written here either.
+        while let Ok(result) =
+            tokio::time::timeout(Duration::from_secs(50), stream.write_all(&flood)).await
+        {
+            result.expect("open until the timeout");
+        }
+        let stats = server.stats();
+        assert!(
+            stats.memory_bytes < 4_000_000,
+            "{} bytes held for bodies of {len} bytes",
+            stats.memory_bytes
+        );
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        assert_eq!(server.stats().write_timeouts, 1);
     }
-    let stats = server.stats();
-    assert!(
-        stats.memory_bytes < 4_000_000,
-        "{} bytes held",
-        stats.memory_bytes
-    );
-    tokio::time::sleep(Duration::from_secs(20)).await;
-    assert_eq!(server.stats().write_timeouts, 1);
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ pub(super) struct Body {
 }
 
 impl Body {
-    fn is_ready(&self) -> bool {
+    pub(super) fn is_ready(&self) -> bool {
         !self.chunks.is_empty() || self.aborted || self.len == 0
     }
 }

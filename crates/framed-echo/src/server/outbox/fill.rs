@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{
     super::{config::QueueLimits, handler::Delivery},
     Entry, Outbox, Phase, State,
-    body::MAX_BODIES,
+    body::{Body, MAX_BODIES},
     u32_len,
 };
 use crate::{
@@ -115,8 +115,7 @@ impl State {
         let enough = output.len() + TURN_BYTES;
         let mut progress = false;
         while output.len() < enough {
-            // A plain peer reads a large body as one frame; nothing can come in between.
-            if self.current.is_some() {
+            if self.is_body_next() {
                 break;
             }
             let is_message = matches!(self.queue.front(), Some(Entry::Message(_)));
@@ -132,6 +131,15 @@ impl State {
             progress = true;
         }
         progress
+    }
+
+    /// Whether a plain peer has to get a large body before any other message.
+    ///
+    /// It reads the body as one frame, so that nothing can come in between; and what is queued behind a body whose bytes
+    /// are there does not overtake it.
+    fn is_body_next(&self) -> bool {
+        let is_ready = |number| self.bodies.get(number).is_some_and(Body::is_ready);
+        self.current.is_some() || (!self.session && self.turns.iter().any(is_ready))
     }
 
     /// Whether a session has to acknowledge something before it gets more.
