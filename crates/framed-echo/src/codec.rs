@@ -125,6 +125,21 @@ impl<In, Out> Codec<In, Out> {
     }
 }
 
+impl<In: Header, Out> Codec<In, Out> {
+    /// The frame at the start of `bytes`, without taking it: if a frame begins there, is there as a whole, and is
+    /// neither too long nor to be handed out in chunks.
+    pub(crate) fn whole<'a>(&self, bytes: &'a [u8]) -> Option<(In, &'a [u8])> {
+        if !self.is_between_frames() {
+            return None;
+        }
+        let (mut header, rest) = bytes.split_at_checked(In::LEN)?;
+        let (header, len) = In::read(&mut header);
+        let max = self.limits.of(header.kind()).min(self.chunk_bytes);
+        let body = rest.get(..len as usize).filter(|_| len <= max)?;
+        Some((header, body))
+    }
+}
+
 impl<In, Out> Default for Codec<In, Out> {
     fn default() -> Self {
         Self::new()

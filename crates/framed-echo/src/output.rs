@@ -70,6 +70,44 @@ impl Output {
         }
     }
 
+    /// Appends a whole frame, copied.
+    pub(crate) fn frame(&mut self, header: impl Header, body_len: u32, body: &[u8]) {
+        self.with_tail(|tail| {
+            header.write(body_len, tail);
+            tail.extend_from_slice(body);
+        });
+    }
+
+    /// Appends everything that is in another output.
+    pub(crate) fn append(&mut self, other: Self) {
+        self.close_tail();
+        self.len += other.len;
+        self.segments.extend(other.segments);
+        self.tail = other.tail;
+    }
+
+    /// Uses this buffer for what is copied, if there is none yet.
+    pub(crate) fn lend(&mut self, buffer: impl FnOnce() -> BytesMut) {
+        if self.tail.capacity() == 0 {
+            self.tail = buffer();
+        }
+    }
+
+    /// Takes the buffer out of an output that is empty.
+    pub(crate) fn take_buffer(&mut self) -> Option<BytesMut> {
+        let has_one = self.is_empty() && self.tail.capacity() > 0;
+        has_one.then(|| std::mem::take(&mut self.tail))
+    }
+
+    /// Moves what is left to a buffer of its own size, and returns the larger one.
+    pub(crate) fn shrink(&mut self) -> Option<BytesMut> {
+        let is_small = self.tail.len() < self.tail.capacity() / 4;
+        is_small.then(|| {
+            let own = BytesMut::from(&self.tail[..]);
+            std::mem::replace(&mut self.tail, own)
+        })
+    }
+
     fn close_tail(&mut self) {
         if !self.tail.is_empty() {
             self.segments.push_back(self.tail.split().freeze());

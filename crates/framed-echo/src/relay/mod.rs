@@ -23,7 +23,7 @@ mod mailbox;
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use tracing::warn;
 
 use self::mailbox::{Directory, Mailbox};
@@ -58,9 +58,6 @@ pub struct Relay<I> {
     inbox: I,
     directory: Directory,
 }
-
-/// Bodies up to this length are copied when they are queued: a slice of a read buffer would keep all of it alive.
-const COPY_BYTES: usize = 4096;
 
 /// Large bodies up to this length are kept for a receiver who is away.
 const KEEP_LARGE_BYTES: u32 = 256 * 1024;
@@ -297,11 +294,8 @@ impl<I: Inbox> Relay<I> {
 impl<I: Inbox> Handler for Relay<I> {
     const REPORTS: bool = true;
 
-    async fn message(&self, peer: &Peer, mut message: Message) -> Result<(), Refusal> {
+    async fn message(&self, peer: &Peer, message: Message) -> Result<(), Refusal> {
         check_sender(peer, message.head.sender)?;
-        if message.body.len() <= COPY_BYTES {
-            message.body = Bytes::copy_from_slice(&message.body);
-        }
         self.route(peer, message.into()).await
     }
 

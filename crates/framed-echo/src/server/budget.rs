@@ -31,6 +31,11 @@ impl Budget {
         self.used.load(SeqCst)
     }
 
+    /// Whether so much is left at this moment.
+    pub(crate) fn has(&self, bytes: usize) -> bool {
+        self.used().saturating_add(bytes) <= self.max
+    }
+
     fn try_take(&self, bytes: usize) -> bool {
         let grown = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= self.max);
         self.used.fetch_update(SeqCst, SeqCst, grown).is_ok()
@@ -74,6 +79,15 @@ impl Charge {
         }
         self.bytes = bytes;
         true
+    }
+
+    /// Notes what this holder holds already, whether or not the budget has so much.
+    pub(crate) fn note(&mut self, bytes: usize) {
+        if !self.try_set(bytes) {
+            let bytes = bytes.next_multiple_of(UNIT);
+            self.budget.used.fetch_add(bytes - self.bytes, SeqCst);
+            self.bytes = bytes;
+        }
     }
 
     /// Changes what this holder holds, and waits until the budget has so much.

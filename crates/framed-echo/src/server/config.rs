@@ -64,7 +64,8 @@ pub struct Config {
     /// acknowledged. Default: 256 MiB.
     ///
     /// Without room, a connection is not read from until others have given memory back. One message for each
-    /// connection that has nothing else to write is allowed on top.
+    /// connection that has nothing else to write is allowed on top, and one read of 8 KiB for each that was waiting for
+    /// bytes when the room ran out.
     pub memory_bytes: usize,
     /// Connections at a time; one more gets an error frame and is closed. Default: 10,000.
     pub max_connections: usize,

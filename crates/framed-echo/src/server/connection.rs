@@ -60,16 +60,10 @@ impl<H: Handler> Connection<H> {
         background.spawn(work);
     }
 
-    /// Runs what the reader has to wait for, and tells the outbox that it waits.
+    /// Waits for something on the reader's behalf, and tells the outbox so.
     ///
     /// Meanwhile acknowledgements lie unread, perhaps the very ones that the work waits for.
-    pub(super) async fn while_reader_waits<T>(
-        &self,
-        mut work: Pin<&mut impl Future<Output = T>>,
-    ) -> T {
-        if let Poll::Ready(output) = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await {
-            return output; // the usual case, at no cost
-        }
+    pub(super) async fn while_reader_waits<T>(&self, work: Pin<&mut impl Future<Output = T>>) -> T {
         self.peer.outbox().set_reader_waits(true);
         let output = work.await;
         self.peer.outbox().set_reader_waits(false);

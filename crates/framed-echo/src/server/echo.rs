@@ -1,7 +1,7 @@
 //! The smallest handler: everything goes back to where it came from.
 
-use super::{Handler, Peer, Upload};
-use crate::{Message, control::Refusal};
+use super::{Answers, Handler, Peer, Upload};
+use crate::{Head, Message, control::Refusal};
 
 /// Sends every message back to its sender, large ones chunk by chunk as they arrive.
 ///
@@ -10,9 +10,16 @@ use crate::{Message, control::Refusal};
 pub struct Echo;
 
 impl Handler for Echo {
+    const ANSWERS_AT_ONCE: bool = true;
+
     async fn message(&self, peer: &Peer, mut message: Message) -> Result<(), Refusal> {
         message.head.re = message.head.id.take();
         peer.send(message).await
+    }
+
+    fn at_once(&self, _: &Peer, head: &Head, body: &[u8], answers: &mut Answers) -> bool {
+        answers.send(head.sender, head.kind, body);
+        true
     }
 
     async fn upload(&self, peer: &Peer, mut upload: Upload) -> Result<(), Refusal> {

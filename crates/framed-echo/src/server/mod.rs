@@ -7,6 +7,7 @@
 //! | where it listens | [`Builder::bind`] and its neighbours |
 
 mod activity;
+mod answers;
 mod budget;
 mod config;
 mod connection;
@@ -16,6 +17,7 @@ mod listener;
 mod outbox;
 mod peer;
 mod reader;
+mod scratch;
 #[expect(
     clippy::module_inception,
     reason = "the file is named after what it holds"
@@ -29,6 +31,7 @@ pub(crate) use handler::Copies;
 pub(crate) use peer::Offered;
 pub(crate) use stats::Counters;
 
+pub use answers::Answers;
 pub use config::{Config, QueueLimits, SlowReader};
 pub use echo::Echo;
 pub use handler::{Delivery, Handler};

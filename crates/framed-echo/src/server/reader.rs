@@ -1,8 +1,16 @@
 //! The reading half of a connection: socket to handler.
 
-use std::{collections::HashMap, future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
+use std::{
+    collections::HashMap,
+    future::{Future, poll_fn},
+    io,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
     sync::mpsc::{self, error::TrySendError},
@@ -12,10 +20,11 @@ use tokio_util::codec::Decoder;
 use tracing::{debug, trace};
 
 use super::{
-    Handler, Upload, budget::Charge, connection::Connection, stats::Counters, upload::WINDOW_CHUNKS,
+    Handler, Upload, budget::Charge, connection::Connection, scratch, stats::Counters,
+    upload::WINDOW_CHUNKS,
 };
 use crate::{
-    Error, Head, Item, Kind, Message, Request, RequestHeader, ServerCodec,
+    Error, Frame, Head, Header, Item, Kind, Message, Request, RequestHeader, ServerCodec,
     control::{
         CONTROL_BYTES, Code, FromClient, FromServer, MAX_PING_BYTES, MessageId, Refusal, VERSION,
         Welcome,
@@ -26,9 +35,10 @@ pub(super) struct Reader<'a, H> {
     connection: &'a Connection<H>,
     codec: ServerCodec,
     buffer: BytesMut,
+    /// Whether `buffer` is one of the thread's. Otherwise it is this connection's own, or there is none.
+    is_lent: bool,
+    /// What `buffer` holds while this connection waits.
     charge: Charge,
-    /// Bytes to ask for in the next read; between [`READ_BYTES`] and [`MAX_READ_BYTES`].
-    read_bytes: usize,
     /// Messages that have not been counted yet: they are added up, so that few touch the shared counter.
     messages: u64,
     /// Whether the peer said hello.
@@ -47,14 +57,17 @@ struct Uploading {
     left: usize,
 }
 
-/// Bytes asked for in one read, at first.
-const READ_BYTES: usize = 8 * 1024;
+/// The smallest buffer of a connection's own.
+const OWN_BYTES: usize = 8 * 1024;
 
-/// And at most: a whole message of the default `chunk_bytes` comes in one read.
-const MAX_READ_BYTES: usize = 72 * 1024;
-
-/// With less left, a new buffer is better than a short read.
+/// With less room left, a larger buffer is better than a short read.
 const MIN_READ_BYTES: usize = 2 * 1024;
+
+/// Fewer bytes than this are copied out of the thread's buffer if they are to stay.
+const COPY_BYTES: usize = 16 * 1024;
+
+/// Shorter bodies may be answered at once, which copies them.
+const AT_ONCE_BYTES: usize = 8 * 1024;
 
 /// Ids that the server gives out begin here.
 const FIRST_FREE_ID: u32 = 0xf000_0000;
@@ -68,8 +81,8 @@ impl<'a, H: Handler> Reader<'a, H> {
             connection,
             codec: ServerCodec::new().limits(limits).chunked(frame_bytes),
             buffer: BytesMut::new(),
+            is_lent: false,
             charge: Charge::new(&connection.server.budget),
-            read_bytes: READ_BYTES,
             messages: 0,
             is_session: false,
             frame: None,
@@ -83,7 +96,7 @@ impl<'a, H: Handler> Reader<'a, H> {
         let connection = self.connection;
         let mut is_draining = false;
         loop {
-            while let Some(item) = self.codec.decode(&mut self.buffer)? {
+            while let Some(item) = self.next()? {
                 match item {
                     Item::Frame(Request { header, body }) if !header.kind.is_control() => {
                         let head = plain_head(header);
@@ -96,16 +109,14 @@ impl<'a, H: Handler> Reader<'a, H> {
             if is_draining && !inside_frame && !self.is_session {
                 break;
             }
+            self.keep_rest();
             self.make_room().await;
             connection.activity.reading(inside_frame);
-            let read = {
-                let mut read = pin!(io.read_buf(&mut self.buffer));
-                poll_fn(|cx| match read.as_mut().poll(cx) {
-                    Poll::Pending if connection.is_draining() && !is_draining => Poll::Ready(None),
-                    read => read.map(Some),
-                })
-                .await
-            };
+            let read = poll_fn(|cx| match self.poll_read(&mut io, cx) {
+                Poll::Pending if connection.is_draining() && !is_draining => Poll::Ready(None),
+                read => read.map(Some),
+            })
+            .await;
             let Some(read) = read.transpose()? else {
                 is_draining = true;
                 if self.is_session {
@@ -122,39 +133,146 @@ impl<'a, H: Handler> Reader<'a, H> {
                 self.end_of_stream()?;
                 break;
             }
-            self.adapt(read);
         }
         // Messages that have arrived whole are worth finishing.
         while self.tasks.join_next().await.is_some() {}
         Ok(())
     }
 
-    /// Waits for room for replies, and for memory, and gets a buffer to read into.
+    /// The next thing in the buffer that takes a future to deal with.
+    fn next(&mut self) -> Result<Option<Item<RequestHeader>>, Error> {
+        if H::ANSWERS_AT_ONCE && !self.is_session {
+            self.answer_at_once();
+        }
+        if let Some((header, body)) = self.codec.whole(&self.buffer) {
+            if body.len() < COPY_BYTES {
+                let body = Bytes::copy_from_slice(body);
+                self.buffer.advance(RequestHeader::LEN + body.len());
+                return Ok(Some(Item::Frame(Frame { header, body })));
+            }
+        }
+        let item = self.codec.decode(&mut self.buffer)?;
+        Ok(item.map(|item| match item {
+            Item::Chunk { bytes, left } => Item::Chunk {
+                bytes: without_the_rest(bytes),
+                left,
+            },
+            Item::Frame(Frame { header, body }) => Item::Frame(Frame {
+                header,
+                body: without_the_rest(body),
+            }),
+            item => item,
+        }))
+    }
+
+    /// Lets the handler answer the messages at the start of the buffer where they lie.
+    fn answer_at_once(&mut self) {
+        let Connection { server, peer, .. } = self.connection;
+        // The first message makes the peer known, and takes the usual way.
+        if self.codec.whole(&self.buffer).is_none() || peer.id().is_none() {
+            return;
+        }
+        let Some(mut answers) = peer.outbox().begin_answers(self.buffer.len()) else {
+            return;
+        };
+        let (mut rest, mut count) = (&self.buffer[..], 0);
+        while let Some((header, body)) = self.codec.whole(rest).filter(|_| answers.has_room()) {
+            let is_asked = !header.kind.is_control() && body.len() < AT_ONCE_BYTES;
+            if !is_asked
+                || !server
+                    .handler
+                    .at_once(peer, &plain_head(header), body, &mut answers)
+            {
+                break;
+            }
+            trace!(kind = header.kind.0, len = body.len(), "message");
+            rest = &rest[RequestHeader::LEN + body.len()..];
+            count += 1;
+        }
+        self.messages += count;
+        let answered = self.buffer.len() - rest.len();
+        self.buffer.advance(answered);
+        peer.outbox().end_answers(answers);
+    }
+
+    /// Reads once. Between frames the bytes go into a buffer of the thread's.
+    fn poll_read(
+        &mut self,
+        io: &mut (impl AsyncRead + Unpin),
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        if self.buffer.capacity() == 0 {
+            self.is_lent = self.connection.server.budget.has(scratch::SCRATCH_BYTES);
+            if self.is_lent {
+                self.buffer = scratch::take();
+            } else {
+                // There was memory when this connection began to wait for bytes.
+                self.charge.note(OWN_BYTES);
+                self.buffer.reserve(OWN_BYTES);
+            }
+        }
+        let read = pin!(io.read_buf(&mut self.buffer)).poll(cx);
+        if self.buffer.is_empty() && self.is_lent {
+            self.give_back(BytesMut::new());
+        }
+        read
+    }
+
+    /// Puts `own` in the place of the buffer.
+    fn give_back(&mut self, own: BytesMut) {
+        let buffer = std::mem::replace(&mut self.buffer, own);
+        if std::mem::take(&mut self.is_lent) {
+            scratch::put(buffer);
+        }
+    }
+
+    /// Gives the thread's buffer back, but for a frame that has begun. A long one keeps the buffer that it is in.
+    fn keep_rest(&mut self) {
+        if self.buffer.is_empty() {
+            self.give_back(BytesMut::new());
+        } else if self.is_lent && self.buffer.len() < COPY_BYTES {
+            let mut own = BytesMut::with_capacity((2 * self.buffer.len()).max(OWN_BYTES));
+            own.extend_from_slice(&self.buffer);
+            self.give_back(own);
+        }
+    }
+
+    /// Waits for room for replies, and for memory to read into.
     async fn make_room(&mut self) {
         let connection = self.connection;
+        let (server, outbox) = (&connection.server, connection.peer.outbox());
         Counters::add(
-            &connection.server.counters.messages_in,
+            &server.counters.messages_in,
             std::mem::take(&mut self.messages),
         );
-        let outbox = connection.peer.outbox();
-        let held = self.buffer.len() + self.read_bytes;
+        // Between frames nothing is held, as long as the budget would allow for a whole buffer.
+        let is_short = !server.budget.has(scratch::SCRATCH_BYTES);
+        let (len, capacity) = (self.buffer.len(), self.buffer.capacity());
+        let held = if len == 0 {
+            if is_short { OWN_BYTES } else { 0 }
+        } else if capacity - len < MIN_READ_BYTES {
+            2 * capacity
+        } else {
+            capacity
+        };
         if !outbox.has_room() || !self.charge.try_set(held) {
             let charge = &mut self.charge;
             let room = pin!(async { (outbox.room().await, charge.set(held).await) });
             connection.while_reader_waits(room).await;
         }
-        if self.buffer.capacity() - self.buffer.len() < MIN_READ_BYTES {
-            self.buffer.reserve(self.read_bytes);
+        if held > capacity {
+            self.buffer.reserve(held - len);
         }
     }
 
-    /// Reads more at a time from a peer that fills what it is given, and less from one that does not.
-    fn adapt(&mut self, read: usize) {
-        if self.buffer.len() == self.buffer.capacity() {
-            self.read_bytes = (4 * self.read_bytes).min(MAX_READ_BYTES);
-        } else if read < self.read_bytes / 16 {
-            self.read_bytes = (self.read_bytes / 2).max(READ_BYTES);
+    /// Runs something that may wait. Then the thread's buffer is not kept, but for the rest of what is in it.
+    async fn wait<T>(&mut self, mut work: Pin<&mut impl Future<Output = T>>) -> T {
+        if let Poll::Ready(output) = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await {
+            return output; // the usual case, at no cost
         }
+        self.keep_rest();
+        self.charge.note(self.buffer.capacity());
+        self.connection.while_reader_waits(work).await
     }
 
     fn end_of_stream(&mut self) -> Result<(), Error> {
@@ -178,23 +296,18 @@ impl<'a, H: Handler> Reader<'a, H> {
             }
             Item::Start { header, len } => self.frame = self.upload(plain_head(header), len).await,
             Item::Chunk { bytes, left } => {
-                // Once the handler has had enough, the rest is skipped.
-                if let Some(Err(_)) = self.send_chunk(bytes).await {
-                    self.frame = None;
+                if let Some(frame) = self.frame.take() {
+                    // Once the handler has had enough, the rest is skipped.
+                    let sent = self.wait(pin!(frame.send(bytes))).await;
+                    self.frame = Some(frame).filter(|_| sent.is_ok() && left > 0);
                 }
                 if left == 0 {
-                    self.frame = None;
                     // Plain messages are handled strictly one after the other.
-                    while self.tasks.join_next().await.is_some() {}
+                    let mut tasks = std::mem::take(&mut self.tasks);
+                    let done = pin!(async { while tasks.join_next().await.is_some() {} });
+                    self.wait(done).await;
                 }
             }
-        }
-    }
-
-    async fn send_chunk(&self, bytes: Bytes) -> Option<Result<(), mpsc::error::SendError<Bytes>>> {
-        match &self.frame {
-            Some(frame) => Some(frame.send(bytes).await),
-            None => None,
         }
     }
 
@@ -204,14 +317,14 @@ impl<'a, H: Handler> Reader<'a, H> {
         if !self.is_sender_bound(&message.head) {
             return;
         }
-        Counters::add(&connection.server.counters.messages_in, 1);
+        self.messages += 1;
         trace!(
             kind = message.head.kind.0,
             len = message.body.len(),
             "message"
         );
         let handling = pin!(connection.server.handler.message(&connection.peer, message));
-        let handled = connection.while_reader_waits(handling).await;
+        let handled = self.wait(handling).await;
         connection.server.answer(&connection.peer, id, handled);
     }
 
@@ -247,7 +360,7 @@ impl<'a, H: Handler> Reader<'a, H> {
         let mut charge = Charge::new(&server.budget);
         let window = WINDOW_CHUNKS as usize * server.config.chunk_bytes as usize;
         if !self.is_session {
-            charge.set(window).await;
+            self.wait(pin!(charge.set(window))).await;
         } else if !charge.try_set(window) {
             self.refuse(
                 head.id,
@@ -301,11 +414,9 @@ impl<'a, H: Handler> Reader<'a, H> {
             FromClient::Ack { tag } => {
                 let delivered = outbox.settle(tag);
                 if !delivered.is_empty() {
-                    connection
-                        .server
-                        .handler
-                        .delivered(&connection.peer, delivered)
-                        .await;
+                    let handler = &connection.server.handler;
+                    let told = pin!(handler.delivered(&connection.peer, delivered));
+                    self.wait(told).await;
                 }
             }
             FromClient::Ping(body) if body.len() <= MAX_PING_BYTES => {
@@ -420,6 +531,15 @@ impl<'a, H: Handler> Reader<'a, H> {
         self.connection
             .server
             .refuse(&self.connection.peer, id, refusal);
+    }
+}
+
+/// The same bytes; a few are copied, so that they do not keep the buffer alive that they lie in.
+fn without_the_rest(bytes: Bytes) -> Bytes {
+    if bytes.len() < COPY_BYTES {
+        Bytes::copy_from_slice(&bytes)
+    } else {
+        bytes
     }
 }
 

@@ -4,7 +4,7 @@ use std::{future::poll_fn, io, pin::Pin, task::Poll};
 
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
-use super::{Handler, connection::Connection, outbox::Filled, stats::Counters};
+use super::{Handler, connection::Connection, outbox::Filled, scratch, stats::Counters};
 use crate::output::Output;
 
 /// Writes until the outbox is finished (`Ok(true)`), or has been closed early (`Ok(false)`).
@@ -33,6 +33,9 @@ pub(super) async fn run<H: Handler>(
             return Ok(false);
         }
         Counters::add(&server.counters.bytes_out, bytes);
+        if let Some(buffer) = output.take_buffer() {
+            scratch::put(buffer);
+        }
 
         let delivered = outbox.settle_written();
         if !delivered.is_empty() {
@@ -54,6 +57,9 @@ async fn write_all<H: Handler>(
             Poll::Ready(written) => Poll::Ready(Some(written)),
             Poll::Pending => {
                 activity.blocked();
+                if let Some(buffer) = output.shrink() {
+                    scratch::put(buffer);
+                }
                 outbox.poll_closed(cx).map(|()| None)
             }
         });

@@ -5,7 +5,7 @@ use std::sync::MutexGuard;
 use bytes::Bytes;
 
 use super::{
-    super::{config::QueueLimits, handler::Delivery},
+    super::{answers::Answers, config::QueueLimits, handler::Delivery, scratch},
     Entry, Outbox, Phase, State,
 };
 use crate::{Head, Reply};
@@ -39,6 +39,32 @@ impl Outbox {
         drop(state);
         self.wake_writer();
         true
+    }
+
+    /// Lends the output to whoever answers what is being read, if nothing has to be written before; to be given back
+    /// with [`end_answers`](Self::end_answers). `bytes`: what the answers may come to.
+    pub(crate) fn begin_answers(&self, bytes: usize) -> Option<Answers> {
+        let mut state = self.state();
+        let filled = state.ready.len();
+        let is_free = !self.is_tracked && state.phase == Phase::Open && state.is_direct();
+        if !is_free || filled >= self.limits.bytes || !state.charge.try_set(filled + bytes) {
+            return None;
+        }
+        let mut output = std::mem::take(&mut state.ready);
+        drop(state);
+        output.lend(scratch::take);
+        let room = (filled + bytes).min(self.limits.bytes);
+        Some(Answers { output, room })
+    }
+
+    pub(crate) fn end_answers(&self, Answers { mut output, .. }: Answers) {
+        let mut state = self.state();
+        if !state.ready.is_empty() {
+            output.append(std::mem::take(&mut state.ready)); // somebody else has sent something meanwhile
+        }
+        state.ready = output;
+        drop(state);
+        self.wake_writer();
     }
 
     /// Adds a message if there is room.
