@@ -1,6 +1,7 @@
-//! What the benches and the comparisons share: an allocator that counts, workloads, and one interface to all parsers.
+//! What the benches and the comparisons share: an allocator that counts, workloads, one interface to all parsers, and server processes.
 //!
 //! Criterion benches are in `benches/`, comparisons with peers in `src/bin/`.
 
 pub mod allocations;
 pub mod resp;
+pub mod servers;

@@ -1,0 +1,278 @@
+//! kv-server beside Debian's redis-server, type by type: bytes per element, CPU time per request.
+//!
+//!     cargo build --release --example kv-server
+//!     cargo run --release -p benches --bin kv_types -- [--rounds 5] [--requests 100000] [--pipelines 1,16] [--tests INCR,LPUSH]
+//!         [--bytes list,hash,set,intset,zset] [--elements 2000000]
+//!
+//! Both servers are pinned to CPU 0 and the clients to CPU 1. A figure of bytes is the growth of the resident set of a fresh
+//! process. For CPU time rounds alternate between the two servers, each from the same data, and medians are compared. What
+//! one of the servers does not know is left out.
+
+use std::env;
+use std::io::{self, Write};
+use std::path::Path;
+
+use benches::servers::{self, Result, Server, median};
+
+/// What to run.
+struct Options {
+    rounds: usize,
+    requests: u64,
+    pipelines: Vec<u32>,
+    tests: Vec<String>,
+    bytes: Vec<String>,
+    elements: u64,
+    redis: String,
+}
+
+/// A request, and the data that it finds.
+struct Test {
+    name: &'static str,
+    /// `__rand_int__` is a number of twelve digits below `-r`.
+    request: &'static [&'static str],
+    random: u64,
+    fill: fn(&mut dyn Write, u64) -> io::Result<()>,
+}
+
+/// Numbers that `__rand_int__` takes.
+const RANDOM: u64 = 100_000;
+/// Keys of the hashes that HGETALL reads.
+const HASHES: u64 = 10_000;
+/// Elements in one request that fills.
+const AT_ONCE: u64 = 10;
+
+#[rustfmt::skip] // a table reads best in columns
+const TESTS: &[Test] = &[
+    Test { name: "INCR",        random: RANDOM, request: &["INCR", "counter:__rand_int__"], fill: nothing },
+    Test { name: "MSET(10)",    random: RANDOM, request: &MSET, fill: nothing },
+    Test { name: "LPUSH",       random: RANDOM, request: &["LPUSH", "list", "element:__rand_int__"], fill: nothing },
+    Test { name: "RPOP",        random: RANDOM, request: &["RPOP", "list"], fill: |to, requests| elements(to, &["RPUSH", "list"], requests) },
+    Test { name: "LRANGE_100",  random: RANDOM, request: &["LRANGE", "list", "0", "99"], fill: |to, _| elements(to, &["RPUSH", "list"], 450) },
+    Test { name: "SADD",        random: RANDOM, request: &["SADD", "set", "element:__rand_int__"], fill: nothing },
+    Test { name: "SPOP",        random: RANDOM, request: &["SPOP", "set"], fill: |to, requests| elements(to, &["SADD", "set"], requests) },
+    Test { name: "HSET",        random: RANDOM, request: &["HSET", "hash", "element:__rand_int__", "value"], fill: nothing },
+    Test { name: "HGETALL(10)", random: HASHES, request: &["HGETALL", "hash:__rand_int__"], fill: hashes },
+    Test { name: "ZADD",        random: RANDOM, request: &["ZADD", "zset", "__rand_int__", "element:__rand_int__"], fill: nothing },
+    Test { name: "ZPOPMIN",     random: RANDOM, request: &["ZPOPMIN", "zset"], fill: scored },
+    Test { name: "ZRANGE_100",  random: RANDOM, request: &["ZRANGE", "zset", "0", "99"], fill: scored },
+];
+
+const MSET: [&str; 21] = {
+    let mut words = ["value of ten"; 21];
+    words[0] = "MSET";
+    let mut at = 1;
+    while at < words.len() {
+        words[at] = "key:__rand_int__";
+        at += 2;
+    }
+    words
+};
+
+fn main() -> Result<()> {
+    let options = Options::parse()?;
+    let ours = servers::ours()?;
+    print_bytes(&options, &ours)?;
+    print_cpu(&options, &ours)
+}
+
+fn print_bytes(options: &Options, ours: &Path) -> Result<()> {
+    println!(
+        "{:<10} {:>8}  {:>12} {:>12} {:>6}",
+        "type", "elements", "ours", "redis", "ratio"
+    );
+    for kind in &options.bytes {
+        for size in [10, 100, 100_000] {
+            let bytes = |name, program| -> Result<Option<f64>> {
+                let server = Server::start(name, program)?;
+                if !knows(&server, command_of(kind))? {
+                    return Ok(None);
+                }
+                let keys = options.elements / size;
+                let before = server.resident()?;
+                server.fill(|to| (0..keys).try_for_each(|key| collection(to, kind, key, size)))?;
+                let grown = server.resident()?.saturating_sub(before);
+                #[allow(clippy::cast_precision_loss)]
+                Ok(Some(grown as f64 / (keys * size) as f64))
+            };
+            let ours = bytes("kv-server", ours)?;
+            let redis = bytes("redis-server", options.redis.as_ref())?;
+            if let (Some(ours), Some(redis)) = (ours, redis) {
+                let ratio = ours / redis;
+                println!("{kind:<10} {size:>8}  {ours:>12.1} {redis:>12.1} {ratio:>6.2}");
+            }
+        }
+    }
+    Ok(())
+}
+
+fn print_cpu(options: &Options, ours: &Path) -> Result<()> {
+    let servers = [
+        Server::start("kv-server", ours)?,
+        Server::start("redis-server", options.redis.as_ref())?,
+    ];
+    println!(
+        "{:<18} {:>12} {:>12} {:>6}",
+        "50 clients", "ours, µs", "redis, µs", "CPU"
+    );
+    for pipeline in &options.pipelines {
+        for test in TESTS.iter().filter(|test| options.wants(test.name)) {
+            let mut known = true;
+            for server in &servers {
+                known &= knows(server, test.request[0])?;
+            }
+            if !known {
+                continue;
+            }
+            let requests = options.requests * u64::from((*pipeline).min(4));
+            let mut samples = [Vec::new(), Vec::new()];
+            for _ in 0..options.rounds {
+                for (server, samples) in servers.iter().zip(&mut samples) {
+                    server.ask(&["FLUSHALL"])?;
+                    server.fill(|to| (test.fill)(to, requests))?;
+                    server.settle()?;
+                    let random = test.random.to_string();
+                    let args = [&["-r", &random], test.request].concat();
+                    samples.push(server.benchmark(*pipeline, requests, &args)?.cpu_us);
+                }
+            }
+            let [ours, redis] = samples.map(median);
+            let name = format!("{} P={pipeline}", test.name);
+            let ratio = ours / redis;
+            println!("{name:<18} {ours:>12.3} {redis:>12.3} {ratio:>6.2}");
+        }
+    }
+    Ok(())
+}
+
+fn knows(server: &Server, command: &str) -> Result<bool> {
+    let info = server.ask(&["COMMAND", "INFO", command])?;
+    Ok(info.to_lowercase().contains(&command.to_lowercase()))
+}
+
+fn command_of(kind: &str) -> &'static str {
+    match kind {
+        "list" => "RPUSH",
+        "hash" => "HSET",
+        "zset" => "ZADD",
+        _ => "SADD",
+    }
+}
+
+fn request(to: &mut dyn Write, words: &[&[u8]]) -> io::Result<()> {
+    write!(to, "*{}\r\n", words.len())?;
+    for word in words {
+        write!(to, "${}\r\n", word.len())?;
+        to.write_all(word)?;
+        to.write_all(b"\r\n")?;
+    }
+    Ok(())
+}
+
+/// A collection of `size` elements, ten at a time: texts of 16 bytes, in a hash with values of 8, in a sorted set with scores.
+fn collection(to: &mut dyn Write, kind: &str, key: u64, size: u64) -> io::Result<()> {
+    let name = format!("{kind}:{key:08}");
+    for start in (0..size).step_by(usize::try_from(AT_ONCE).unwrap_or(1)) {
+        let mut words: Vec<Vec<u8>> = vec![command_of(kind).into(), name.clone().into()];
+        for number in start..size.min(start + AT_ONCE) {
+            // Neighbours in a collection are not neighbours in value, and no two collections are the same.
+            let mixed = (number + key * size).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+            match kind {
+                "intset" => words.push(mixed.to_string().into()),
+                "zset" => words.push(format!("{}.5", mixed % 1_000_000).into()),
+                _ => {}
+            }
+            if kind != "intset" {
+                words.push(format!("el:{number:06}:{:06x}", mixed & 0xff_ffff).into());
+            }
+            if kind == "hash" {
+                words.push(format!("{mixed:08x}").into());
+            }
+        }
+        let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+        request(to, &words)?;
+    }
+    Ok(())
+}
+
+fn nothing(to: &mut dyn Write, _: u64) -> io::Result<()> {
+    request(to, &[b"PING"])
+}
+
+fn elements(to: &mut dyn Write, head: &[&str], count: u64) -> io::Result<()> {
+    for number in 0..count {
+        let element = format!("element:{number:012}");
+        let mut words: Vec<&[u8]> = head.iter().map(|word| word.as_bytes()).collect();
+        words.push(element.as_bytes());
+        request(to, &words)?;
+    }
+    Ok(())
+}
+
+fn hashes(to: &mut dyn Write, _: u64) -> io::Result<()> {
+    for key in 0..HASHES {
+        let key = format!("hash:{key:012}");
+        for field in 0..10 {
+            let field = format!("field:{field}");
+            request(
+                to,
+                &[b"HSET", key.as_bytes(), field.as_bytes(), b"some value"],
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn scored(to: &mut dyn Write, count: u64) -> io::Result<()> {
+    for number in 0..count {
+        let (score, member) = (number.to_string(), format!("element:{number:012}"));
+        request(to, &[b"ZADD", b"zset", score.as_bytes(), member.as_bytes()])?;
+    }
+    Ok(())
+}
+
+impl Options {
+    fn parse() -> Result<Self> {
+        let words = |text: &str| -> Vec<String> {
+            let words = text.split(',').filter(|word| !word.is_empty());
+            words.map(str::to_owned).collect()
+        };
+        let mut options = Self {
+            rounds: 5,
+            requests: 100_000,
+            pipelines: vec![1, 16],
+            tests: Vec::new(),
+            bytes: words("list,hash,set,intset,zset"),
+            elements: 2_000_000,
+            redis: "redis-server".into(),
+        };
+        let mut args = env::args().skip(1);
+        while let Some(flag) = args.next() {
+            let value = args.next().ok_or("a flag has no value")?;
+            match flag.as_str() {
+                "--rounds" => options.rounds = value.parse()?,
+                "--requests" => options.requests = value.parse()?,
+                "--pipelines" => {
+                    let parsed = value.split(',').filter(|word| !word.is_empty());
+                    options.pipelines = parsed
+                        .map(str::parse)
+                        .collect::<std::result::Result<_, _>>()?;
+                }
+                "--tests" => options.tests = words(&value),
+                "--bytes" => options.bytes = words(&value),
+                "--elements" => options.elements = value.parse()?,
+                "--redis" => options.redis = value,
+                _ => return Err(format!("unknown flag {flag}").into()),
+            }
+        }
+        Ok(options)
+    }
+
+    /// Whether a test was asked for; without a choice all are.
+    fn wants(&self, name: &str) -> bool {
+        self.tests.is_empty()
+            || self
+                .tests
+                .iter()
+                .any(|test| test.eq_ignore_ascii_case(name))
+    }
+}
