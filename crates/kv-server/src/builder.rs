@@ -11,6 +11,7 @@ use crate::dialect::{OnUnknown, Unknown};
 use crate::effect::{Effect, Effects, Observer};
 use crate::engine::{Clients, Engine, Shared};
 use crate::error::{Error, ReplyError};
+use crate::eviction::Eviction;
 use crate::garbage::Garbage;
 use crate::keyspace::Db;
 use crate::keyspace::table::Seed;
@@ -322,6 +323,7 @@ impl Builder {
             on_unknown: self.on_unknown,
             rng,
             garbage: Garbage::default(),
+            eviction: Eviction::default(),
             pause: None,
             saves: Saves::new(now_us.div_euclid(1000)),
             shut_down: false,
@@ -332,7 +334,7 @@ impl Builder {
             tcp_port,
             stopping: false,
         };
-        let engine = Engine {
+        let mut engine = Engine {
             dbs,
             shared,
             now_us,
@@ -340,6 +342,10 @@ impl Builder {
             last_sweep_ms: 0,
             last_patrol_ms: 0,
         };
+        let usage = engine.shared.config.usage();
+        engine.shared.eviction.restart(engine.dbs.iter_mut(), usage);
+        let counts = engine.shared.counts_clients();
+        engine.shared.clients.set_counting(counts, None);
         Ok(Inner::new(engine, clock, self.when_full))
     }
 }

@@ -79,7 +79,7 @@ impl Db<'_> {
             let engine = &mut *engine;
             engine.set_now(self.inner.clock.now_us());
             // 0 is no connection's id.
-            let peer = Arc::new(Peer::new(0, engine.now_ms()));
+            let peer = Arc::new(Peer::new(0, engine.now_ms(), Arc::default()));
             let mut session = Session::new(peer, Origin::in_memory(), engine.now_ms());
             session.authenticated = true;
             session.db = self.index;

@@ -81,6 +81,16 @@ impl Engine {
                 return Flow::Continue;
             }
         };
+        if self.shared.config.maxmemory > 0 {
+            if let Err(error) = self.check_memory(session, row) {
+                if matches!(self.shared.commands.row(row).command.handler, Handler::Exec) {
+                    self.abort_exec(session, &error, out);
+                } else {
+                    self.refuse(session, &error, out);
+                }
+                return Flow::Continue;
+            }
+        }
         if self.shared.pause.is_some() && self.is_paused(session, row) {
             session.postponed = true;
             return Flow::Postpone;
@@ -200,6 +210,16 @@ impl Engine {
         .error(error);
     }
 
+    /// EXEC cannot run its commands, for a reason of its own.
+    fn abort_exec(&mut self, session: &mut Session, error: &ReplyError, out: &mut BytesMut) {
+        session.multi = None;
+        session.unwatch(&mut self.dbs);
+        let aborted = ReplyError::text(format!(
+            "EXECABORT Transaction discarded because of: {error}"
+        ));
+        self.refuse(session, &aborted, out);
+    }
+
     /// Runs a handler; returns what it waits for, if it does.
     pub(crate) fn call(
         &mut self,
@@ -273,6 +293,13 @@ impl Engine {
             .flags
             .contains(Flags::CROSS_DB)
             || std::mem::take(&mut self.shared.crossed);
+        if self.shared.config.maxmemory > 0 {
+            if crosses {
+                self.count_all_memory();
+            } else {
+                self.count_memory(index);
+            }
+        }
         if self.dbs[index].changes.is_empty() && !crosses {
             self.shared.effects.discard();
             return;

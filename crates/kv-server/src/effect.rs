@@ -9,8 +9,9 @@ use tracing::error;
 
 /// One change of the data, as a command that repeats it exactly.
 ///
-/// Relative times are absolute (`EXPIRE` arrives as `PEXPIREAT`), random choices are made (`SPOP` arrives as `SREM`), and keys that expire arrive
-/// as `DEL`. The commands of a transaction arrive one by one, in order. A custom command arrives as the built-in ones that repeat what it did.
+/// Relative times are absolute (`EXPIRE` arrives as `PEXPIREAT`), random choices are made (`SPOP` arrives as `SREM`), and keys that expire or
+/// are evicted arrive as `DEL`. The commands of a transaction arrive one by one, in order. A custom command arrives as the built-in ones that
+/// repeat what it did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Effect {
     /// The database.
@@ -77,6 +78,12 @@ impl Effects {
             db,
             vec![Bytes::from_static(b"DEL"), Bytes::copy_from_slice(key)],
         );
+    }
+
+    /// A key was removed to make room; `lazily` if its memory is freed aside.
+    pub(crate) fn publish_evicted(&self, db: usize, key: &[u8], lazily: bool) {
+        let command = Bytes::from_static(if lazily { b"UNLINK" } else { b"DEL" });
+        self.emit(db, vec![command, Bytes::copy_from_slice(key)]);
     }
 
     /// Drops what a command that changed nothing, or failed, had said.

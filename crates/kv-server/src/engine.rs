@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
@@ -11,6 +12,7 @@ use crate::connection::peer::{Close, Peer};
 use crate::connection::session::Session;
 use crate::dialect::OnUnknown;
 use crate::effect::Effects;
+use crate::eviction::Eviction;
 use crate::garbage::Garbage;
 use crate::keyspace::Db;
 use crate::persist::Saves;
@@ -47,6 +49,7 @@ pub(crate) struct Shared {
     pub(crate) on_unknown: Option<OnUnknown>,
     pub(crate) rng: Rng,
     pub(crate) garbage: Garbage,
+    pub(crate) eviction: Eviction,
     /// CLIENT PAUSE.
     pub(crate) pause: Option<Pause>,
     pub(crate) saves: Saves,
@@ -80,6 +83,12 @@ pub(crate) struct Clients {
     pub(crate) deadlines: BTreeMap<(i64, u64), ()>,
     /// Somebody has more unsent output than its soft limit allows.
     pub(crate) over_soft_limit: bool,
+    /// Bytes that wait to be sent, where they are many.
+    pub(crate) waiting: Arc<AtomicUsize>,
+    /// Whether `bytes` is kept up to date.
+    counting: bool,
+    /// What the sessions take, without what waits to be sent.
+    bytes: usize,
 }
 
 #[derive(Debug)]
@@ -114,14 +123,42 @@ impl Clients {
         self.sessions.get_mut(&id)?.session.take()
     }
 
-    pub(crate) fn put_back(&mut self, session: Box<Session>) {
+    pub(crate) fn put_back(&mut self, mut session: Box<Session>) {
+        if self.counting {
+            let bytes = session.memory();
+            self.bytes = self.bytes - session.counted_bytes + bytes;
+            session.counted_bytes = bytes;
+        }
         if let Some(slot) = self.sessions.get_mut(&session.id) {
             slot.session = Some(session);
         }
     }
 
     pub(crate) fn remove(&mut self, id: u64) -> Option<Box<Session>> {
-        self.sessions.remove(&id)?.session
+        let session = self.sessions.remove(&id)?.session?;
+        self.bytes -= session.counted_bytes;
+        Some(session)
+    }
+
+    /// What all connections take, as of their last requests; 0 unless it is counted.
+    pub(crate) fn memory(&self) -> usize {
+        let waiting = if self.counting {
+            self.waiting.load(Ordering::Relaxed)
+        } else {
+            0
+        };
+        self.bytes + waiting
+    }
+
+    /// Begins to count what the sessions take, or stops it. That of the running session follows when it is put back.
+    pub(crate) fn set_counting(&mut self, counting: bool, running: Option<&mut Session>) {
+        self.counting = counting;
+        let mut sum = 0;
+        for session in self.iter_mut().chain(running) {
+            session.counted_bytes = if counting { session.memory() } else { 0 };
+            sum += session.counted_bytes;
+        }
+        self.bytes = sum;
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -230,12 +267,13 @@ impl Engine {
                 .max(self.last_sweep_ms.saturating_add(SWEEP_PAUSE_MS))
         });
         let expiry = expiry.filter(|_| self.shared.active_expiry);
-        let garbage = (!self.shared.garbage.is_empty()).then(|| self.now_ms());
+        let aside = !self.shared.garbage.is_empty() || self.shared.eviction.unfinished;
+        let aside = aside.then(|| self.now_ms());
         let shared = &self.shared;
         let save = shared
             .saves
             .due(&shared.config, shared.stats.changes_since_save);
-        [blocked, pause.or(expiry), self.next_patrol(), garbage, save]
+        [blocked, pause.or(expiry), self.next_patrol(), aside, save]
             .into_iter()
             .flatten()
             .min()
@@ -258,6 +296,10 @@ impl Engine {
         self.patrol();
         self.save_if_due();
         // CLIENT PAUSE keeps the data as it is.
-        self.shared.pause.is_none() && self.shared.active_expiry && self.expire_actively()
+        if self.shared.pause.is_some() {
+            return false;
+        }
+        let expiring = self.shared.active_expiry && self.expire_actively();
+        self.go_on_evicting() || expiring
     }
 }

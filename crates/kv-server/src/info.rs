@@ -1,8 +1,8 @@
 //! INFO: one row a section. A field that this server has no figure for is left out rather than made up.
 //!
-//! `used_memory` is what the data and the connections hold: tables, keys, values, sessions, and bytes that wait to be read or sent. Of a
-//! database with more than 1,024 keys as many are looked at, spread over it, and the rest is taken to be like them. `used_memory_rss` is the
-//! whole process as the system sees it, which in an embedding program is more than the server.
+//! `used_memory` is what the data and the connections hold: tables, keys, values, sessions, and bytes that wait to be read or sent; it is
+//! counted exactly, without the allocator's losses. `used_memory_rss` is the whole process as the system sees it, which in an embedding
+//! program is more than the server.
 
 use std::fmt::{Display, Write};
 
@@ -156,8 +156,9 @@ fn memory(cx: &mut Context<'_>, out: &mut Lines) {
     if let Some(bytes) = proc_kib("/proc/meminfo", "MemTotal:") {
         out.bytes("total_system_memory", bytes);
     }
-    out.bytes("maxmemory", 0);
-    out.field("maxmemory_policy", "noeviction");
+    out.bytes("maxmemory", cx.shared.config.maxmemory);
+    out.field("maxmemory_policy", cx.shared.config.policy.name());
+    out.field("mem_not_counted_for_evict", 0);
     out.field("mem_clients_normal", clients);
 }
 
@@ -190,18 +191,20 @@ fn persistence(cx: &mut Context<'_>, out: &mut Lines) {
 }
 
 fn stats(cx: &mut Context<'_>, out: &mut Lines) {
-    let (mut hits, mut misses, mut expired) = (0, 0, 0);
+    let (mut hits, mut misses, mut expired, mut evicted) = (0, 0, 0, 0);
     for (_, db) in cx.others.with(cx.db) {
         hits += db.counters.hits;
         misses += db.counters.misses;
         expired += db.counters.expired;
+        evicted += db.counters.evicted;
     }
     let (stats, pubsub) = (&cx.shared.stats, &cx.shared.pubsub);
     out.field("total_connections_received", stats.connections);
     out.field("total_commands_processed", stats.commands);
     out.field("rejected_connections", stats.rejected_connections);
     out.field("expired_keys", expired);
-    out.field("evicted_keys", 0);
+    out.field("evicted_keys", evicted);
+    out.field("evicted_clients", stats.evicted_clients);
     out.field("keyspace_hits", hits);
     out.field("keyspace_misses", misses);
     out.field("pubsub_channels", pubsub.channel_count(Kind::Channel));

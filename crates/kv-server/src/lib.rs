@@ -29,6 +29,7 @@ mod dispatch;
 mod effect;
 mod engine;
 mod error;
+mod eviction;
 #[cfg(feature = "fuzz")]
 #[doc(hidden)]
 pub mod fuzz;

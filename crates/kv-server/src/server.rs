@@ -422,7 +422,7 @@ impl Inner {
             return Err(Refused::Full);
         }
         let id = clients.next_id();
-        let peer = Arc::new(Peer::new(id, now));
+        let peer = Arc::new(Peer::new(id, now, clients.waiting.clone()));
         let span = debug_span!("conn", id, peer = origin.addr);
         let mut session = Session::new(peer.clone(), origin, now);
         let authenticated = !config.requires_auth();

@@ -25,6 +25,8 @@ pub(crate) struct Stats {
     pub(crate) changes_since_save: u64,
     /// Connections closed because their output grew beyond its limit.
     pub(crate) output_limit_disconnections: u64,
+    /// Connections closed because all of them together took more than `maxmemory-clients`.
+    pub(crate) evicted_clients: u64,
     /// By row of the command table.
     pub(crate) per_command: Vec<CommandStats>,
 }

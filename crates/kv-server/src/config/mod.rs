@@ -9,7 +9,9 @@ use std::time::Duration;
 
 pub use file::{Directive, directives};
 
+use crate::eviction::{ClientLimit, Policy, Worth};
 use crate::keyspace::notify::Class;
+use crate::keyspace::usage::{Frequency, Usage};
 use crate::value::{hash, list, set};
 
 /// Settings under the lock; names and defaults are those of
@@ -38,6 +40,19 @@ pub(crate) struct Config {
     pub(crate) replica_output: OutputLimit,
     pub(crate) pubsub_output: OutputLimit,
     pub(crate) notify: Class,
+    /// Bytes of data and connections above which keys are evicted; 0 for no limit.
+    pub(crate) maxmemory: usize,
+    pub(crate) policy: Policy,
+    /// Keys that are compared before one is evicted.
+    pub(crate) maxmemory_samples: usize,
+    /// `maxmemory-eviction-tenacity`, 0 to 100.
+    pub(crate) eviction_tenacity: u32,
+    /// How uses are counted under an LFU policy: `lfu-log-factor`, `lfu-decay-time`.
+    pub(crate) frequency: Frequency,
+    /// Evicted keys are propagated as UNLINK rather than DEL. Large values are freed aside in any case.
+    pub(crate) lazy_eviction: bool,
+    /// `maxmemory-clients`
+    pub(crate) client_limit: ClientLimit,
     pub(crate) dir: PathBuf,
     pub(crate) db_filename: String,
     /// `save` points: seconds and changes.
@@ -105,6 +120,14 @@ impl Config {
         self.snapshots.then(|| self.dir.join(&self.db_filename))
     }
 
+    /// What is noted of keys that are used.
+    pub(crate) fn usage(&self) -> Usage {
+        match self.policy.worth {
+            Worth::Frequency => Usage::Frequency(self.frequency),
+            _ => Usage::Age,
+        }
+    }
+
     /// Whether the data is saved when the server ends.
     pub(crate) fn saves_on_exit(&self) -> bool {
         self.snapshots && !self.save.is_empty()
@@ -136,6 +159,16 @@ impl Default for Config {
                 soft_seconds: 60,
             },
             notify: Class::NONE,
+            maxmemory: 0,
+            policy: Policy::NONE,
+            maxmemory_samples: 5,
+            eviction_tenacity: 10,
+            frequency: Frequency {
+                log_factor: 10,
+                decay_minutes: 1,
+            },
+            lazy_eviction: false,
+            client_limit: ClientLimit::Bytes(0),
             dir: PathBuf::from("."),
             db_filename: "dump.rdb".to_owned(),
             save: Vec::new(),

@@ -2,6 +2,7 @@
 
 use super::value::{self, Parsed};
 use super::{Config, OutputLimit};
+use crate::eviction::Policy;
 use crate::keyspace::notify::Class;
 
 /// One parameter of redis.conf.
@@ -103,6 +104,18 @@ pub(crate) const PARAMS: &[Param] = &[
         config.hash.value = value::memory(value)?;
         Ok(())
     }),
+    param("lazyfree-lazy-eviction", Change::Any, |config| value::show_yes_no(config.lazy_eviction), |config, value| {
+        config.lazy_eviction = value::yes_no(value)?;
+        Ok(())
+    }),
+    param("lfu-decay-time", Change::Any, |config| config.frequency.decay_minutes.to_string(), |config, value| {
+        config.frequency.decay_minutes = number(value, 0, INT_MAX)?;
+        Ok(())
+    }),
+    param("lfu-log-factor", Change::Any, |config| config.frequency.log_factor.to_string(), |config, value| {
+        config.frequency.log_factor = number(value, 0, INT_MAX)?;
+        Ok(())
+    }),
     param("list-max-listpack-size", Change::Any, |config| config.list.0.to_string(), |config, value| {
         config.list.0 = value::signed(value)?;
         Ok(())
@@ -113,6 +126,27 @@ pub(crate) const PARAMS: &[Param] = &[
     }),
     param("maxclients", Change::Any, |config| config.max_clients.to_string(), |config, value| {
         config.max_clients = size(value::integer(value, 1, u64::from(u32::MAX))?);
+        Ok(())
+    }),
+    param("maxmemory", Change::Any, |config| config.maxmemory.to_string(), |config, value| {
+        config.maxmemory = value::memory(value)?;
+        Ok(())
+    }),
+    param("maxmemory-clients", Change::Any, |config| value::show_client_limit(config.client_limit), |config, value| {
+        config.client_limit = value::client_limit(value)?;
+        Ok(())
+    }),
+    param("maxmemory-eviction-tenacity", Change::Any, |config| config.eviction_tenacity.to_string(), |config, value| {
+        config.eviction_tenacity = number(value, 0, 100)?;
+        Ok(())
+    }),
+    param("maxmemory-policy", Change::Any, |config| config.policy.name().to_owned(), |config, value| {
+        let one_of = || format!("argument(s) must be one of the following: {}", Policy::names());
+        config.policy = Policy::named(value::text(value)?).ok_or_else(one_of)?;
+        Ok(())
+    }),
+    param("maxmemory-samples", Change::Any, |config| config.maxmemory_samples.to_string(), |config, value| {
+        config.maxmemory_samples = size(value::integer(value, 1, i32::MAX as u64)?);
         Ok(())
     }),
     param("notify-keyspace-events", Change::Any, |config| config.notify.letters(), |config, value| {
@@ -195,6 +229,15 @@ fn at_least(bytes: usize, min: usize) -> Parsed<usize> {
             i64::MAX
         ))
     }
+}
+
+/// The largest `int` of C.
+const INT_MAX: u32 = i32::MAX.unsigned_abs();
+
+/// An integer of 32 bits.
+fn number(value: &[u8], min: u32, max: u32) -> Parsed<u32> {
+    let number = value::integer(value, min.into(), max.into())?;
+    Ok(u32::try_from(number).unwrap_or(max))
 }
 
 fn size(number: u64) -> usize {

@@ -1,6 +1,7 @@
 //! How values of parameters are written: memory units, `yes` and `no`, lists.
 
 use super::{OutputLimit, Protection};
+use crate::eviction::ClientLimit;
 
 /// Why a value is refused, in Redis's words.
 pub(super) type Parsed<T> = Result<T, String>;
@@ -69,6 +70,25 @@ pub(super) fn memory(value: &[u8]) -> Parsed<usize> {
         .ok()
         .and_then(|number| number.checked_mul(unit));
     number.ok_or_else(|| "argument must be a memory value".to_owned())
+}
+
+/// Bytes, or a part of `maxmemory` as `5%`.
+pub(super) fn client_limit(value: &[u8]) -> Parsed<ClientLimit> {
+    let Some(percent) = value.strip_suffix(b"%") else {
+        return memory(value)
+            .map(ClientLimit::Bytes)
+            .map_err(|_| "argument must be a memory or percent value".to_owned());
+    };
+    let percent = integer(percent, 0, 100)
+        .map_err(|_| "argument must be a memory or percent value".to_owned())?;
+    Ok(ClientLimit::Percent(u32::try_from(percent).unwrap_or(100)))
+}
+
+pub(super) fn show_client_limit(limit: ClientLimit) -> String {
+    match limit {
+        ClientLimit::Bytes(bytes) => bytes.to_string(),
+        ClientLimit::Percent(percent) => format!("{percent}%"),
+    }
 }
 
 pub(super) fn protection(value: &[u8]) -> Parsed<Protection> {

@@ -266,6 +266,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
                 self.traffic.count(&mut session, &mut engine.shared.stats);
                 self.follow(&session, &engine);
                 engine.shared.clients.put_back(session);
+                if engine.shared.counts_clients() {
+                    engine.evict_clients();
+                }
                 progress
             }
             None => Progress::Closing,

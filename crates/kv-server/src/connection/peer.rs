@@ -1,7 +1,7 @@
 //! What others may do to a connection: deliver messages to it, or close it.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::BytesMut;
 use futures::task::AtomicWaker;
@@ -20,6 +20,16 @@ pub(crate) struct Peer {
     /// When bytes last came or went, in Unix milliseconds.
     active_ms: AtomicI64,
     waker: AtomicWaker,
+    /// What waits at all connections together.
+    waiting: Arc<AtomicUsize>,
+}
+
+/// Less than this is not counted among what waits at all connections: usual replies pass without touching the sum.
+const COUNTED_FROM: usize = 16 << 10;
+
+/// What of `bytes` counts in the sum.
+fn counted(bytes: usize) -> usize {
+    if bytes < COUNTED_FROM { 0 } else { bytes }
 }
 
 /// Messages that wait to be written, and whether to hang up after them.
@@ -39,7 +49,7 @@ pub(crate) enum Close {
 }
 
 impl Peer {
-    pub(crate) fn new(id: u64, now_ms: i64) -> Self {
+    pub(crate) fn new(id: u64, now_ms: i64, waiting: Arc<AtomicUsize>) -> Self {
         Self {
             id,
             outbox: Mutex::default(),
@@ -48,6 +58,16 @@ impl Peer {
             touched: AtomicBool::new(false),
             active_ms: AtomicI64::new(now_ms),
             waker: AtomicWaker::new(),
+            waiting,
+        }
+    }
+
+    fn recount(&self, before: usize, after: usize) {
+        let (before, after) = (counted(before), counted(after));
+        if before < after {
+            self.waiting.fetch_add(after - before, Ordering::Relaxed);
+        } else if before > after {
+            self.waiting.fetch_sub(before - after, Ordering::Relaxed);
         }
     }
 
@@ -59,12 +79,14 @@ impl Peer {
         if outbox.close.is_some() {
             return 0;
         }
+        let before = outbox.messages.len();
         message(&mut outbox.messages);
         let waiting = outbox.messages.len() + self.unsent.load(Ordering::Relaxed);
         if waiting > limit {
             outbox.messages = BytesMut::new();
             outbox.close = Some(Close::Now);
         }
+        self.recount(before, outbox.messages.len());
         drop(outbox);
         self.notify();
         waiting
@@ -105,13 +127,20 @@ impl Peer {
         self.mail.store(false, Ordering::Relaxed);
         let mut outbox = self.outbox();
         out.extend_from_slice(&outbox.messages);
+        self.recount(outbox.messages.len(), 0);
         outbox.messages = BytesMut::new();
         outbox.close
     }
 
     /// The connection's side: how many bytes it has not sent yet.
     pub(crate) fn set_unsent(&self, bytes: usize) {
+        self.recount(self.unsent.load(Ordering::Relaxed), bytes);
         self.unsent.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether the connection was asked to close.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.outbox().close.is_some()
     }
 
     /// Bytes that wait to be sent, here and at the connection.
@@ -144,13 +173,21 @@ impl Peer {
     }
 }
 
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.set_unsent(0);
+        let waiting = self.outbox().messages.len();
+        self.recount(waiting, 0);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn messages_are_appended_in_order_and_the_limit_closes() {
-        let peer = Peer::new(1, 0);
+        let peer = Peer::new(1, 0, Arc::default());
         let mut out = BytesMut::from(&b"reply,"[..]);
         assert!(!peer.has_mail());
         peer.deliver(10, |buf| buf.extend_from_slice(b"one,"));
@@ -164,8 +201,27 @@ mod tests {
     }
 
     #[test]
+    fn what_waits_is_summed_up_where_it_is_much_and_taken_off_when_it_is_gone() {
+        let sum = Arc::default();
+        let peer = Peer::new(1, 0, Arc::clone(&sum));
+        let much = [b'x'; COUNTED_FROM];
+        peer.deliver(usize::MAX, |buf| buf.extend_from_slice(b"little"));
+        assert_eq!(sum.load(Ordering::Relaxed), 0);
+        peer.deliver(usize::MAX, |buf| buf.extend_from_slice(&much));
+        assert_eq!(sum.load(Ordering::Relaxed), much.len() + 6);
+        let mut out = BytesMut::new();
+        peer.collect(&mut out);
+        assert_eq!(sum.load(Ordering::Relaxed), 0);
+        peer.set_unsent(out.len());
+        peer.deliver(usize::MAX, |buf| buf.extend_from_slice(&much));
+        assert_eq!(sum.load(Ordering::Relaxed), 2 * much.len() + 6);
+        drop(peer);
+        assert_eq!(sum.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
     fn what_the_connection_has_not_sent_counts_towards_the_limit() {
-        let peer = Peer::new(1, 0);
+        let peer = Peer::new(1, 0, Arc::default());
         let mut out = BytesMut::new();
         peer.deliver(10, |buf| buf.extend_from_slice(b"sixsix"));
         assert_eq!(peer.collect(&mut out), None);

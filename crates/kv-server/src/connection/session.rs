@@ -49,6 +49,8 @@ pub(crate) struct Session {
     pub(crate) query_bytes: usize,
     /// Room left in the query buffer.
     pub(crate) query_room: usize,
+    /// What the engine has counted for `maxmemory`.
+    pub(crate) counted_bytes: usize,
 }
 
 /// Where a connection comes from.
@@ -182,6 +184,7 @@ impl Session {
             commands: 0,
             query_bytes: 0,
             query_room: 0,
+            counted_bytes: 0,
             over_soft_limit_ms: None,
         }
     }
@@ -194,7 +197,8 @@ impl Session {
         self.peer.clear_touched();
     }
 
-    /// Bytes that the session takes, its connection's buffers included, messages that wait for it left out.
+    /// Bytes that the session takes, unexecuted input included. Left out are messages that wait for it, and room in a
+    /// buffer that it borrows from its thread.
     pub(crate) fn memory(&self) -> usize {
         let names = self.name.capacity() + self.lib_name.capacity() + self.lib_version.capacity();
         let watched: usize = self.watched.iter().map(|watched| watched.key.len()).sum();
@@ -203,7 +207,6 @@ impl Session {
             + watched
             + self.multi.as_ref().map_or(0, |multi| multi.bytes)
             + self.query_bytes
-            + self.query_room
     }
 
     /// RESET: forgets what the connection said about itself, except for its library. What it registered elsewhere is gone already.

@@ -316,14 +316,6 @@ impl Entry {
     pub(crate) fn is_slow_to_free(&self) -> bool {
         self.value().is_some_and(Value::is_slow_to_free)
     }
-
-    /// Bytes allocated for key and value, without the table's slot.
-    pub(crate) fn memory(&self) -> usize {
-        match self {
-            Self::Packed(packed) => packed.len(),
-            Self::Object(object) => size_of::<Object>() + object.key.len() + object.value.memory(),
-        }
-    }
 }
 
 #[inline]
@@ -390,6 +382,14 @@ impl table::Entry for Entry {
 
     fn expire_at(&self) -> Option<i64> {
         Some(self.expire_at()).filter(|&at| at != NEVER)
+    }
+
+    /// Key and value, without the table's slot.
+    fn memory(&self) -> usize {
+        match self {
+            Self::Packed(packed) => packed.len(),
+            Self::Object(object) => size_of::<Object>() + object.key.len() + object.value.memory(),
+        }
     }
 }
 

@@ -43,6 +43,7 @@ impl Db {
 
     /// Removes keys whose time has come, as many as the budget allows. Returns whether more may be due.
     fn expire_some(&mut self) -> bool {
+        self.count_handed_out();
         let mut due = Vec::new();
         let before_now = self.now.saturating_sub(1);
         let sweep = self
@@ -64,13 +65,17 @@ impl Engine {
     pub(crate) fn expire_actively(&mut self) -> bool {
         let now = self.now_ms();
         self.last_sweep_ms = now;
-        let mut more = false;
+        let (mut more, mut any) = (false, false);
         for (index, db) in self.dbs.iter_mut().enumerate() {
             if db.next_expiry().is_some_and(|at| at < now) {
                 db.begin(now);
                 more |= db.expire_some();
+                any = true;
                 self.shared.publish_changes(index, db);
             }
+        }
+        if any && self.shared.config.maxmemory > 0 {
+            self.count_all_memory();
         }
         more
     }

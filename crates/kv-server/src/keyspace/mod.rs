@@ -1,7 +1,9 @@
 //! A database: keys, their values and expiry. The only door to the data.
 
 pub(crate) mod entry;
+mod evict;
 mod expiry;
+mod memory;
 pub(crate) mod notify;
 mod preserve;
 mod string;
@@ -11,16 +13,20 @@ mod string;
     reason = "a whole table; its bench uses what the server does not"
 )]
 pub(crate) mod table;
+pub(crate) mod usage;
 mod waiters;
 mod watch;
 
 use crate::error::{ReplyError, Result};
 use crate::keyspace::entry::{Entry, NEVER};
+use crate::keyspace::memory::HandedOut;
 use crate::keyspace::notify::{Class, Event};
 use crate::keyspace::preserve::Preserve;
 use crate::keyspace::table::{Entry as _, Heap, Position, Seed, Table};
+use crate::keyspace::usage::{Frequency, Usage, age, stamp};
 use crate::keyspace::waiters::Waiters;
 use crate::keyspace::watch::Watched;
+use crate::rng::Rng;
 use crate::value::{Value, ValueType};
 
 pub(crate) use crate::keyspace::preserve::Part;
@@ -31,10 +37,14 @@ pub(crate) struct Db {
     table: Table<Entry>,
     /// Unix time in milliseconds; the same for the whole command.
     now: i64,
-    /// What is noted of a key that is used: the lower 24 bits of the time in seconds.
+    /// The lower 24 bits of the time in seconds.
     stamp: u32,
     /// Whether keys are marked as used; CLIENT NO-TOUCH says no.
     touching: bool,
+    /// What is noted of a key that is used.
+    usage: Usage,
+    /// For what is noted by chance.
+    rng: Rng,
     /// What the running command changed so far.
     pub(crate) changes: Changes,
     watched: Watched,
@@ -48,6 +58,8 @@ pub(crate) struct Db {
     pub(crate) notify: Class,
     /// The data as of some moment, while a snapshot of it is written.
     preserve: Option<Box<Preserve>>,
+    /// A collection whose size may have changed since it was counted.
+    handed_out: Option<HandedOut>,
 }
 
 /// What a command did to one database.
@@ -56,6 +68,8 @@ pub(crate) struct Changes {
     pub(crate) count: u64,
     /// Keys that were removed because their time came.
     pub(crate) expired: Vec<Box<[u8]>>,
+    /// Keys that were removed to make room.
+    pub(crate) evicted: Vec<Box<[u8]>>,
     pub(crate) events: Vec<Event>,
     /// Keys that somebody waits for and that changed.
     pub(crate) ready: Vec<Box<[u8]>>,
@@ -66,17 +80,15 @@ pub(crate) struct Counters {
     pub(crate) hits: u64,
     pub(crate) misses: u64,
     pub(crate) expired: u64,
+    pub(crate) evicted: u64,
 }
-
-/// Entries whose size is looked at to estimate that of all.
-const SAMPLE_PLACES: usize = 64;
-const SAMPLE_AT_PLACE: usize = 16;
 
 impl Changes {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.count == 0
             && self.expired.is_empty()
+            && self.evicted.is_empty()
             && self.events.is_empty()
             && self.ready.is_empty()
     }
@@ -89,6 +101,8 @@ impl Db {
             now: 0,
             stamp: 0,
             touching: true,
+            usage: Usage::default(),
+            rng: Rng::new(0),
             changes: Changes::default(),
             watched: Watched::default(),
             waiters: Waiters::default(),
@@ -97,6 +111,7 @@ impl Db {
             expiry_cursor: table::ExpiryCursor::default(),
             notify: Class::NONE,
             preserve: None,
+            handed_out: None,
         }
     }
 
@@ -133,32 +148,6 @@ impl Db {
 
     pub(crate) fn volatile(&self) -> usize {
         self.volatile
-    }
-
-    /// Bytes of the table itself.
-    pub(crate) fn table_memory(&self) -> usize {
-        self.table.memory()
-    }
-
-    /// Bytes of the table and of what it holds. With many keys an estimate from a thousand of them, spread over the table.
-    pub(crate) fn memory(&self) -> usize {
-        let len = self.table.len();
-        let (mut sampled, mut bytes) = (0, 0);
-        if len <= SAMPLE_PLACES * SAMPLE_AT_PLACE {
-            bytes = self.table.iter().map(Entry::memory).sum();
-            sampled = len;
-        } else {
-            for place in 0..SAMPLE_PLACES {
-                let at = u64::MAX / SAMPLE_PLACES as u64 * place as u64;
-                self.table
-                    .sample(at, SAMPLE_AT_PLACE, false, |_, entry, _| {
-                        sampled += 1;
-                        bytes += entry.memory();
-                    });
-            }
-        }
-        let all = bytes as u128 * len as u128 / sampled.max(1) as u128;
-        self.table.memory() + usize::try_from(all).unwrap_or(usize::MAX)
     }
 
     /// Finds a live key; one whose time has come is removed.
@@ -211,15 +200,40 @@ impl Db {
     /// Marks a key as used. Writes at most once a second, so that keys in use are not written to just because they are read.
     #[inline]
     fn touch(&mut self, at: Position) {
-        if self.touching && self.table.clock(at) != self.stamp {
-            self.table.set_clock(at, self.stamp);
+        if !self.touching {
+            return;
+        }
+        let clock = self.table.clock(at);
+        let used = match self.usage {
+            Usage::Age => self.stamp,
+            Usage::Frequency(frequency) => frequency.used(clock, self.now, &mut self.rng),
+        };
+        if clock != used {
+            self.table.set_clock(at, used);
         }
     }
 
     /// For how long a live key has not been used; up to 194 days.
     pub(crate) fn idle_seconds(&mut self, key: &[u8]) -> Option<u32> {
         let at = self.find(key)?;
-        Some(self.stamp.wrapping_sub(self.table.clock(at)) & STAMP_MAX)
+        Some(age(self.stamp, self.table.clock(at)))
+    }
+
+    /// How often a live key is used, as far as an LFU policy counts; `None` if none does.
+    pub(crate) fn frequency(&mut self, key: &[u8]) -> Option<u32> {
+        let at = self.find(key)?;
+        match self.usage {
+            Usage::Age => None,
+            Usage::Frequency(frequency) => Some(frequency.count(self.table.clock(at), self.now)),
+        }
+    }
+
+    /// What is noted of a key that is new.
+    fn first_clock(&self) -> u32 {
+        match self.usage {
+            Usage::Age => self.stamp,
+            Usage::Frequency(_) => Frequency::first(self.now),
+        }
     }
 
     /// Lets a live key look as if it had not been used for so long.
@@ -242,6 +256,7 @@ impl Db {
         let at = self.find(key)?;
         self.touch(at);
         self.keep(at);
+        self.hand_out(at);
         Some(self.table.at_mut(at))
     }
 
@@ -272,6 +287,7 @@ impl Db {
     ) -> Result<&mut T> {
         let at = match self.find(key) {
             Some(at) => {
+                self.touch(at);
                 self.keep(at);
                 at
             }
@@ -280,6 +296,7 @@ impl Db {
                 self.insert_new(hash, Entry::object(key, new().into(), NEVER))
             }
         };
+        self.hand_out(at);
         typed_mut(self.table.at_mut(at))
     }
 
@@ -316,8 +333,9 @@ impl Db {
         self.volatile += usize::from(entry.expire_at() != NEVER);
         self.event(Class::NEW, "new", entry.key());
         self.keep_absent(hash, entry.key());
+        self.count_handed_out();
         let at = self.table.insert_unique(hash, entry);
-        self.table.set_clock(at, self.stamp);
+        self.table.set_clock(at, self.first_clock());
         at
     }
 
@@ -328,13 +346,15 @@ impl Db {
             return false;
         }
         self.volatile += usize::from(entry.expire_at() != NEVER);
-        self.table.insert_unique(hash, entry);
+        let at = self.table.insert_unique(hash, entry);
+        self.table.set_clock(at, self.first_clock());
         true
     }
 
     fn replace_at(&mut self, at: Position, entry: Entry) {
         let (old, new) = (self.table.at(at).expire_at(), entry.expire_at());
         self.keep(at);
+        self.count_handed_out();
         self.table.replace_at(at, entry);
         self.recount(at, old, new);
     }
@@ -355,6 +375,7 @@ impl Db {
 
     fn remove_at(&mut self, at: Position) -> Entry {
         self.keep(at);
+        self.count_handed_out();
         let entry = self.table.remove_at(at);
         self.volatile -= usize::from(entry.expire_at() != NEVER);
         entry
@@ -371,6 +392,7 @@ impl Db {
             return false;
         };
         self.keep(at);
+        self.hand_out(at);
         let entry = self.table.at_mut(at);
         let old = entry.expire_at();
         entry.set_expire_at(expire_at);
@@ -429,12 +451,15 @@ impl Db {
                 self.touch_watchers(&key);
             }
         }
+        self.handed_out = None;
         self.keep_cleared();
         self.table.clear()
     }
 
     /// Exchanges the data with another database (SWAPDB); watchers and waiters stay with their number.
     pub(crate) fn swap_data(&mut self, other: &mut Self) {
+        self.count_handed_out();
+        other.count_handed_out();
         self.touch_all_existing(other);
         other.touch_all_existing(self);
         std::mem::swap(&mut self.table, &mut other.table);
@@ -480,13 +505,6 @@ impl Db {
             });
         }
     }
-}
-
-/// Bits of a stamp.
-const STAMP_MAX: u32 = (1 << 24) - 1;
-
-fn stamp(now_ms: i64) -> u32 {
-    u32::try_from(now_ms.div_euclid(1000) & i64::from(STAMP_MAX)).unwrap_or(0)
 }
 
 fn typed<T: ValueType>(entry: &Entry) -> Result<&T> {

@@ -102,11 +102,17 @@ impl Class {
 }
 
 impl Shared {
-    /// Delivers the events of a database, and the effects of keys that expired.
+    /// Delivers the events of a database, and the effects of keys that expired or were evicted.
     pub(crate) fn publish_changes(&mut self, index: usize, db: &mut Db) {
         for key in db.changes.expired.drain(..) {
             if self.effects.are_followed() {
                 self.effects.publish_expired(index, &key);
+            }
+        }
+        for key in db.changes.evicted.drain(..) {
+            if self.effects.are_followed() {
+                self.effects
+                    .publish_evicted(index, &key, self.config.lazy_eviction);
             }
         }
         for Event { name, key } in db.changes.events.drain(..) {

@@ -100,6 +100,7 @@ impl Db {
     /// Edits the string at a position, which may become longer or shorter.
     pub(crate) fn edit_string(&mut self, at: Position, edit: impl FnOnce(&mut Vec<u8>)) {
         self.keep(at);
+        self.hand_out(at);
         let is_string = self.table.at_mut(at).edit_string(edit);
         debug_assert!(is_string, "a position of another type");
     }

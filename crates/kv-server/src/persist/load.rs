@@ -65,6 +65,7 @@ fn load(
     }
     let mut build = Builder::new(config);
     let mut loaded = Loaded::default();
+    dbs.iter_mut().for_each(|db| db.begin(now_ms));
     while let Some(item) = reader.next_with(&mut build)? {
         let entry = match item {
             Item::Entry(entry) => entry,

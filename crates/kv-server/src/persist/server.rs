@@ -74,6 +74,7 @@ impl Inner {
         if let Some(loaded) = loaded {
             info!(path = %path.display(), keys = loaded.keys, expired = loaded.expired, "loaded");
             engine.shared.saves.loaded = loaded;
+            engine.count_all_memory();
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::keyspace::entry::{Entry, NEVER};
+use crate::keyspace::table::Entry as _;
 use crate::value::list::End;
 
 /// Bytes that `MEMORY USAGE key SAMPLES 0` of redis-server 7.0.15 gives for 10, 100 and 100,000 elements `element:00000000`,

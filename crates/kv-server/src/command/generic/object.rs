@@ -3,6 +3,7 @@
 use crate::command::Args;
 use crate::context::Context;
 use crate::error::{ReplyError, Result};
+use crate::eviction::Worth;
 use crate::keyspace::entry::Entry;
 
 /// Redis keeps one object for each of these integers, and shares it.
@@ -17,7 +18,8 @@ pub(super) fn encoding(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     Ok(())
 }
 
-/// Nothing is shared here; small integers answer what they answer in Redis.
+/// Nothing is shared here; small integers answer what they answer in Redis, which does not share them under a
+/// policy that looks at the use of each key.
 pub(super) fn refcount(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     let key = args.next()?;
     let is_shared = |entry: &Entry| {
@@ -27,7 +29,8 @@ pub(super) fn refcount(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
                 .and_then(resp_codec::number::parse_i64)
                 .is_some_and(|number| (0..SHARED_INTEGERS).contains(&number))
     };
-    match cx.db.peek(key).map(is_shared) {
+    let shares = cx.shared.config.maxmemory == 0 || !cx.shared.config.policy.needs_clocks();
+    match cx.db.peek(key).map(|entry| shares && is_shared(entry)) {
         Some(shared) => cx.out.integer(if shared { SHARED } else { 1 }),
         None => cx.out.null(),
     }
@@ -36,16 +39,26 @@ pub(super) fn refcount(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
 
 pub(super) fn idletime(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     let key = args.next()?;
-    match cx.db.idle_seconds(key) {
+    let idle = cx.db.idle_seconds(key);
+    if idle.is_some() && cx.shared.config.policy.worth == Worth::Frequency {
+        return Err(ReplyError::text(
+            "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.",
+        ));
+    }
+    match idle {
         Some(seconds) => cx.out.integer(seconds.into()),
         None => cx.out.null(),
     }
     Ok(())
 }
 
-/// Frequencies are counted under an LFU policy of `maxmemory-policy` only, and there is none.
+/// Frequencies are counted under an LFU policy of `maxmemory-policy` only.
 pub(super) fn freq(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     let key = args.next()?;
+    if let Some(frequency) = cx.db.frequency(key) {
+        cx.out.integer(frequency.into());
+        return Ok(());
+    }
     if cx.db.contains(key) {
         return Err(ReplyError::text(
             "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.",

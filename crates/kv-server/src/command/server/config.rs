@@ -87,6 +87,11 @@ fn apply(cx: &mut Context<'_>, config: Config) {
     cx.db.notify = notify;
     cx.others.iter_mut().for_each(|db| db.notify = notify);
     cx.shared.config = config;
+    let usage = cx.shared.config.usage();
+    let dbs = cx.others.with(cx.db).map(|(_, db)| db);
+    cx.shared.eviction.restart(dbs, usage);
+    let counts = cx.shared.counts_clients();
+    cx.shared.clients.set_counting(counts, Some(cx.session));
 }
 
 /// CONFIG RESETSTAT

@@ -66,7 +66,10 @@ impl<E: Entry> Table<E> {
                     if bucket.next_expiry <= now {
                         left = left.saturating_sub(bucket.len());
                         let before = bucket.overflow_bytes();
-                        removed += bucket.expire(now, &mut f);
+                        removed += bucket.expire(now, |entry| {
+                            self.entry_bytes -= entry.memory();
+                            f(entry);
+                        });
                         self.overflow_bytes =
                             self.overflow_bytes - before + bucket.overflow_bytes();
                     }

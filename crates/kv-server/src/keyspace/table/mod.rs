@@ -47,6 +47,11 @@ pub(crate) trait Entry: Default {
     fn expire_at(&self) -> Option<i64> {
         None
     }
+
+    /// Bytes that the entry has allocated; quick to say.
+    fn memory(&self) -> usize {
+        0
+    }
 }
 
 /// Where an entry is. Good until the next call that adds or removes an entry; after that it may name another entry or
@@ -68,6 +73,8 @@ pub(crate) struct Table<E> {
     /// No entry expires before this.
     next_expiry: i64,
     overflow_bytes: usize,
+    /// Bytes that the entries have allocated, as far as the table was told.
+    entry_bytes: usize,
     /// Empty except during a step of growth or shrinkage; kept to be used again.
     moving: Vec<Moving<E>>,
 }
@@ -123,6 +130,7 @@ impl<E: Entry> Table<E> {
             len: 0,
             next_expiry: i64::MAX,
             overflow_bytes: 0,
+            entry_bytes: 0,
             moving: Vec::new(),
         }
     }
@@ -182,7 +190,8 @@ impl<E: Entry> Table<E> {
         entry
     }
 
-    /// As [`at`](Self::at). The entry's key must stay the same. If its expiry is changed, `note_expiry` must be told.
+    /// As [`at`](Self::at). The entry's key must stay the same. If its expiry is changed, `note_expiry` must be told; if
+    /// its size, `note_resized`.
     #[inline]
     pub(crate) fn at_mut(&mut self, position: Position) -> &mut E {
         let entry = self.bucket_mut(position.bucket).get_mut(position.slot);
@@ -213,6 +222,7 @@ impl<E: Entry> Table<E> {
             self.push_bucket();
         }
         self.len += 1;
+        self.entry_bytes += entry.memory();
         if self.len * 2 > self.shape.buckets() * MAX_LOAD_HALVES {
             self.grow();
         }
@@ -231,7 +241,10 @@ impl<E: Entry> Table<E> {
         if let Some(at) = entry.expire_at() {
             self.note_expiry(position, at);
         }
-        mem::replace(self.at_mut(position), entry)
+        let bytes = entry.memory();
+        let old = mem::replace(self.at_mut(position), entry);
+        self.note_resized(old.memory(), bytes);
+        old
     }
 
     pub(crate) fn remove(&mut self, key: &[u8]) -> Option<E> {
@@ -245,6 +258,7 @@ impl<E: Entry> Table<E> {
         let entry = bucket.remove(position.slot);
         self.overflow_bytes = self.overflow_bytes - before + bucket.overflow_bytes();
         debug_assert!(!entry.is_vacant(), "position is out of date");
+        self.entry_bytes -= entry.memory();
         self.removed(1);
         entry
     }
@@ -287,6 +301,17 @@ impl<E: Entry> Table<E> {
             + buckets * size_of::<Bucket<E>>()
             + self.overflow_bytes
             + self.moving.capacity() * size_of::<Moving<E>>()
+    }
+
+    /// Bytes that the entries have allocated.
+    pub(crate) fn entry_bytes(&self) -> usize {
+        self.entry_bytes
+    }
+
+    /// An entry had allocated `before` bytes and has `after` bytes now.
+    #[inline]
+    pub(crate) fn note_resized(&mut self, before: usize, after: usize) {
+        self.entry_bytes = self.entry_bytes - before + after;
     }
 
     /// The number of buckets, for DEBUG HTSTATS and its like.

@@ -109,7 +109,11 @@ impl Hash {
                 let hash = table.hash(field);
                 match table.find_hashed(hash, field) {
                     Some(at) => {
-                        table.at_mut(at).set_value(value);
+                        let pair = table.at_mut(at);
+                        let before = pair.memory();
+                        pair.set_value(value);
+                        let after = pair.memory();
+                        table.note_resized(before, after);
                         false
                     }
                     None => {
@@ -194,14 +198,11 @@ impl Hash {
         }
     }
 
-    /// Bytes allocated. Looks at every pair of a table.
+    /// Bytes allocated.
     pub(crate) fn memory(&self) -> usize {
         match self {
             Self::Pack(pack) => pack.memory(),
-            Self::Table(table) => {
-                let pairs: usize = table.iter().map(Pair::memory).sum();
-                size_of::<Table<Pair>>() + table.memory() + pairs
-            }
+            Self::Table(table) => size_of::<Table<Pair>>() + table.memory() + table.entry_bytes(),
         }
     }
 }

@@ -51,11 +51,6 @@ impl Pair {
             _ => self.0 = Blob::of(&[&self.0.as_slice()[..at], value]),
         }
     }
-
-    /// Bytes allocated.
-    pub(crate) fn memory(&self) -> usize {
-        self.0.memory()
-    }
 }
 
 impl Entry for Pair {
@@ -72,5 +67,10 @@ impl Entry for Pair {
     #[inline]
     fn touch(&self) -> usize {
         self.0.touch()
+    }
+
+    #[inline]
+    fn memory(&self) -> usize {
+        self.0.memory()
     }
 }

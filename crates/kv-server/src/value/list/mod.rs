@@ -280,7 +280,7 @@ impl List {
         }
     }
 
-    /// Bytes allocated. Looks at every pack.
+    /// Bytes allocated.
     pub(crate) fn memory(&self) -> usize {
         match self {
             Self::Pack(pack) => pack.memory(),

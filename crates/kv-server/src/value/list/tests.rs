@@ -44,6 +44,9 @@ fn check(list: &List, model: &[Vec<u8>]) {
         assert_eq!(list.get(index).map(Item::to_vec).as_ref(), Some(element));
     }
     assert!(list.get(model.len()).is_none());
+    if let List::Tree(tree) = list {
+        assert_eq!(tree.memory(), tree.memory_added_up());
+    }
 }
 
 /// One edit of both.

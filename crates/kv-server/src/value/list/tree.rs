@@ -1,4 +1,4 @@
-//! A long sequence: a tree of packs in which each node knows how many elements are below it.
+//! A long sequence: a tree of packs in which each node knows how many elements are below it, and how many bytes.
 
 use crate::value::list::Limits;
 use crate::value::pack::Pack;
@@ -8,6 +8,8 @@ use crate::value::pack::Pack;
 pub(crate) struct Node {
     /// Elements below.
     len: usize,
+    /// Bytes allocated below.
+    bytes: usize,
     kids: Kids,
 }
 
@@ -32,6 +34,7 @@ impl Default for Node {
     fn default() -> Self {
         Self {
             len: 0,
+            bytes: 0,
             kids: Kids::Packs(Vec::new()),
         }
     }
@@ -39,14 +42,33 @@ impl Default for Node {
 
 impl From<Pack> for Node {
     fn from(pack: Pack) -> Self {
-        Self {
-            len: pack.len(),
-            kids: Kids::Packs(vec![pack]),
-        }
+        Self::of(pack.len(), Kids::Packs(vec![pack]))
     }
 }
 
 impl Node {
+    fn of(len: usize, kids: Kids) -> Self {
+        let mut node = Self {
+            len,
+            bytes: 0,
+            kids,
+        };
+        node.measure();
+        node
+    }
+
+    /// Adds up the bytes below, after the children changed.
+    fn measure(&mut self) {
+        self.bytes = match &self.kids {
+            Kids::Packs(packs) => {
+                packs.capacity() * size_of::<Pack>() + packs.iter().map(Pack::memory).sum::<usize>()
+            }
+            Kids::Nodes(nodes) => {
+                nodes.capacity() * size_of::<Self>() + nodes.iter().map(Self::memory).sum::<usize>()
+            }
+        };
+    }
+
     pub(super) fn len(&self) -> usize {
         self.len
     }
@@ -72,10 +94,7 @@ impl Node {
     pub(super) fn edit(&mut self, index: usize, limits: Limits, edit: &mut EditFn<'_>) {
         if let Some(sibling) = self.edit_below(index, limits, edit) {
             let first = std::mem::take(self);
-            *self = Self {
-                len: first.len + sibling.len,
-                kids: Kids::Nodes(vec![first, sibling]),
-            };
+            *self = Self::of(first.len + sibling.len, Kids::Nodes(vec![first, sibling]));
         }
         while let Kids::Nodes(nodes) = &mut self.kids {
             if nodes.len() > 1 {
@@ -98,9 +117,11 @@ impl Node {
                     packs.push(Pack::default());
                 }
                 let at = locate(packs, &mut index, self.len, Pack::len);
-                let before = packs[at].len();
+                let (before, before_bytes) = (packs[at].len(), packs[at].memory());
+                let before_count = packs.len();
                 let [one, two] = edit(&mut packs[at], index);
                 self.len = self.len - before + packs[at].len() + one.len() + two.len();
+                let mut same_packs = one.is_empty() && two.is_empty();
                 for behind in [two, one] {
                     if !behind.is_empty() {
                         packs.insert(at + 1, behind);
@@ -121,31 +142,45 @@ impl Node {
                         fits
                     },
                 );
-                let cut = cut(packs)?;
-                let len = cut.iter().map(Pack::len).sum();
-                self.len -= len;
-                Some(Self {
-                    len,
-                    kids: Kids::Packs(cut),
-                })
+                same_packs &= packs.len() == before_count && self.bytes > 0;
+                if same_packs {
+                    self.bytes = self.bytes - before_bytes + packs[at].memory();
+                    return None;
+                }
+                let cut = cut(packs);
+                let sibling = cut.map(|cut| {
+                    let len = cut.iter().map(Pack::len).sum();
+                    self.len -= len;
+                    Self::of(len, Kids::Packs(cut))
+                });
+                self.measure();
+                sibling
             }
             Kids::Nodes(nodes) => {
                 let at = locate(nodes, &mut index, self.len, Self::len);
-                let before = nodes[at].len;
+                let (before, before_bytes) = (nodes[at].len, nodes[at].bytes);
+                let before_count = nodes.len();
                 let sibling = nodes[at].edit_below(index, limits, edit);
                 self.len = self.len - before + nodes[at].len;
+                let mut same_nodes = sibling.is_none();
                 if let Some(sibling) = sibling {
                     self.len += sibling.len;
                     nodes.insert(at + 1, sibling);
                 }
                 tidy(nodes, at, |node| node.len == 0, Self::absorb);
-                let cut = cut(nodes)?;
-                let len = cut.iter().map(Self::len).sum();
-                self.len -= len;
-                Some(Self {
-                    len,
-                    kids: Kids::Nodes(cut),
-                })
+                same_nodes &= nodes.len() == before_count;
+                if same_nodes {
+                    self.bytes = self.bytes - before_bytes + nodes[at].bytes;
+                    return None;
+                }
+                let cut = cut(nodes);
+                let sibling = cut.map(|cut| {
+                    let len = cut.iter().map(Self::len).sum();
+                    self.len -= len;
+                    Self::of(len, Kids::Nodes(cut))
+                });
+                self.measure();
+                sibling
             }
         }
     }
@@ -159,6 +194,7 @@ impl Node {
         };
         if absorbed {
             self.len += other.len;
+            self.measure();
         }
         absorbed
     }
@@ -176,12 +212,19 @@ impl Node {
 
     /// Bytes allocated.
     pub(super) fn memory(&self) -> usize {
+        self.bytes
+    }
+
+    /// The same, added up.
+    #[cfg(test)]
+    pub(super) fn memory_added_up(&self) -> usize {
         match &self.kids {
             Kids::Packs(packs) => {
                 packs.capacity() * size_of::<Pack>() + packs.iter().map(Pack::memory).sum::<usize>()
             }
             Kids::Nodes(nodes) => {
-                nodes.capacity() * size_of::<Self>() + nodes.iter().map(Self::memory).sum::<usize>()
+                let below: usize = nodes.iter().map(Self::memory_added_up).sum();
+                nodes.capacity() * size_of::<Self>() + below
             }
         }
     }

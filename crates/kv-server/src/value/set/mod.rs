@@ -58,6 +58,11 @@ impl Entry for Member {
     fn touch(&self) -> usize {
         self.0.touch()
     }
+
+    #[inline]
+    fn memory(&self) -> usize {
+        self.0.memory()
+    }
 }
 
 impl Default for Set {
@@ -277,15 +282,12 @@ impl Set {
         }
     }
 
-    /// Bytes allocated. Looks at every member of a table.
+    /// Bytes allocated.
     pub(crate) fn memory(&self) -> usize {
         match self {
             Self::Ints(ints) => ints.memory(),
             Self::Pack(pack) => pack.memory(),
-            Self::Table(table) => {
-                let members: usize = table.iter().map(|member| member.0.memory()).sum();
-                size_of::<Table<Member>>() + table.memory() + members
-            }
+            Self::Table(table) => size_of::<Table<Member>>() + table.memory() + table.entry_bytes(),
         }
     }
 }

@@ -83,7 +83,7 @@ fn describe(text: &mut String, session: &Session, cx: &Context<'_>) {
         multi_mem = multi.map_or(0, |multi| multi.bytes),
         oll = u8::from(unsent > 0),
         omem = unsent,
-        tot_mem = session.memory() + unsent,
+        tot_mem = session.memory() + session.query_room + unsent,
         events = if unsent > 0 { "rw" } else { "r" },
         cmd = session
             .last_command

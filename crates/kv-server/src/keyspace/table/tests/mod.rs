@@ -48,6 +48,10 @@ impl Entry for Item {
     fn expire_at(&self) -> Option<i64> {
         self.0.as_ref().unwrap().expire_at
     }
+
+    fn memory(&self) -> usize {
+        usize::try_from(self.1).unwrap() % 97
+    }
 }
 
 const SEED: Seed = Seed::new(0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210);

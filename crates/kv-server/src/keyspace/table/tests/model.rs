@@ -103,6 +103,7 @@ proptest! {
                     model.clear();
                 }
             }
+            prop_assert_eq!(table.entry_bytes(), table.iter().map(Item::memory).sum::<usize>());
             prop_assert_eq!(table.len(), model.len());
         }
         check(&table);

@@ -1,0 +1,114 @@
+//! What the server says it uses, against what it has allocated.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use common::start;
+use kv_server::{Db, Server};
+
+/// Counts what the process allocates.
+struct Counting;
+
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call goes to `System` unchanged; the counter is a plain atomic that allocates nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        LIVE.fetch_add(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        LIVE.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn used_memory(db: Db<'_>) -> usize {
+    let info = db.call(["INFO", "memory"]).unwrap();
+    let info = String::from_utf8(info.as_bytes().unwrap().to_vec()).unwrap();
+    let line = info
+        .lines()
+        .find_map(|line| line.strip_prefix("used_memory:"));
+    line.unwrap().parse().unwrap()
+}
+
+fn run(db: Db<'_>, words: &[&str]) {
+    db.call(words).unwrap();
+}
+
+/// What each kind of data grows and shrinks by; the first word of a name says what it is.
+type Fill = fn(Db<'_>, usize);
+
+const KEYS: usize = 2_000;
+const ELEMENTS: usize = 20_000;
+
+fn element(n: usize) -> String {
+    format!("element:{:x}", n.wrapping_mul(0x9e37_79b9))
+}
+
+#[rustfmt::skip] // a table reads best in columns
+const STEPS: &[(&str, Fill)] = &[
+    ("strings", |db, n| run(db, &["SET", &format!("string:{n}"), &"v".repeat(n % 200)])),
+    ("strings that expire", |db, n| run(db, &["SET", &format!("string:{n}"), "value", "EX", "1000"])),
+    ("strings that grow", |db, n| run(db, &["APPEND", &format!("string:{n}"), &"v".repeat(n % 50)])),
+    ("strings that forget when they expire", |db, n| run(db, &["PERSIST", &format!("string:{n}")])),
+    ("small lists", |db, n| run(db, &["RPUSH", &format!("list:{}", n / 10), &element(n)])),
+    ("small hashes", |db, n| run(db, &["HSET", &format!("hash:{}", n / 10), &element(n), "value"])),
+    ("small sets", |db, n| run(db, &["SADD", &format!("set:{}", n / 10), &element(n)])),
+    ("small sets of integers", |db, n| run(db, &["SADD", &format!("ints:{}", n / 10), &(n * 7).to_string()])),
+    ("small lists that shrink", |db, n| run(db, &["LPOP", &format!("list:{}", n / 10)])),
+    ("copies", |db, n| run(db, &["COPY", &format!("hash:{}", n / 10), &format!("copy:{n}")])),
+    ("other names", |db, n| run(db, &["RENAME", &format!("copy:{n}"), &format!("another name of a copy:{n}")])),
+    ("other databases", |db, n| run(db, &["MOVE", &format!("another name of a copy:{n}"), "1"])),
+    ("gone keys", |db, n| run(db, &["DEL", &format!("string:{n}")])),
+];
+
+#[rustfmt::skip] // a table reads best in columns
+const LARGE: &[(&str, Fill)] = &[
+    ("a large list", |db, n| run(db, &["RPUSH", "list", &element(n)])),
+    ("a large list in the middle", |db, n| run(db, &["LSET", "list", &n.to_string(), "0123456789012345678901234567890"])),
+    ("a large list at both ends", |db, n| run(db, &[if n % 2 == 0 { "LPOP" } else { "RPOP" }, "list"])),
+    ("a large hash", |db, n| run(db, &["HSET", "hash", &element(n), "value"])),
+    ("a large hash with longer values", |db, n| run(db, &["HSET", "hash", &element(n), &"v".repeat(n % 100)])),
+    ("a large hash that shrinks", |db, n| run(db, &["HDEL", "hash", &element(n * 2)])),
+    ("a large set", |db, n| run(db, &["SADD", "set", &element(n)])),
+    ("a large set that shrinks", |db, n| run(db, &["SREM", "set", &element(n * 2)])),
+];
+
+#[tokio::test]
+async fn used_memory_is_what_is_allocated() {
+    let server: Server = start(Server::builder()).await;
+    let db = server.db(0);
+    let live = || isize::try_from(LIVE.load(Ordering::Relaxed)).unwrap();
+    let used = || isize::try_from(used_memory(db)).unwrap();
+    let (live_before, used_before) = (live(), used());
+    let steps = STEPS.iter().map(|step| (step, KEYS));
+    let steps = steps.chain(LARGE.iter().map(|step| (step, ELEMENTS)));
+    for ((name, fill), count) in steps {
+        let (before, counted_before) = (live(), used());
+        (0..count).for_each(|n| fill(db, n));
+        let (allocated, counted) = (live() - live_before, used() - used_before);
+        let off = (counted - allocated).abs();
+        assert!(
+            off * 10 <= allocated,
+            "{name}: {counted} bytes counted, {allocated} allocated"
+        );
+        // The step by itself, if it moved much; a tenth of a percent is left for what the test itself keeps.
+        let (step, step_counted) = (live() - before, used() - counted_before);
+        let off = (step_counted - step).abs();
+        assert!(
+            off * 10 <= step.abs() + allocated / 100,
+            "{name}: {step_counted} bytes more counted, {step} allocated"
+        );
+    }
+}
