@@ -404,3 +404,31 @@ async fn a_client_that_does_not_read_costs_keys_unless_clients_have_a_limit_of_t
         }
     }
 }
+
+#[tokio::test]
+async fn a_restored_key_has_the_use_that_the_policy_counts() {
+    for (policy, asked, reply) in [
+        ("allkeys-lru", "OBJECT IDLETIME", ":77\r\n"),
+        ("allkeys-lfu", "OBJECT FREQ", ":99\r\n"),
+    ] {
+        let server = start(with(&[("maxmemory-policy", policy)])).await;
+        let mut client = Client::new(&server);
+        client.check("SET k v", OK).await;
+        let dump = server.db(0).call(["DUMP", "k"]).unwrap();
+        for (key, option, value) in [("idle", "IDLETIME", "77"), ("often", "FREQ", "99")] {
+            let command = [b"RESTORE", key.as_bytes(), b"0", dump.as_bytes().unwrap()];
+            let command = command
+                .into_iter()
+                .chain([option.as_bytes(), value.as_bytes()]);
+            server.db(0).call(command).unwrap();
+        }
+        let (meant, other) = if policy.ends_with("lru") {
+            ("idle", "often")
+        } else {
+            ("often", "idle")
+        };
+        client.check(&format!("{asked} {meant}"), reply).await;
+        let other = client.call(&format!("{asked} {other}")).await;
+        assert!([":0\r\n", ":5\r\n"].contains(&&*other), "{policy}: {other}");
+    }
+}

@@ -23,7 +23,7 @@ use crate::keyspace::memory::HandedOut;
 use crate::keyspace::notify::{Class, Event};
 use crate::keyspace::preserve::Preserve;
 use crate::keyspace::table::{Entry as _, Heap, Position, Seed, Table};
-use crate::keyspace::usage::{Frequency, Usage, age, stamp};
+use crate::keyspace::usage::{Frequency, Usage, age, idle_since, stamp};
 use crate::keyspace::waiters::Waiters;
 use crate::keyspace::watch::Watched;
 use crate::rng::Rng;
@@ -236,11 +236,22 @@ impl Db {
         }
     }
 
-    /// Lets a live key look as if it had not been used for so long.
+    /// Lets a live key look as if it had not been used for so long, unless uses are counted.
     pub(crate) fn set_idle_seconds(&mut self, key: &[u8], seconds: u32) {
-        if let Some(at) = self.find(key) {
-            let clock = self.stamp.wrapping_sub(seconds.min(STAMP_MAX)) & STAMP_MAX;
-            self.table.set_clock(at, clock);
+        if self.usage == Usage::Age {
+            if let Some(at) = self.find(key) {
+                self.table.set_clock(at, idle_since(self.stamp, seconds));
+            }
+        }
+    }
+
+    /// Lets a live key look as if it had been used so often, if uses are counted.
+    pub(crate) fn set_frequency(&mut self, key: &[u8], count: u8) {
+        if self.usage != Usage::Age {
+            if let Some(at) = self.find(key) {
+                self.table
+                    .set_clock(at, Frequency::counted(self.now, count));
+            }
         }
     }
 

@@ -27,7 +27,7 @@ const STAMP_MAX: u32 = (1 << 24) - 1;
 /// Minutes go round after 45 days.
 const MINUTE_MAX: u32 = (1 << 16) - 1;
 /// What a new key starts with, lest it be the first to go.
-const FIRST_COUNT: u32 = 5;
+const FIRST_COUNT: u8 = 5;
 const COUNT_MAX: u32 = 255;
 
 /// The lower 24 bits of a time in seconds.
@@ -40,6 +40,11 @@ pub(super) fn age(now: u32, stamp: u32) -> u32 {
     now.wrapping_sub(stamp) & STAMP_MAX
 }
 
+/// The stamp that was so many seconds ago.
+pub(super) fn idle_since(now: u32, seconds: u32) -> u32 {
+    now.wrapping_sub(seconds.min(STAMP_MAX)) & STAMP_MAX
+}
+
 fn minute(now_ms: i64) -> u32 {
     u32::try_from(now_ms.div_euclid(60_000) & i64::from(MINUTE_MAX)).unwrap_or(0)
 }
@@ -47,7 +52,12 @@ fn minute(now_ms: i64) -> u32 {
 impl Frequency {
     /// The clock of a new key.
     pub(super) fn first(now_ms: i64) -> u32 {
-        minute(now_ms) << 8 | FIRST_COUNT
+        Self::counted(now_ms, FIRST_COUNT)
+    }
+
+    /// The clock of a key that has this count now.
+    pub(super) fn counted(now_ms: i64, count: u8) -> u32 {
+        (minute(now_ms) << 8) | u32::from(count)
     }
 
     /// The count of a key, less what the time since its last use has taken off.
@@ -60,7 +70,8 @@ impl Frequency {
     /// The clock of a key that is used now.
     pub(super) fn used(self, clock: u32, now_ms: i64, rng: &mut Rng) -> u32 {
         let count = self.count(clock, now_ms);
-        let odds = u64::from(count.saturating_sub(FIRST_COUNT)) * u64::from(self.log_factor) + 1;
+        let odds =
+            u64::from(count.saturating_sub(FIRST_COUNT.into())) * u64::from(self.log_factor) + 1;
         let rises = count < COUNT_MAX && rng.next() <= u64::MAX / odds;
         (minute(now_ms) << 8) | (count + u32::from(rises))
     }

@@ -31,7 +31,7 @@ struct Options {
     /// The time to live is a Unix time.
     absolute: bool,
     idle_seconds: Option<i64>,
-    /// For LFU policies; no other has a use for it.
+    /// For LFU policies; no other has a use for it. They have none for `idle_seconds`.
     frequency: Option<i64>,
 }
 
@@ -102,6 +102,10 @@ pub(super) fn restore(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     if let Some(seconds) = options.idle_seconds {
         let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
         cx.db.set_idle_seconds(key, seconds);
+    }
+    if let Some(frequency) = options.frequency {
+        let frequency = u8::try_from(frequency).unwrap_or(u8::MAX);
+        cx.db.set_frequency(key, frequency);
     }
     cx.db.changed(Class::GENERIC, "restore", key);
     if ttl > 0 && !options.absolute {
