@@ -1,20 +1,14 @@
 //! [`Client`]: the handle that commands are called on.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
-use tokio::task::JoinHandle;
-
-use crate::config::Config;
-use crate::connection::driver::Driver;
-use crate::connection::engine::Engine;
-use crate::connection::handshake::{Established, establish};
-use crate::connection::lanes::Lanes;
-use crate::connection::link::{Life, Link};
-use crate::connection::session::Session;
-use crate::connection::topics::Topics;
+use crate::cluster::Cluster;
+use crate::config::{Address, Config};
+use crate::connection::handshake::establish;
+use crate::connection::link::Life;
+use crate::connection::node::Node;
 use crate::error::{Error, Result};
-use crate::pubsub::Carrier;
 
 /// A handle to a server. Cloning it is cheap; the clones share one connection, and it closes with the last of them.
 ///
@@ -37,84 +31,39 @@ pub struct Client {
 
 pub(crate) struct Inner {
     pub(crate) config: Arc<Config>,
-    pub(crate) link: Arc<Link>,
-    /// The same connection, as subscriptions see it.
-    pub(crate) carrier: Carrier,
-    pub(crate) lanes: Lanes,
-    /// What new connections are given; kept up to date by the driver.
-    pub(crate) session: Arc<Mutex<Session>>,
-    /// The connection for subscriptions, if the shared one cannot carry them.
-    dedicated: Mutex<Option<Carrier>>,
-    /// To be waited for when the client is closed.
-    drivers: Mutex<Vec<JoinHandle<()>>>,
+    pub(crate) servers: Servers,
 }
 
-impl Drop for Inner {
-    fn drop(&mut self) {
-        self.end(Life::Abandoned);
-    }
-}
-
-impl Inner {
-    fn end(&self, life: Life) {
-        self.link.end(life);
-        if let Some(dedicated) = &*locked(&self.dedicated) {
-            dedicated.link.end(life);
-        }
-        self.lanes.close();
-    }
-
-    /// The connection for subscriptions that the shared one, which speaks RESP2, cannot carry.
-    pub(crate) fn dedicated(&self) -> Carrier {
-        let mut dedicated = locked(&self.dedicated);
-        if let Some(carrier) = &*dedicated {
-            return carrier.clone();
-        }
-        let session = Arc::new(Mutex::new(locked(&self.session).clone()));
-        let (carrier, driver) = drive(&self.config, session, true, None);
-        if self.link.lock().life() != Life::Open {
-            carrier.link.end(Life::Closing);
-        }
-        locked(&self.drivers).push(driver);
-        dedicated.insert(carrier).clone()
-    }
-}
-
-/// Starts a connection.
-fn drive(
-    config: &Arc<Config>,
-    session: Arc<Mutex<Session>>,
-    dedicated: bool,
-    established: Option<Established>,
-) -> (Carrier, JoinHandle<()>) {
-    let link = Arc::new(Link::new(config.max_in_flight, config.max_unwritten_bytes));
-    if let Some(established) = &established {
-        link.lock().connected(established.version);
-    }
-    let topics = Arc::new(Topics::new(dedicated));
-    let engine = Engine::new(config.limits, session, Arc::clone(&topics));
-    let driver = Driver::new(Arc::clone(&link), Arc::clone(config), engine);
-    (
-        Carrier { link, topics },
-        tokio::spawn(driver.run(established)),
-    )
-}
-
-/// No code panics while it holds one of these locks, so a poisoned one is as good as any.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+/// Where commands go.
+pub(crate) enum Servers {
+    One(Arc<Node>),
+    Cluster(Arc<Cluster>),
 }
 
 /// What a client is doing, at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Whether there is a connection.
+    /// Whether there is a connection; to at least one node, if it is a cluster.
     pub connected: bool,
     /// Connections made since the client began; all but the first are reconnects.
     pub connections: u64,
     /// Commands that were admitted and have not been answered.
     pub in_flight: usize,
+    /// Commands that a node of a cluster sent on to another one.
+    pub redirects: u64,
+}
+
+impl Stats {
+    pub(crate) fn of(node: &Node) -> Self {
+        let status = node.link.lock().status;
+        Self {
+            connected: status.connected,
+            connections: status.connections,
+            in_flight: node.link.in_flight(),
+            redirects: 0,
+        }
+    }
 }
 
 impl Client {
@@ -132,8 +81,15 @@ impl Client {
         C::Error: Into<Error>,
     {
         let config = server.try_into().map_err(Into::into)?;
-        let established = establish(&config, &config.session()).await?;
-        Ok(Self::start(config, Some(established)))
+        if let Address::Cluster(_) = &config.address {
+            let cluster = Cluster::connect(Arc::new(config)).await?;
+            return Ok(Self::of_cluster(cluster));
+        }
+        let session = config.session();
+        let established = establish(&config, &session).await?;
+        let session = Arc::new(Mutex::new(session));
+        let node = Node::start(Arc::new(config), session, None, Some(established));
+        Ok(Self::of_node(Arc::new(node)))
     }
 
     /// Makes a client without waiting for its connection, which is made in the background.
@@ -148,26 +104,30 @@ impl Client {
         C: TryInto<Config>,
         C::Error: Into<Error>,
     {
-        Ok(Self::start(server.try_into().map_err(Into::into)?, None))
+        let config = Arc::new(server.try_into().map_err(Into::into)?);
+        if let Address::Cluster(_) = &config.address {
+            return Ok(Self::of_cluster(Cluster::start(config)));
+        }
+        let session = Arc::new(Mutex::new(config.session()));
+        let node = Node::start(config, session, None, None);
+        Ok(Self::of_node(Arc::new(node)))
     }
 
-    fn start(config: Config, established: Option<Established>) -> Self {
-        let config = Arc::new(config);
-        let session = Arc::new(Mutex::new(config.session()));
-        let (carrier, driver) = drive(&config, Arc::clone(&session), false, established);
-        let lanes = Lanes::new(&config);
-        let link = Arc::clone(&carrier.link);
-        let drivers = Mutex::new(vec![driver]);
-        let dedicated = Mutex::default();
+    /// A handle on this one server.
+    pub(crate) fn of_node(node: Arc<Node>) -> Self {
         Self {
             inner: Arc::new(Inner {
-                config,
-                link,
-                carrier,
-                lanes,
-                session,
-                dedicated,
-                drivers,
+                config: Arc::clone(&node.config),
+                servers: Servers::One(node),
+            }),
+        }
+    }
+
+    fn of_cluster(cluster: Arc<Cluster>) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                config: Arc::clone(&cluster.config),
+                servers: Servers::Cluster(cluster),
             }),
         }
     }
@@ -179,37 +139,27 @@ impl Client {
     ///
     /// Once polled, it closes the client even if it is dropped.
     pub async fn close(&self) {
-        self.inner.end(Life::Closing);
-        let drivers = std::mem::take(&mut *locked(&self.inner.drivers));
-        for driver in drivers {
-            // A driver that panicked has closed its connection too.
-            let _ = driver.await;
+        match &self.inner.servers {
+            Servers::One(node) => node.close().await,
+            Servers::Cluster(cluster) => cluster.close().await,
         }
-    }
-
-    /// What a new connection is given now.
-    pub(crate) fn session(&self) -> Session {
-        self.inner
-            .session
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
     }
 
     /// Whether the client was closed, or is over with its only connection (see [`Config::reconnect`]).
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.inner.link.lock().life() != Life::Open
+        match &self.inner.servers {
+            Servers::One(node) => node.link.lock().life() != Life::Open,
+            Servers::Cluster(cluster) => cluster.is_closed(),
+        }
     }
 
-    /// What the client is doing.
+    /// What the client is doing; the sums over all nodes of a cluster.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let status = self.inner.link.lock().status;
-        Stats {
-            connected: status.connected,
-            connections: status.connections,
-            in_flight: self.inner.link.in_flight(),
+        match &self.inner.servers {
+            Servers::One(node) => Stats::of(node),
+            Servers::Cluster(cluster) => cluster.stats(),
         }
     }
 

@@ -37,10 +37,12 @@ use crate::url::UrlError;
 /// |---|---|
 /// | `redis://`, `valkey://` | `[user[:password]@]host[:port][/db]`; port 6379 |
 /// | `redis+unix://`, `valkey+unix://`, `unix://` | `[user[:password]@]/path/of.sock`; the database as option `db` |
-/// | `host`, `host:port`, `/path/of.sock` | short for these |
+/// | `redis-cluster://`, `valkey-cluster://` | `[user[:password]@]host[:port][,host[:port]...]`: some nodes of a cluster |
+/// | `host`, `host:port`, `/path/of.sock` | short for the first two |
 ///
 /// Options are `db`, `name`, `protocol` (`2`, `3`, `auto`), `connect_timeout_ms`, `command_timeout_ms`, `keepalive_ms`
-/// (0 turns these two off), `max_in_flight`, `max_unwritten_bytes`, `max_lanes` and `max_retries`. An unknown option is an error.
+/// (0 turns these two off), `max_in_flight`, `max_unwritten_bytes`, `max_lanes` and `max_retries`; of a cluster also
+/// `read_from` (`primary`, `replica`, `any`) and `refresh_ms` (0 is never). An unknown option is an error.
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) address: Address,
@@ -59,6 +61,27 @@ pub struct Config {
     pub(crate) backoff: Backoff,
     pub(crate) reconnect: bool,
     pub(crate) limits: Limits,
+    pub(crate) read_from: ReadFrom,
+    pub(crate) refresh_interval: Option<Duration>,
+    /// Commands do not wait for a connection that could not be made: there are other nodes.
+    pub(crate) fail_fast: bool,
+    /// Connections are to serve reads although their server is a replica.
+    pub(crate) readonly: bool,
+}
+
+/// Which nodes of a cluster serve the commands that only read ([`Class::Read`](crate::Class::Read)).
+///
+/// A replica may be behind its primary: what was just written may not be there yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReadFrom {
+    /// Primaries. The default.
+    #[default]
+    Primary,
+    /// Replicas, in turn; the primary if there is none, or if the one whose turn it was could not be reached.
+    Replica,
+    /// Primary and replicas in turn.
+    Any,
 }
 
 /// Where a server is.
@@ -76,6 +99,8 @@ pub enum Address {
     Unix(PathBuf),
     /// Streams that the caller makes.
     Custom(Connector),
+    /// A cluster: some of its nodes, by host and port, which are asked for the others.
+    Cluster(Vec<(String, u16)>),
 }
 
 /// Makes the streams of [`Address::Custom`]; see [`Config::connector`].
@@ -139,7 +164,24 @@ impl Config {
             backoff: Backoff::default(),
             reconnect: true,
             limits: Limits::client(),
+            read_from: ReadFrom::Primary,
+            refresh_interval: Some(Duration::from_secs(60)),
+            fail_fast: false,
+            readonly: false,
         }
+    }
+
+    /// A cluster, which is found through any of these nodes.
+    ///
+    /// ```
+    /// use kv_client::{Config, ReadFrom};
+    ///
+    /// let config = Config::cluster([("10.0.0.1", 7000), ("10.0.0.2", 7000)]).read_from(ReadFrom::Replica);
+    /// assert_eq!(config.to_string(), "redis-cluster://10.0.0.1:7000,10.0.0.2:7000?read_from=replica");
+    /// ```
+    pub fn cluster<H: Into<String>>(seeds: impl IntoIterator<Item = (H, u16)>) -> Self {
+        let seeds = seeds.into_iter().map(|(host, port)| (host.into(), port));
+        Self::new(Address::Cluster(seeds.collect()))
     }
 
     /// A configuration whose connections are made by `connect`: a proxy, a tunnel, TLS of your own, memory.
@@ -272,6 +314,21 @@ impl Config {
         self
     }
 
+    /// Which nodes of a cluster serve reads; a single server serves them all. Default: [`ReadFrom::Primary`].
+    #[must_use]
+    pub fn read_from(mut self, nodes: ReadFrom) -> Self {
+        self.read_from = nodes;
+        self
+    }
+
+    /// How often a cluster is asked which node serves what, if nothing else gives cause to ask. `None` is never.
+    /// Default: 60 s.
+    #[must_use]
+    pub fn refresh_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
+        self.refresh_interval = interval.into();
+        self
+    }
+
     pub(crate) fn session(&self) -> Session {
         Session {
             credentials: self.credentials.clone(),
@@ -327,8 +384,21 @@ impl fmt::Display for Address {
             Self::Tcp { host, port } => write!(f, "{host}:{port}"),
             Self::Unix(path) => write!(f, "{}", path.display()),
             Self::Custom(_) => f.write_str("the caller's stream"),
+            Self::Cluster(seeds) => write_list(f, seeds),
         }
     }
+}
+
+/// `host:port,host:port`
+fn write_list(f: &mut fmt::Formatter<'_>, list: &[(String, u16)]) -> fmt::Result {
+    for (position, (host, port)) in list.iter().enumerate() {
+        let comma = if position > 0 { "," } else { "" };
+        match host.contains(':') {
+            true => write!(f, "{comma}[{host}]:{port}")?,
+            false => write!(f, "{comma}{host}:{port}")?,
+        }
+    }
+    Ok(())
 }
 
 impl Credentials {

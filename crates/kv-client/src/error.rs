@@ -138,6 +138,44 @@ pub enum ErrorKind {
     /// The client was closed.
     #[error("client is closed")]
     Closed,
+    /// The configuration says that this is a cluster, and the server says that it is none.
+    #[error(
+        "server at {addr} is not a node of a cluster ({said}); use a redis:// url for a single server"
+    )]
+    NotACluster {
+        /// The server.
+        addr: String,
+        /// Its words.
+        said: String,
+    },
+    /// The keys of one command or transaction are in several slots of the cluster, so no node has them all.
+    #[error(
+        "keys are in different slots ({first} and {second}) of the cluster; keys that belong together need a common {{tag}}"
+    )]
+    CrossSlot {
+        /// The slot of the first key.
+        first: u16,
+        /// The slot of the first key in another one.
+        second: u16,
+    },
+    /// The command makes sense on a single node of a cluster only.
+    #[error("the command is about one node of the cluster; {instead}")]
+    OneNode {
+        /// What to use in its place.
+        instead: &'static str,
+    },
+    /// As far as is known, no node of the cluster serves what is asked for.
+    #[error("no node of the cluster serves {slots}")]
+    NoNode {
+        /// `slot 5`.
+        slots: Cow<'static, str>,
+    },
+    /// The nodes of the cluster sent the command to each other, again and again.
+    #[error("the nodes of the cluster sent it on {hops} times")]
+    TooManyRedirects {
+        /// How often.
+        hops: u32,
+    },
 }
 
 /// An error reply, as the server sent it: `WRONGTYPE Operation against a key holding the wrong kind of value`.

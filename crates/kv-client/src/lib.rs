@@ -57,6 +57,31 @@
 //! | subscriptions | are renewed, and [`Gap::Reconnected`] marks the place in the stream |
 //! | the server refuses the login | what waits fails at once with the server's words; the client keeps trying |
 //!
+//! # In a cluster
+//!
+//! A `redis-cluster://` URL or [`Config::cluster`] makes the same [`Client`] one of a Redis Cluster. Each command goes to the
+//! node of its keys, over one connection to each node, which is made when it is first needed.
+//!
+//! | what | what happens to it |
+//! |---|---|
+//! | MGET, MSET, DEL, UNLINK, EXISTS, TOUCH with keys in several slots | are sent in parts, one a slot, and their replies put together; they are not atomic. A write that fails in part is [`MaybeExecuted`](Outcome::MaybeExecuted) |
+//! | any other command with keys in several slots | fails as [`ErrorKind::CrossSlot`] before it is sent |
+//! | a pipeline | is routed by command; results come back in order. Commands for one node run in order, unless they are sent on |
+//! | a transaction | must be in one slot |
+//! | DBSIZE, KEYS, FLUSHALL, SCRIPT LOAD, CONFIG SET and the like | go to all primaries, and their replies are put together |
+//! | other commands without keys | go to any primary; [`Client::cluster_nodes`] has a handle for each |
+//! | MOVED, ASK | the command goes on to the node that was named, whatever the [`Retry`] policy: it was refused, not run |
+//! | TRYAGAIN, CLUSTERDOWN, LOADING, MASTERDOWN, READONLY | the command waits for a better map, within its time limit; not with [`Retry::Never`] |
+//! | a node that cannot be reached | its commands that were not sent wait for a better map; those that were, as on any lost connection |
+//! | a node that leaves | answers what it was sent, and is let go |
+//! | [`Client::scan_keys`] | covers all slots, also those that move meanwhile |
+//! | [`Client::ssubscribe`] | is carried by the node of the slot, and follows it, with a [`Gap`] to mark the place |
+//! | [`Client::subscribe`], [`Client::psubscribe`] | are carried by one node, another one if that leaves |
+//! | reads, with [`Config::read_from`] | may go to replicas |
+//!
+//! The map of slots is asked for anew when a node says that it is out of date, when a node is lost, and every
+//! [`Config::refresh_interval`]; at most once in 50 ms, and at most once a second while nothing changes.
+//!
 //! # Ordering
 //!
 //! Commands go out in the order in which their futures are first polled, and the server runs those of one connection in
@@ -91,11 +116,13 @@
 mod arg;
 mod class;
 mod client;
+mod cluster;
 mod command;
 mod config;
 mod connection;
 mod error;
 mod from_reply;
+mod join;
 mod keys;
 mod pipeline;
 mod pubsub;
@@ -108,8 +135,9 @@ mod url;
 pub use arg::{ToArg, ToArgs};
 pub use class::{Class, Retry};
 pub use client::{Client, Stats};
+pub use cluster::{ClusterNode, Role, key_slot};
 pub use command::{Command, CommandFuture, ExpireTime, KeyType, Side, Ttl, options};
-pub use config::{Address, Config, Connector, Credentials, Protocol};
+pub use config::{Address, Config, Connector, Credentials, Protocol, ReadFrom};
 pub use connection::backoff::Backoff;
 pub use error::{Error, ErrorKind, Outcome, Phase, ReplyError, Result, ServerError};
 pub use from_reply::FromReply;

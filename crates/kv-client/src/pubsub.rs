@@ -9,10 +9,10 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use futures_core::Stream;
-use resp_codec::Version;
 
 use crate::arg::ToArgs;
-use crate::client::Client;
+use crate::client::{Client, Servers};
+use crate::cluster::Cluster;
 use crate::connection::link::Link;
 use crate::connection::topics::{Topic, TopicKind, Topics};
 use crate::error::{Error, ErrorKind, Outcome, Phase, Result};
@@ -88,9 +88,16 @@ pub struct Subscribe<'a> {
 pub struct Subscription {
     mailbox: Arc<Mailbox>,
     names: Vec<Topic>,
-    carrier: Carrier,
+    home: Home,
     /// Keeps the connection.
     _client: Client,
+}
+
+/// Where a subscription is registered.
+enum Home {
+    Connection(Carrier),
+    /// Each topic with a node of its own, which may change.
+    Cluster(Arc<Cluster>),
 }
 
 /// The connection that subscriptions go over.
@@ -115,11 +122,11 @@ struct Inner {
     lost: u64,
     /// The connection was lost, and the subscription has not been renewed yet.
     broken: bool,
-    /// Topics, and those of them that the server has not confirmed since the subscription was asked for.
-    topics: usize,
+    /// Topics that the server has not confirmed since the subscription was asked for.
     unconfirmed: usize,
     refusal: Option<Error>,
     ended: bool,
+    abandoned: bool,
     waker: Option<Waker>,
 }
 
@@ -161,9 +168,11 @@ impl Client {
         let mut request = Request::new(kind.subscribe());
         names.to_args(&mut request);
         let mut topics: Vec<_> = request
-            .all_args()
-            .into_iter()
-            .map(|name| Topic { kind, name })
+            .args()
+            .map(|name| Topic {
+                kind,
+                name: Bytes::copy_from_slice(name),
+            })
             .collect();
         topics.sort_unstable();
         topics.dedup();
@@ -194,10 +203,9 @@ impl Subscribe<'_> {
             .topics
             .first()
             .map_or("SUBSCRIBE", |topic| topic.kind.subscribe());
-        let carrier = self.client.carrier();
+        let home = self.client.home();
         let mailbox = Arc::new(Mailbox {
             inner: Mutex::new(Inner {
-                topics: self.topics.len(),
                 unconfirmed: self.topics.len(),
                 ..Inner::default()
             }),
@@ -207,16 +215,10 @@ impl Subscribe<'_> {
         let subscription = Subscription {
             mailbox,
             names: self.topics,
-            carrier,
+            home,
             _client: self.client.clone(),
         };
-        for topic in &subscription.names {
-            subscription
-                .carrier
-                .topics
-                .add(topic, &subscription.mailbox);
-        }
-        subscription.carrier.link.nudge();
+        subscription.register();
         let confirmed = poll_fn(|cx| subscription.mailbox.poll_confirmed(cx));
         let confirmed = match self.client.config().command_timeout {
             None => confirmed.await,
@@ -256,6 +258,22 @@ impl Subscription {
     pub async fn next(&mut self) -> Option<Event> {
         poll_fn(|cx| self.mailbox.poll_next(cx)).await
     }
+
+    fn register(&self) {
+        match &self.home {
+            Home::Connection(carrier) => {
+                for topic in &self.names {
+                    carrier.topics.add(topic, &self.mailbox);
+                }
+                carrier.link.nudge();
+            }
+            Home::Cluster(cluster) => {
+                for topic in &self.names {
+                    cluster.place(topic, &self.mailbox);
+                }
+            }
+        }
+    }
 }
 
 impl Stream for Subscription {
@@ -268,10 +286,20 @@ impl Stream for Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        for topic in &self.names {
-            self.carrier.topics.remove(topic, &self.mailbox);
+        self.mailbox.abandon();
+        match &self.home {
+            Home::Connection(carrier) => {
+                for topic in &self.names {
+                    carrier.topics.remove(topic, &self.mailbox);
+                }
+                carrier.link.nudge();
+            }
+            Home::Cluster(cluster) => {
+                for topic in &self.names {
+                    cluster.displace(topic, &self.mailbox);
+                }
+            }
         }
-        self.carrier.link.nudge();
     }
 }
 
@@ -370,13 +398,13 @@ impl Mailbox {
         });
     }
 
-    /// The subscription is lost, and will be renewed.
-    pub(crate) fn broken(&self) {
+    /// One of its topics is lost, and will be renewed. `was_confirmed`: the server had confirmed it.
+    pub(crate) fn displaced(&self, was_confirmed: bool) {
         let mut inner = self.lock();
         if inner.unconfirmed == 0 {
             inner.broken = true;
-        } else {
-            inner.unconfirmed = inner.topics;
+        } else if was_confirmed {
+            inner.unconfirmed += 1;
         }
     }
 
@@ -394,15 +422,26 @@ impl Mailbox {
     pub(crate) fn end(&self) {
         self.update(|inner| inner.ended = true);
     }
+
+    /// Nobody will look into it any more.
+    fn abandon(&self) {
+        let mut inner = self.lock();
+        inner.ended = true;
+        inner.abandoned = true;
+        inner.events = VecDeque::new();
+    }
+
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.lock().abandoned
+    }
 }
 
 impl Client {
-    /// The connection that a new subscription goes over.
-    fn carrier(&self) -> Carrier {
-        let shared = &self.inner.carrier;
-        if shared.link.lock().status.version == Some(Version::Resp3) {
-            return shared.clone();
+    /// Where a new subscription is registered.
+    fn home(&self) -> Home {
+        match &self.inner.servers {
+            Servers::One(node) => Home::Connection(node.carrier(None)),
+            Servers::Cluster(cluster) => Home::Cluster(Arc::clone(cluster)),
         }
-        self.inner.dedicated()
     }
 }

@@ -206,11 +206,6 @@ impl Request {
         })
         .skip(1)
     }
-
-    /// The arguments behind the name, copied.
-    pub(crate) fn all_args(&self) -> Vec<Bytes> {
-        self.args().map(Bytes::copy_from_slice).collect()
-    }
 }
 
 fn format_f64(number: f64) -> String {
@@ -255,7 +250,10 @@ mod tests {
         expected.extend_from_slice(b"\r\n");
         assert_eq!(request.to_vec(), expected);
         assert!(request.len() >= expected.len());
-        assert_eq!(request.all_args(), [&b"a"[..], &long, b"b", &long]);
+        assert_eq!(
+            request.args().collect::<Vec<_>>(),
+            [&b"a"[..], &long, b"b", &long]
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::future::{IntoFuture, poll_fn};
+use std::future::{Future, IntoFuture, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -10,10 +10,16 @@ use bytes::Bytes;
 use futures_core::Stream;
 
 use crate::arg::ToArg;
-use crate::client::Client;
+use crate::class::Class;
+use crate::client::{Client, Servers};
+use crate::cluster::{Cluster, Walk};
 use crate::command::{Command, CommandFuture};
-use crate::error::Result;
+use crate::config::Config;
+use crate::connection::exchange::Again;
+use crate::connection::link::TimeLimit;
+use crate::error::{Error, Result};
 use crate::from_reply::FromReply;
+use crate::reply::Reply;
 use crate::request::Request;
 use crate::table::row;
 
@@ -30,11 +36,24 @@ pub struct Scan<'a, T> {
     options: Request,
     cursor: Option<u64>,
     page: VecDeque<T>,
-    step: Option<CommandFuture<'a, (u64, Vec<T>)>>,
+    step: Option<Step<'a, T>>,
+    /// How far a scan of all nodes of a cluster has come.
+    walk: Option<Box<Walk>>,
 }
 
+/// A page that is on its way.
+enum Step<'a, T> {
+    Command(CommandFuture<'a, (u64, Vec<T>)>),
+    /// Of one of the nodes of a cluster; `None` is the end.
+    Walk(Walking<'a, T>),
+}
+
+type Walking<'a, T> =
+    Pin<Box<dyn Future<Output = (Box<Walk>, Result<Option<(u64, Vec<T>)>>)> + Send + 'a>>;
+
 impl Client {
-    /// All keys of the database: [SCAN](https://redis.io/docs/latest/commands/scan/) until the end.
+    /// All keys of the database: [SCAN](https://redis.io/docs/latest/commands/scan/) until the end; in a cluster the keys
+    /// of all nodes, also if slots move in the meantime.
     ///
     /// ```
     /// # async fn example(client: kv_client::Client) -> kv_client::Result<()> {
@@ -73,6 +92,7 @@ impl<'a, T: Element> Scan<'a, T> {
             cursor: Some(0),
             page: VecDeque::new(),
             step: None,
+            walk: Some(Box::default()),
         }
     }
 
@@ -117,27 +137,86 @@ impl<'a, T: Element> Scan<'a, T> {
                     let Some(cursor) = self.cursor.take() else {
                         return Poll::Ready(None);
                     };
-                    let mut request = self.start.clone();
-                    cursor.to_arg(&mut request);
-                    self.options
-                        .all_args()
-                        .iter()
-                        .for_each(|arg| request.push(arg));
-                    let command: Command<'a, _> = Command::new(self.client, request, T::page);
-                    self.step.insert(command.into_future())
+                    let step = self.next_step(cursor);
+                    self.step.insert(step)
                 }
             };
-            let page = ready!(Pin::new(step).poll(cx));
+            let page = match step {
+                Step::Command(command) => ready!(Pin::new(command).poll(cx))
+                    .map(|(cursor, page)| Some(((cursor != 0).then_some(cursor), page))),
+                Step::Walk(walking) => {
+                    let (walk, page) = ready!(walking.as_mut().poll(cx));
+                    self.walk = Some(walk);
+                    // Behind the end of one node there may be another.
+                    page.map(|page| page.map(|(cursor, page)| (Some(cursor), page)))
+                }
+            };
             self.step = None;
             match page {
-                Ok((cursor, page)) => {
-                    self.cursor = (cursor != 0).then_some(cursor);
+                Ok(Some((cursor, page))) => {
+                    self.cursor = cursor;
                     self.page = page.into();
                 }
+                Ok(None) => {}
                 Err(error) => return Poll::Ready(Some(Err(error))),
             }
         }
     }
+
+    fn next_step(&mut self, cursor: u64) -> Step<'a, T> {
+        let (start, options) = (self.start.clone(), self.options.clone());
+        let request = move |cursor: u64| {
+            let mut request = start.clone();
+            cursor.to_arg(&mut request);
+            options.args().for_each(|arg| request.push(arg));
+            request
+        };
+        let client = self.client;
+        match &client.inner.servers {
+            Servers::Cluster(cluster) if self.start.name() == "SCAN" => {
+                let walk = self.walk.take().unwrap_or_default();
+                Step::Walk(Box::pin(walk_on(
+                    cluster,
+                    client.config(),
+                    walk,
+                    cursor,
+                    request,
+                )))
+            }
+            _ => {
+                let command: Command<'a, _> = Command::new(client, request(cursor), T::page);
+                Step::Command(command.into_future())
+            }
+        }
+    }
+}
+
+/// One step of a scan over all nodes of a cluster.
+async fn walk_on<T: Element>(
+    cluster: &Cluster,
+    config: &Config,
+    mut walk: Box<Walk>,
+    mut cursor: u64,
+    request: impl Fn(u64) -> Request,
+) -> (Box<Walk>, Result<Option<(u64, Vec<T>)>>) {
+    let limit = TimeLimit {
+        timeout: config.command_timeout,
+        deadline: None,
+    };
+    let again = Again::of(config.retry, Class::Read, config.max_retries);
+    let reply = cluster
+        .walk(&mut walk, &mut cursor, request, limit, again)
+        .await;
+    let page = match reply {
+        Ok(None) => Ok(None),
+        Ok(Some(Reply::Error(error))) => Err(Error::server(error)),
+        Ok(Some(reply)) => T::page(reply).map(Some).map_err(Error::reply),
+        Err(failure) => Err(Error::new(failure.kind, failure.outcome)),
+    };
+    if let Ok(Some((0, _))) = page {
+        cluster.walked(&mut walk).await;
+    }
+    (walk, page.map_err(|error| error.of("SCAN")))
 }
 
 impl<T: Element + Unpin> Stream for Scan<'_, T> {
@@ -158,7 +237,7 @@ impl<T> fmt::Debug for Scan<'_, T> {
 }
 
 /// What a page consists of.
-pub trait Element: Sized + private::Sealed {
+pub trait Element: Sized + Send + 'static + private::Sealed {
     #[doc(hidden)]
     fn page(reply: crate::Reply) -> Result<(u64, Vec<Self>), crate::ReplyError>;
 }

@@ -5,14 +5,16 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::config::{Address, Config, Credentials, Protocol};
+use crate::config::{Address, Config, Credentials, Protocol, ReadFrom};
 
 /// Why a URL is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UrlError {
     /// The part in front of `://` is not known.
-    #[error("unknown scheme '{0}'; known are redis, valkey, redis+unix, valkey+unix and unix")]
+    #[error(
+        "unknown scheme '{0}'; known are redis, valkey, redis-cluster, valkey-cluster, redis+unix, valkey+unix and unix"
+    )]
     Scheme(String),
     /// There is no host, or no path of a socket.
     #[error("no {0}")]
@@ -26,6 +28,9 @@ pub enum UrlError {
     /// The path is not the number of a database.
     #[error("'{0}' is not the number of a database")]
     Database(String),
+    /// A cluster has no other database than 0.
+    #[error("a cluster has no database '{0}', it has one only")]
+    ClusterDatabase(String),
     /// The option is not known; nothing is ignored.
     #[error("unknown option '{0}'")]
     UnknownOption(String),
@@ -65,6 +70,7 @@ impl FromStr for Config {
         };
         let mut config = match scheme {
             "redis" | "valkey" => tcp(rest)?,
+            "redis-cluster" | "valkey-cluster" => cluster(rest)?,
             "redis+unix" | "valkey+unix" | "unix" => unix(rest)?,
             other => return Err(UrlError::Scheme(other.to_owned())),
         };
@@ -89,6 +95,31 @@ fn tcp(rest: &str) -> Result<Config, UrlError> {
             .map_err(|_| UrlError::Database(number.to_owned()))?,
     };
     Ok(config)
+}
+
+fn cluster(rest: &str) -> Result<Config, UrlError> {
+    let (user, hosts) = match rest.rsplit_once('@') {
+        Some((user, hosts)) => (Some(user), hosts),
+        None => (None, rest),
+    };
+    let hosts = hosts.strip_suffix('/').unwrap_or(hosts);
+    if let Some((_, path)) = hosts.split_once('/') {
+        return Err(UrlError::ClusterDatabase(path.to_owned()));
+    }
+    let mut config = Config::new(Address::Cluster(list(hosts)?));
+    config.credentials = user.map(credentials).transpose()?.flatten();
+    Ok(config)
+}
+
+/// `host[:port],host[:port]`
+fn list(hosts: &str) -> Result<Vec<(String, u16)>, UrlError> {
+    hosts
+        .split(',')
+        .map(|host| match host_and_port(host)? {
+            Address::Tcp { host, port } => Ok((host, port)),
+            _ => Err(UrlError::Missing("host")),
+        })
+        .collect()
 }
 
 fn unix(rest: &str) -> Result<Config, UrlError> {
@@ -146,6 +177,7 @@ fn credentials(user: &str) -> Result<Option<Credentials>, UrlError> {
 
 fn options(config: &mut Config, query: &str) -> Result<(), UrlError> {
     let mut seen = Vec::new();
+    let is_cluster = matches!(config.address, Address::Cluster(_));
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         if seen.contains(&name) {
@@ -154,6 +186,24 @@ fn options(config: &mut Config, query: &str) -> Result<(), UrlError> {
         seen.push(name);
         let value = decode(value)?;
         match name {
+            "db" if is_cluster => return Err(UrlError::ClusterDatabase(value)),
+            "read_from" if is_cluster => {
+                config.read_from = match value.as_str() {
+                    "primary" => ReadFrom::Primary,
+                    "replica" => ReadFrom::Replica,
+                    "any" => ReadFrom::Any,
+                    _ => {
+                        return Err(UrlError::Value {
+                            name: "read_from",
+                            value,
+                            expected: "primary, replica or any",
+                        });
+                    }
+                };
+            }
+            "refresh_ms" if is_cluster => {
+                config.refresh_interval = millis_or_none("refresh_ms", &value)?
+            }
             "db" if config.db != 0 => return Err(UrlError::Repeated("db".to_owned())),
             "db" => config.db = number("db", &value)?,
             "name" => config.name = Some(value),
@@ -281,6 +331,11 @@ impl fmt::Display for Config {
                 }
             }
             Address::Custom(custom) => return write!(f, "{custom:?}"),
+            Address::Cluster(_) => {
+                f.write_str("redis-cluster://")?;
+                user(f)?;
+                write!(f, "{}", self.address)?;
+            }
         }
         let default = Self::default();
         let millis = |time: Option<Duration>| time.map_or(0, |time| time.as_millis()).to_string();
@@ -316,6 +371,16 @@ impl fmt::Display for Config {
         }
         if self.max_retries != default.max_retries {
             options.write(f, "max_retries", &self.max_retries.to_string())?;
+        }
+        if matches!(self.address, Address::Cluster(_)) {
+            match self.read_from {
+                ReadFrom::Primary => {}
+                ReadFrom::Replica => options.write(f, "read_from", "replica")?,
+                ReadFrom::Any => options.write(f, "read_from", "any")?,
+            }
+            if self.refresh_interval != default.refresh_interval {
+                options.write(f, "refresh_ms", &millis(self.refresh_interval))?;
+            }
         }
         Ok(())
     }
@@ -409,7 +474,7 @@ mod tests {
         for (url, message) in [
             (
                 "http://h",
-                "unknown scheme 'http'; known are redis, valkey, redis+unix, valkey+unix and unix",
+                "unknown scheme 'http'; known are redis, valkey, redis-cluster, valkey-cluster, redis+unix, valkey+unix and unix",
             ),
             ("redis://", "no host"),
             ("", "no host"),

@@ -12,8 +12,8 @@ use resp_codec::Frame;
 
 use crate::arg::{ToArg, ToArgs};
 use crate::class::{Class, Retry};
-use crate::client::Client;
-use crate::connection::exchange::{Exchange, check_shared};
+use crate::client::{Client, Servers};
+use crate::connection::exchange::{Again, Exchange, check_shared};
 use crate::connection::link::{Answer, Failure, TimeLimit};
 use crate::error::{Error, ReplyError, Result};
 use crate::from_reply::FromReply;
@@ -234,29 +234,30 @@ impl<'a, T, O> IntoFuture for Command<'a, T, O> {
 fn run(client: &Client, request: Request, settings: Settings) -> Run<'_> {
     let config = &client.inner.config;
     let retry = settings.retry.unwrap_or(config.retry);
-    if request.class() == Class::Blocking {
-        let limit = TimeLimit {
-            timeout: settings.timeout.flatten(),
-            deadline: None,
-        };
-        let session = client.session();
-        let name = request.clone_name();
-        let future = Box::pin(client.inner.lanes.run(session, request, limit, retry));
-        return Run::Blocking { future, name };
-    }
+    let again = Again::of(retry, request.class(), config.max_retries);
+    let blocks = request.class() == Class::Blocking;
     let limit = TimeLimit {
-        timeout: settings.timeout.unwrap_or(config.command_timeout),
+        timeout: match blocks {
+            true => settings.timeout.flatten(),
+            false => settings.timeout.unwrap_or(config.command_timeout),
+        },
         deadline: None,
     };
-    let repeats = retry.repeats(request.class());
-    Run::Shared(Exchange::new(
-        &client.inner.link,
-        request,
-        limit,
-        retry != Retry::Never,
-        repeats,
-        config.max_retries,
-    ))
+    let node = match &client.inner.servers {
+        Servers::One(node) => node,
+        Servers::Cluster(cluster) => {
+            let name = request.clone_name();
+            let future = Box::pin(cluster.run(request, limit, again));
+            return Run::Boxed { future, name };
+        }
+    };
+    if blocks {
+        let name = request.clone_name();
+        let lane = node.lanes.run(node.session(), request, limit, again);
+        let future = Box::pin(async move { single(lane.await) });
+        return Run::Boxed { future, name };
+    }
+    Run::Shared(Exchange::new(&node.link, request, limit, again))
 }
 
 /// A running [`Command`].
@@ -268,7 +269,8 @@ pub struct CommandFuture<'a, T> {
 
 enum Run<'a> {
     Shared(Exchange<'a, Request>),
-    Blocking {
+    /// In a cluster, or on a lane.
+    Boxed {
         future: Pin<Box<dyn Future<Output = Result<Reply, Failure>> + Send + 'a>>,
         name: Cow<'static, str>,
     },
@@ -286,7 +288,7 @@ impl<T> Future for CommandFuture<'_, T> {
                 Poll::Ready(answer) => finish(single(answer), decode)
                     .map_err(|error| error.of(exchange.freight().clone_name())),
             },
-            Run::Blocking { future, name } => match future.as_mut().poll(cx) {
+            Run::Boxed { future, name } => match future.as_mut().poll(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(reply) => finish(reply, decode).map_err(|error| error.of(name.clone())),
             },

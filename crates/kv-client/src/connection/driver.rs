@@ -271,6 +271,12 @@ impl Driver {
                 if self.exchange(cx, false).is_some() {
                     return Poll::Ready(None);
                 }
+                if config.fail_fast && attempt > 0 && !self.engine.is_idle() {
+                    // Somebody else may serve it.
+                    if let Some(cause) = self.cause.clone() {
+                        self.give_up(&cause);
+                    }
+                }
                 if let Poll::Ready(result) = connecting.as_mut().poll(cx) {
                     return Poll::Ready(Some(result));
                 }
@@ -280,8 +286,11 @@ impl Driver {
                 Ok(established) => return Some(established),
                 Err(error) => {
                     debug!(addr = %config.address, attempt, %error, "not connected");
-                    if !is_transient(&error) {
-                        self.refuse(&error);
+                    if !is_transient(error.kind()) {
+                        warn!(addr = %config.address, %error, "cannot connect");
+                        self.give_up(&error);
+                    } else if config.fail_fast {
+                        self.give_up(&error);
                     }
                     self.cause = Some(error);
                 }
@@ -290,9 +299,8 @@ impl Driver {
         None
     }
 
-    /// Waiting would not help: everything that is queued fails with the server's refusal.
-    fn refuse(&mut self, error: &Error) {
-        warn!(addr = %self.config.address, %error, "cannot connect");
+    /// Waiting would not help: everything that is queued fails for the reason that there is no connection.
+    fn give_up(&mut self, error: &Error) {
         let mut shared = self.link.lock();
         self.engine
             .exchange(&mut shared, Instant::now, &mut self.wake);

@@ -1,8 +1,10 @@
 //! One command or batch on its way: admitted, sent, answered, and sent again where that is safe.
 
+use std::borrow::Borrow;
+use std::future::poll_fn;
 use std::task::{Context, Poll};
 
-use crate::class::Class;
+use crate::class::{Class, Retry};
 use crate::connection::link::{
     Admission, Answer, Failure, Freight, Link, Progress, Ticket, TimeLimit,
 };
@@ -17,10 +19,46 @@ pub(crate) struct Exchange<'a, F: Freight> {
     link: &'a Link,
     freight: F,
     limit: TimeLimit,
-    resends: bool,
-    repeats: bool,
-    retries_left: u32,
+    again: Again,
     stage: Stage,
+}
+
+/// Whether something is sent again when its connection was lost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Again {
+    /// After it certainly was not executed.
+    pub(crate) resends: bool,
+    /// After it may have been executed.
+    pub(crate) repeats: bool,
+    /// How often at most.
+    pub(crate) left: u32,
+}
+
+impl Again {
+    /// Whoever sends it looks after that.
+    pub(crate) const NEVER: Self = Self {
+        resends: false,
+        repeats: false,
+        left: 0,
+    };
+
+    /// What `retry` says about a command of this class.
+    pub(crate) fn of(retry: Retry, class: Class, max_retries: u32) -> Self {
+        Self {
+            resends: retry != Retry::Never,
+            repeats: retry.repeats(class),
+            left: max_retries,
+        }
+    }
+
+    pub(crate) fn allows(&self, outcome: Outcome) -> bool {
+        let allowed = match outcome {
+            Outcome::NotSent => self.resends,
+            Outcome::MaybeExecuted => self.repeats,
+            Outcome::Rejected | Outcome::Executed => false,
+        };
+        allowed && self.left > 0
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -33,24 +71,19 @@ enum Stage {
 }
 
 impl<'a, F: Freight> Exchange<'a, F> {
-    /// `resends` and `repeats` say whether it may be sent again after it certainly was not executed, and after it may have been.
-    pub(crate) fn new(
-        link: &'a Link,
-        freight: F,
-        limit: TimeLimit,
-        resends: bool,
-        repeats: bool,
-        max_retries: u32,
-    ) -> Self {
+    pub(crate) fn new(link: &'a Link, freight: F, limit: TimeLimit, again: Again) -> Self {
         Self {
             link,
             freight,
             limit,
-            repeats,
-            resends,
-            retries_left: max_retries,
+            again,
             stage: Stage::New,
         }
+    }
+
+    /// Waits for the answer.
+    pub(crate) async fn run(mut self) -> Result<Answer, Failure> {
+        poll_fn(|cx| self.poll(cx)).await
     }
 
     pub(crate) fn freight(&self) -> &F {
@@ -98,7 +131,7 @@ impl<'a, F: Freight> Exchange<'a, F> {
                                 answer => Ok(answer),
                             });
                         }
-                        self.retries_left -= 1;
+                        self.again.left -= 1;
                         self.limit.deadline = failure.deadline;
                         self.stage = Stage::New;
                     }
@@ -109,12 +142,7 @@ impl<'a, F: Freight> Exchange<'a, F> {
     }
 
     fn is_to_be_sent_again(&self, failure: &Failure, outcome: Outcome) -> bool {
-        let allowed = match outcome {
-            Outcome::NotSent => self.resends,
-            Outcome::MaybeExecuted => self.repeats,
-            Outcome::Rejected | Outcome::Executed => false,
-        };
-        allowed && self.retries_left > 0 && matches!(failure.kind, ErrorKind::Lost { .. })
+        self.again.allows(outcome) && matches!(failure.kind, ErrorKind::Lost { .. })
     }
 }
 
@@ -146,27 +174,49 @@ impl Freight for Request {
     }
 }
 
+impl<F: Freight> Freight for &F {
+    fn commands(&self) -> usize {
+        (**self).commands()
+    }
+
+    fn len(&self) -> usize {
+        (**self).len()
+    }
+
+    fn encode(&self, out: &mut Outgoing) -> Option<Box<[usize]>> {
+        (**self).encode(out)
+    }
+
+    fn effect(&self) -> Option<Box<Effect>> {
+        (**self).effect()
+    }
+
+    fn outcome(&self, failure: &Failure, executed_maybe: usize) -> Outcome {
+        (**self).outcome(failure, executed_maybe)
+    }
+}
+
 /// The commands of a batch.
 #[derive(Debug)]
-pub(crate) struct Requests {
-    pub(crate) list: Vec<Request>,
+pub(crate) struct Requests<R> {
+    pub(crate) list: Vec<R>,
     /// They stand between MULTI and EXEC: without the last of them, none is executed.
     pub(crate) atomic: bool,
 }
 
-impl Freight for Requests {
+impl<R: Borrow<Request>> Freight for Requests<R> {
     fn commands(&self) -> usize {
         self.list.len()
     }
 
     fn len(&self) -> usize {
-        self.list.iter().map(Request::len).sum()
+        self.list.iter().map(|request| request.borrow().len()).sum()
     }
 
     fn encode(&self, out: &mut Outgoing) -> Option<Box<[usize]>> {
         let before = out.len();
         let ends = self.list.iter().map(|request| {
-            request.encode(out);
+            request.borrow().encode(out);
             out.len() - before
         });
         Some(ends.collect())

@@ -57,8 +57,8 @@ pub(crate) async fn establish(config: &Config, session: &Session) -> Result<Esta
 }
 
 /// Whether another attempt may succeed without anybody changing the configuration or the server's.
-pub(crate) fn is_transient(error: &Error) -> bool {
-    match error.kind() {
+pub(crate) fn is_transient(kind: &ErrorKind) -> bool {
+    match kind {
         ErrorKind::Connect { .. } | ErrorKind::Lost { .. } => true,
         ErrorKind::Refused { reply, .. } => {
             matches!(
@@ -127,6 +127,9 @@ impl Peer<'_> {
             let mut request = Request::new("SELECT");
             request.push_i64(i64::from(session.db));
             steps.push(("SELECT", request));
+        }
+        if self.config.readonly {
+            steps.push(("READONLY", Request::new("READONLY")));
         }
         if version == Version::Resp2 && session.credentials.is_none() && steps.is_empty() {
             // Nothing has been asked of this server yet: make sure that it is one, and that it wants no password.

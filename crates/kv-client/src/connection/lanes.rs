@@ -5,17 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
-use crate::class::Retry;
 use crate::config::Config;
 use crate::connection::driver::Driver;
 use crate::connection::engine::Engine;
-use crate::connection::exchange::Exchange;
-use crate::connection::link::{Answer, Failure, Life, Link, TimeLimit};
+use crate::connection::exchange::{Again, Exchange};
+use crate::connection::link::{Answer, Failure, Freight, Life, Link, TimeLimit};
 use crate::connection::session::Session;
 use crate::connection::topics::Topics;
 use crate::error::{ErrorKind, Outcome, Phase};
-use crate::reply::Reply;
-use crate::request::Request;
 
 /// A bounded pool of connections, each lent to one command at a time.
 #[derive(Debug)]
@@ -59,37 +56,25 @@ impl Lanes {
         }
     }
 
-    /// Runs one blocking command on a connection of its own, with the state of `session`.
+    /// Runs what blocks on a connection of its own, with the state of `session`.
     pub(crate) async fn run(
         &self,
         session: Session,
-        request: Request,
+        freight: impl Freight,
         limit: TimeLimit,
-        retry: Retry,
-    ) -> Result<Reply, Failure> {
+        again: Again,
+    ) -> Result<Answer, Failure> {
         let limit = limit.started(Instant::now());
         let permit = self.permit(limit).await?;
         let loan = Loan {
             lane: self.lane(session),
             _permit: permit,
         };
-        let repeats = retry.repeats(request.class());
-        let mut exchange = Exchange::new(
-            &loan.lane.link,
-            request,
-            limit,
-            retry != Retry::Never,
-            repeats,
-            self.config.max_retries,
-        );
-        let answer = std::future::poll_fn(|cx| exchange.poll(cx)).await?;
-        drop(exchange);
+        let answer = Exchange::new(&loan.lane.link, freight, limit, again)
+            .run()
+            .await?;
         self.idle().push(loan.lane);
-        match answer {
-            Answer::One(reply) => Ok(reply),
-            Answer::Failed(failure) => Err(failure),
-            Answer::Many { .. } => unreachable!("one command was sent"),
-        }
+        Ok(answer)
     }
 
     async fn permit(&self, limit: TimeLimit) -> Result<SemaphorePermit<'_>, Failure> {
@@ -129,7 +114,7 @@ impl Lanes {
         let engine = Engine::new(
             self.config.limits,
             Arc::new(Mutex::new(session)),
-            Arc::new(Topics::new(false)),
+            Arc::new(Topics::new(false, None)),
         );
         tokio::spawn(Driver::new(Arc::clone(&link), Arc::clone(&self.config), engine).run(None));
         Lane { link, db }

@@ -7,6 +7,8 @@ pub(crate) mod exchange;
 pub(crate) mod handshake;
 pub(crate) mod lanes;
 pub(crate) mod link;
+pub(crate) mod node;
+pub(crate) mod orphans;
 pub(crate) mod outgoing;
 pub(crate) mod session;
 pub(crate) mod topics;

@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
+use crate::cluster::key_slot;
+use crate::connection::orphans::Orphanage;
 use crate::error::{Error, ErrorKind, Outcome};
 use crate::pubsub::{Mailbox, Message};
 use crate::reply::{Elements, Reply};
@@ -39,6 +41,22 @@ impl TopicKind {
         }
     }
 
+    /// Topics that one command can name together: sharded channels must be in one slot.
+    fn grouped(self, topics: Vec<Topic>) -> Vec<Vec<Topic>> {
+        let mut groups: Vec<Vec<Topic>> = Vec::new();
+        for topic in topics {
+            let together = |group: &&mut Vec<Topic>| match (self, group.first()) {
+                (Self::Shard, Some(first)) => key_slot(&first.name) == key_slot(&topic.name),
+                _ => true,
+            };
+            match groups.iter_mut().find(together) {
+                Some(group) => group.push(topic),
+                None => groups.push(vec![topic]),
+            }
+        }
+        groups
+    }
+
     fn unsubscribe(self) -> &'static str {
         match self {
             Self::Channel => "UNSUBSCRIBE",
@@ -56,6 +74,10 @@ pub(crate) struct Topics {
     changed: AtomicBool,
     /// The connection carries nothing but subscriptions, and so may be one of RESP2.
     pub(crate) dedicated: bool,
+    /// In a cluster, where topics go that this node does not want or cannot keep.
+    orphanage: Option<Arc<Orphanage>>,
+    /// There will be no connection any more.
+    ended: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -63,6 +85,17 @@ struct Entry {
     /// Nobody is left: it is to be unsubscribed from.
     mailboxes: Vec<Arc<Mailbox>>,
     state: State,
+}
+
+impl Entry {
+    /// The server does not have it any more.
+    fn displaced(&mut self) {
+        let was_confirmed = self.state == State::Confirmed;
+        self.state = State::Wanted;
+        self.mailboxes
+            .iter()
+            .for_each(|mailbox| mailbox.displaced(was_confirmed));
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,12 +118,24 @@ pub(crate) enum Notice {
 }
 
 impl Topics {
-    pub(crate) fn new(dedicated: bool) -> Self {
+    pub(crate) fn new(dedicated: bool, orphanage: Option<Arc<Orphanage>>) -> Self {
         Self {
             entries: Mutex::default(),
             changed: AtomicBool::new(false),
             dedicated,
+            orphanage,
+            ended: AtomicBool::new(false),
         }
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    /// Whether there are subscriptions that any node of a cluster could carry.
+    pub(crate) fn has_plain(&self) -> bool {
+        let entries = self.lock();
+        !self.has_ended() && entries.keys().any(|topic| topic.kind != TopicKind::Shard)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Topic, Entry>> {
@@ -103,6 +148,10 @@ impl Topics {
 
     pub(crate) fn add(&self, topic: &Topic, mailbox: &Arc<Mailbox>) {
         let mut entries = self.lock();
+        if self.has_ended() {
+            drop(entries);
+            return self.dismiss(topic.clone(), vec![Arc::clone(mailbox)]);
+        }
         let entry = entries.entry(topic.clone()).or_insert_with(|| Entry {
             mailboxes: Vec::new(),
             state: State::Wanted,
@@ -115,12 +164,25 @@ impl Topics {
         }
     }
 
-    pub(crate) fn remove(&self, topic: &Topic, mailbox: &Arc<Mailbox>) {
-        if let Some(entry) = self.lock().get_mut(topic) {
-            entry.mailboxes.retain(|other| !Arc::ptr_eq(other, mailbox));
-            if entry.mailboxes.is_empty() {
-                self.change();
-            }
+    /// Whether it was there.
+    pub(crate) fn remove(&self, topic: &Topic, mailbox: &Arc<Mailbox>) -> bool {
+        let mut entries = self.lock();
+        let Some(entry) = entries.get_mut(topic) else {
+            return false;
+        };
+        let before = entry.mailboxes.len();
+        entry.mailboxes.retain(|other| !Arc::ptr_eq(other, mailbox));
+        if entry.mailboxes.is_empty() {
+            self.change();
+        }
+        entry.mailboxes.len() < before
+    }
+
+    /// This connection has no more to do with a topic.
+    fn dismiss(&self, topic: Topic, mailboxes: Vec<Arc<Mailbox>>) {
+        match &self.orphanage {
+            Some(orphanage) => orphanage.take_in(topic, mailboxes),
+            None => mailboxes.iter().for_each(|mailbox| mailbox.end()),
         }
     }
 
@@ -150,7 +212,7 @@ impl Topics {
                 true
             });
             for (name, topics) in [(kind.subscribe(), wanted), (kind.unsubscribe(), unwanted)] {
-                if !topics.is_empty() {
+                for topics in kind.grouped(topics) {
                     let mut request = Request::new(name);
                     topics.iter().for_each(|topic| request.push(&topic.name));
                     difference.push((request, topics));
@@ -165,8 +227,7 @@ impl Topics {
         let mut entries = self.lock();
         entries.retain(|_, entry| !entry.mailboxes.is_empty());
         for entry in entries.values_mut() {
-            entry.state = State::Wanted;
-            entry.mailboxes.iter().for_each(|mailbox| mailbox.broken());
+            entry.displaced();
         }
         if !entries.is_empty() {
             self.change();
@@ -175,15 +236,28 @@ impl Topics {
 
     /// No messages will come any more.
     pub(crate) fn end(&self) {
-        for (_, entry) in self.lock().drain() {
-            entry.mailboxes.iter().for_each(|mailbox| mailbox.end());
+        let mut entries = self.lock();
+        self.ended.store(true, Ordering::Release);
+        let entries = std::mem::take(&mut *entries);
+        for (topic, mut entry) in entries {
+            entry.displaced();
+            self.dismiss(topic, entry.mailboxes);
         }
     }
 
     pub(crate) fn refuse(&self, topics: &[Topic], error: &Error) {
         let mut entries = self.lock();
+        let elsewhere = self.orphanage.is_some()
+            && matches!(
+                error.code(),
+                Some("MOVED" | "ASK" | "TRYAGAIN" | "CLUSTERDOWN" | "LOADING" | "MASTERDOWN")
+            );
         for topic in topics {
             if let Some(entry) = entries.remove(topic) {
+                if elsewhere {
+                    self.dismiss(topic.clone(), entry.mailboxes);
+                    continue;
+                }
                 entry
                     .mailboxes
                     .iter()
@@ -212,9 +286,15 @@ impl Topics {
 
     /// The server has taken a subscription away, without being asked.
     pub(crate) fn withdrawn(&self, topic: &Topic) {
-        if let Some(entry) = self.lock().get_mut(topic) {
-            entry.state = State::Wanted;
-            entry.mailboxes.iter().for_each(|mailbox| mailbox.broken());
+        let mut entries = self.lock();
+        if self.orphanage.is_some() {
+            // Its slot has moved to another node.
+            if let Some(mut entry) = entries.remove(topic) {
+                entry.displaced();
+                self.dismiss(topic.clone(), entry.mailboxes);
+            }
+        } else if let Some(entry) = entries.get_mut(topic) {
+            entry.displaced();
             self.change();
         }
     }

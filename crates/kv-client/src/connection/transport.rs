@@ -24,5 +24,9 @@ pub(crate) async fn dial(address: &Address) -> io::Result<Box<dyn Stream>> {
             "this system has no Unix sockets",
         )),
         Address::Custom(connector) => connector.dial().await,
+        Address::Cluster(_) => Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "a cluster is no single server",
+        )),
     }
 }

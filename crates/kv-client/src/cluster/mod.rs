@@ -1,0 +1,255 @@
+//! Redis Cluster: which nodes there are, which one a request goes to, and what is done when that has changed.
+//!
+//! `slots`, `map`, `route` and `verdict` decide, without I/O; `run` and `batch` carry requests; `refresh` keeps the map.
+
+mod batch;
+mod map;
+mod nodes;
+mod refresh;
+mod route;
+mod run;
+mod scan;
+mod slots;
+mod subscriptions;
+mod verdict;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use resp_codec::Version;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+pub use self::nodes::{ClusterNode, Role};
+pub(crate) use self::scan::Walk;
+pub use self::slots::key_slot;
+
+use crate::client::Stats;
+use crate::cluster::map::{Addr, SlotMap};
+use crate::config::{Address, Config, ReadFrom};
+use crate::connection::backoff::Backoff;
+use crate::connection::handshake::{Established, establish};
+use crate::connection::link::Life;
+use crate::connection::node::{Node, locked};
+use crate::connection::orphans::Orphanage;
+use crate::connection::session::Session;
+use crate::error::{Error, ErrorKind, Outcome, Result};
+
+/// The nodes of a cluster and what is known of them. See the module.
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    pub(crate) config: Arc<Config>,
+    /// What new connections are given.
+    session: Arc<Mutex<Session>>,
+    /// The nodes that there was a reason to connect to.
+    nodes: Mutex<HashMap<Addr, Arc<Node>>>,
+    /// Sent anew with every refresh and every slot that moves.
+    map: watch::Sender<Arc<SlotMap>>,
+    /// Tells the background task that the map seems to be out of date.
+    wish: Arc<Notify>,
+    /// Subscriptions that lost their node.
+    orphanage: Arc<Orphanage>,
+    task: Mutex<Option<JoinHandle<()>>>,
+    closed: AtomicBool,
+    /// Changed from one request without keys to the next, and from one read to the next, so that all nodes get some.
+    turn: AtomicUsize,
+    redirects: AtomicU64,
+    /// Connections of nodes that have left.
+    past_connections: AtomicU64,
+}
+
+/// A node that was lost is tried again at least this often; it may come back at any time, and commands wait for it.
+const MAX_BACKOFF: Duration = Duration::from_millis(500);
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.orphanage.close();
+        self.wish.notify_one();
+    }
+}
+
+impl Cluster {
+    /// Makes it without a connection; the background task asks the seeds.
+    pub(crate) fn start(config: Arc<Config>) -> Arc<Self> {
+        let wish = Arc::new(Notify::new());
+        let cluster = Arc::new(Self {
+            session: Arc::new(Mutex::new(config.session())),
+            config,
+            nodes: Mutex::default(),
+            map: watch::Sender::default(),
+            orphanage: Arc::new(Orphanage::new(Arc::clone(&wish))),
+            wish,
+            task: Mutex::default(),
+            closed: AtomicBool::new(false),
+            turn: AtomicUsize::new(0),
+            redirects: AtomicU64::new(0),
+            past_connections: AtomicU64::new(0),
+        });
+        let period = cluster.config.refresh_interval;
+        let maintaining =
+            refresh::maintain(Arc::downgrade(&cluster), Arc::clone(&cluster.wish), period);
+        *locked(&cluster.task) = Some(tokio::spawn(maintaining));
+        cluster.wish.notify_one();
+        cluster
+    }
+
+    /// Connects to the first seed that answers, and asks it for the map.
+    pub(crate) async fn connect(config: Arc<Config>) -> Result<Arc<Self>> {
+        let cluster = Self::start(config);
+        let mut last = None;
+        for seed in cluster.seeds() {
+            match cluster.try_seed(&seed).await {
+                Ok(()) => return Ok(cluster),
+                Err(error) => last = Some(error),
+            }
+        }
+        let closed = || Error::new(ErrorKind::Closed, Outcome::NotSent);
+        Err(last.unwrap_or_else(closed))
+    }
+
+    async fn try_seed(&self, seed: &Addr) -> Result<()> {
+        let config = Arc::new(self.config_of(seed));
+        let session = locked(&self.session).clone();
+        let established = establish(&config, &session).await?;
+        let node = self.insert(seed, config, Some(established));
+        let map = self.ask_for_map(seed, &node).await?;
+        self.adopt(map);
+        Ok(())
+    }
+
+    /// The addresses in the configuration.
+    fn seeds(&self) -> Vec<Addr> {
+        match &self.config.address {
+            Address::Cluster(seeds) => {
+                let seeds = seeds.iter();
+                seeds.map(|(host, port)| Addr::new(host, *port)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// How to connect to a node.
+    fn config_of(&self, addr: &Addr) -> Config {
+        let Backoff { min, max } = self.config.backoff;
+        Config {
+            address: Address::Tcp {
+                host: addr.host.to_string(),
+                port: addr.port,
+            },
+            backoff: Backoff::new(min, max.min(MAX_BACKOFF)),
+            fail_fast: true,
+            readonly: self.config.read_from != ReadFrom::Primary,
+            ..(*self.config).clone()
+        }
+    }
+
+    /// The node at this address, which is connected to if it was not yet.
+    pub(crate) fn node(&self, addr: &Addr) -> Arc<Node> {
+        if let Some(node) = locked(&self.nodes).get(addr) {
+            return Arc::clone(node);
+        }
+        self.insert(addr, Arc::new(self.config_of(addr)), None)
+    }
+
+    fn insert(&self, addr: &Addr, config: Arc<Config>, made: Option<Established>) -> Arc<Node> {
+        let mut nodes = locked(&self.nodes);
+        if let (Some(node), None) = (nodes.get(addr), &made) {
+            return Arc::clone(node);
+        }
+        let (session, orphanage) = (Arc::clone(&self.session), Arc::clone(&self.orphanage));
+        let node = Arc::new(Node::start(config, session, Some(orphanage), made));
+        if self.is_closed() {
+            node.end(Life::Closing);
+        }
+        nodes.insert(addr.clone(), Arc::clone(&node));
+        node
+    }
+
+    pub(crate) fn map(&self) -> Arc<SlotMap> {
+        Arc::clone(&self.map.borrow())
+    }
+
+    /// Uses a new map, and lets the nodes go that are not in it.
+    fn adopt(&self, map: SlotMap) -> bool {
+        let mut changed = false;
+        let map = Arc::new(map);
+        self.map.send_modify(|old| {
+            changed = **old != *map;
+            *old = Arc::clone(&map);
+        });
+        let mut gone = Vec::new();
+        locked(&self.nodes).retain(|addr, node| {
+            let stays = map.knows(addr);
+            if !stays {
+                gone.push(Arc::clone(node));
+            }
+            stays
+        });
+        for node in gone {
+            let connections = node.link.lock().status.connections;
+            self.past_connections
+                .fetch_add(connections, Ordering::Relaxed);
+            // What it was sent it may still answer; what it was not sent goes elsewhere.
+            node.end(Life::Closing);
+        }
+        changed
+    }
+
+    /// A node said that a slot has moved.
+    fn moved(&self, slot: u16, addr: &Addr) {
+        self.redirects.fetch_add(1, Ordering::Relaxed);
+        self.map
+            .send_if_modified(|map| Arc::make_mut(map).moved(slot, addr));
+        self.wish.notify_one();
+    }
+
+    /// The protocol that the nodes speak, as far as is known.
+    fn version(&self) -> Option<Version> {
+        let nodes = locked(&self.nodes);
+        nodes
+            .values()
+            .find_map(|node| node.link.lock().status.version)
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    pub(crate) async fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.orphanage.close();
+        self.wish.notify_one();
+        let nodes: Vec<_> = locked(&self.nodes).values().cloned().collect();
+        nodes.iter().for_each(|node| node.end(Life::Closing));
+        for node in nodes {
+            node.close().await;
+        }
+        let task = locked(&self.task).take();
+        if let Some(task) = task {
+            // A task that panicked has ended too.
+            let _ = task.await;
+        }
+        // Whoever waits for a better map is told that none will come.
+        self.map.send_modify(|_| {});
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let start = Stats {
+            connected: false,
+            connections: self.past_connections.load(Ordering::Relaxed),
+            in_flight: 0,
+            redirects: self.redirects.load(Ordering::Relaxed),
+        };
+        locked(&self.nodes).values().fold(start, |sum, node| {
+            let own = Stats::of(node);
+            Stats {
+                connected: sum.connected || own.connected,
+                connections: sum.connections + own.connections,
+                in_flight: sum.in_flight + own.in_flight,
+                ..sum
+            }
+        })
+    }
+}

@@ -1,0 +1,417 @@
+//! One command, or one transaction, on its way through a cluster.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use crate::class::Class;
+use crate::cluster::Cluster;
+use crate::cluster::map::Addr;
+use crate::cluster::route::{Route, common_slot, route};
+use crate::cluster::verdict::{Verdict, judge};
+use crate::config::ReadFrom;
+use crate::connection::backoff::random;
+use crate::connection::exchange::{Again, Exchange, Requests};
+use crate::connection::link::{Answer, Failure, Freight, TimeLimit};
+use crate::connection::node::{Node, locked};
+use crate::error::{ErrorKind, Outcome, Phase};
+use crate::reply::Reply;
+use crate::request::Request;
+use crate::table::row;
+
+/// How often a request is sent on by nodes that disagree about a slot.
+pub(super) const MAX_HOPS: u32 = 16;
+
+/// How far a request has come.
+#[derive(Debug)]
+pub(super) struct Journey {
+    pub(super) slot: Option<u16>,
+    /// Where it goes next, if somebody said so: the address, and whether ASKING is to go first.
+    pub(super) sent_on: Option<(Addr, bool)>,
+    pub(super) again: Again,
+    hops: u32,
+    /// How often it was tried again without having been sent on.
+    pub(super) waits: u32,
+    /// A replica may serve it.
+    reads: bool,
+    /// What it came to last, if it is to be tried again.
+    pub(super) late: Option<Result<Reply, Failure>>,
+}
+
+/// What is next for a request.
+pub(super) enum Next {
+    Done(Result<Reply, Failure>),
+    /// It goes on at once.
+    Go,
+    /// It is to wait for a better map. If there is no time, this is the result.
+    Wait(Result<Reply, Failure>),
+}
+
+impl Journey {
+    pub(super) fn new(slot: Option<u16>, again: Again, class: Class) -> Self {
+        Self {
+            slot,
+            sent_on: None,
+            again,
+            hops: 0,
+            waits: 0,
+            reads: class == Class::Read && slot.is_some(),
+            late: None,
+        }
+    }
+}
+
+impl Cluster {
+    /// Runs one command.
+    pub(crate) async fn run(
+        &self,
+        request: Request,
+        limit: TimeLimit,
+        again: Again,
+    ) -> Result<Reply, Failure> {
+        let limit = limit.started(Instant::now());
+        let slot = match route(&request).map_err(not_sent)? {
+            Route::Slot(slot) => Some(slot),
+            Route::Any => None,
+            Route::Split(_) | Route::Everywhere(_) => {
+                let mut results = self.run_batch(vec![request], limit, again).await;
+                return results.swap_remove(0);
+            }
+        };
+        let mut journey = Journey::new(slot, again, request.class());
+        loop {
+            let next = match self.destination(&journey) {
+                None => Next::Wait(Err(no_node(&journey))),
+                Some((addr, node)) => {
+                    let ask = journey.sent_on.as_ref().is_some_and(|(_, ask)| *ask);
+                    let answer = send(&node, &request, ask, limit).await;
+                    self.consider(&mut journey, &addr, answer)
+                }
+            };
+            match next {
+                Next::Done(result) => return result,
+                Next::Go => {}
+                Next::Wait(result) => {
+                    if !self.wait(journey.waits, limit).await {
+                        return self.out_of_time(result, limit);
+                    }
+                    journey.waits += 1;
+                }
+            }
+        }
+    }
+
+    /// Runs MULTI, the commands and EXEC, which stand in `requests`; the replies to all of them.
+    pub(crate) async fn run_transaction(
+        &self,
+        requests: Requests<Request>,
+        limit: TimeLimit,
+        again: Again,
+    ) -> Result<Answer, Failure> {
+        let limit = limit.started(Instant::now());
+        let slot = common_slot(requests.list.iter()).map_err(not_sent)?;
+        let mut journey = Journey::new(slot, again, Class::Write);
+        let asking = Request::of(row!("ASKING"));
+        loop {
+            let next = match self.destination(&journey) {
+                None => Next::Wait(Err(no_node(&journey))),
+                Some((addr, node)) => {
+                    let ask = journey.sent_on.as_ref().is_some_and(|(_, ask)| *ask);
+                    let list: Vec<&Request> = ask
+                        .then_some(&asking)
+                        .into_iter()
+                        .chain(&requests.list)
+                        .collect();
+                    let freight = Requests { list, atomic: true };
+                    let mut answer = Exchange::new(&node.link, freight, limit, Again::NEVER)
+                        .run()
+                        .await;
+                    if let (
+                        Ok(Answer::Many {
+                            replies,
+                            executed_maybe,
+                            ..
+                        }),
+                        true,
+                    ) = (&mut answer, ask)
+                    {
+                        replies.drain(..replies.len().min(1));
+                        *executed_maybe = executed_maybe.saturating_sub(1);
+                    }
+                    match self.consider(
+                        &mut journey,
+                        &addr,
+                        of_transaction(&answer, requests.list.len()),
+                    ) {
+                        Next::Done(_) => return answer,
+                        next => next,
+                    }
+                }
+            };
+            if let Next::Wait(result) = next {
+                if !self.wait(journey.waits, limit).await {
+                    return self.out_of_time(result, limit).map(|reply| Answer::Many {
+                        replies: vec![reply; requests.list.len()],
+                        failure: None,
+                        executed_maybe: 0,
+                    });
+                }
+                journey.waits += 1;
+            }
+        }
+    }
+
+    /// What is next after `addr` gave this answer.
+    pub(super) fn consider(
+        &self,
+        journey: &mut Journey,
+        addr: &Addr,
+        answer: Result<Reply, Failure>,
+    ) -> Next {
+        // Whatever ASK said held for one attempt only.
+        journey.sent_on = None;
+        match judge(answer, addr, &mut journey.again) {
+            Verdict::Done(result) => {
+                if matches!(&result, Err(failure) if matches!(failure.kind, ErrorKind::Lost { .. }))
+                {
+                    self.wish.notify_one();
+                }
+                Next::Done(result)
+            }
+            Verdict::Moved(slot, to) => {
+                self.moved(slot, &to);
+                self.send_on(journey, to, false)
+            }
+            Verdict::Ask(to) => {
+                self.count_redirect();
+                self.send_on(journey, to, true)
+            }
+            Verdict::Later(result) => {
+                self.wish.notify_one();
+                Next::Wait(result)
+            }
+        }
+    }
+
+    fn send_on(&self, journey: &mut Journey, to: Addr, ask: bool) -> Next {
+        journey.hops += 1;
+        if journey.hops > MAX_HOPS {
+            let kind = ErrorKind::TooManyRedirects { hops: MAX_HOPS };
+            let failure = Failure {
+                kind,
+                outcome: Outcome::Rejected,
+                deadline: None,
+            };
+            return Next::Done(Err(failure));
+        }
+        journey.sent_on = Some((to, ask));
+        Next::Go
+    }
+
+    /// The node that a request goes to now; `None` if nobody serves its slot.
+    pub(super) fn destination(&self, journey: &Journey) -> Option<(Addr, Arc<Node>)> {
+        if let Some((addr, _)) = &journey.sent_on {
+            return Some((addr.clone(), self.node(addr)));
+        }
+        let map = self.map();
+        let addr = match journey.slot {
+            None => return self.any_node(),
+            Some(slot) => {
+                let shard = map.shard(slot)?;
+                let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+                // A replica that could not serve it is not asked a second time.
+                match self.config.read_from {
+                    _ if !journey.reads || journey.waits > 0 => &shard.primary,
+                    ReadFrom::Primary => &shard.primary,
+                    ReadFrom::Replica if shard.replicas.is_empty() => &shard.primary,
+                    ReadFrom::Replica => &shard.replicas[turn % shard.replicas.len()],
+                    ReadFrom::Any => match turn % (shard.replicas.len() + 1) {
+                        0 => &shard.primary,
+                        replica => &shard.replicas[replica - 1],
+                    },
+                }
+            }
+        };
+        Some((addr.clone(), self.node(addr)))
+    }
+
+    /// A primary, one that is connected if there is one; another one each time.
+    pub(super) fn any_node(&self) -> Option<(Addr, Arc<Node>)> {
+        let map = self.map();
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let nodes = locked(&self.nodes);
+        let connected: Vec<_> = map
+            .shards
+            .iter()
+            .filter_map(|shard| nodes.get_key_value(&shard.primary))
+            .filter(|(_, node)| node.link.lock().status.connected)
+            .collect();
+        if let Some(&(addr, node)) = connected.get(turn % connected.len().max(1)) {
+            return Some((addr.clone(), Arc::clone(node)));
+        }
+        drop(nodes);
+        let addr = &map.shards.get(turn % map.shards.len().max(1))?.primary;
+        Some((addr.clone(), self.node(addr)))
+    }
+
+    /// Waits for a better map, and a little longer each time. `false` if the time is over, or the client closed.
+    pub(super) async fn wait(&self, waits: u32, limit: TimeLimit) -> bool {
+        let mut changes = self.map.subscribe();
+        let longest = self
+            .config
+            .backoff
+            .delay(waits.min(20) + 1, random(u64::from(waits)));
+        // Maps come as often as they are wished for; a pause keeps that from becoming a busy loop.
+        let pause = longest.min(Duration::from_millis(10));
+        let now = Instant::now();
+        let end = |after: Duration| {
+            limit
+                .deadline
+                .map_or(now + after, |end| end.min(now + after))
+        };
+        tokio::time::sleep_until(end(pause)).await;
+        let _ = timeout_at(
+            end(longest.min(Duration::from_millis(500))),
+            changes.changed(),
+        )
+        .await;
+        !self.is_closed()
+            && limit
+                .deadline
+                .is_none_or(|deadline| Instant::now() < deadline)
+    }
+
+    /// What is said of a request that there is no time left for, after `result`.
+    pub(super) fn out_of_time(
+        &self,
+        result: Result<Reply, Failure>,
+        limit: TimeLimit,
+    ) -> Result<Reply, Failure> {
+        let failure = match result {
+            Err(failure) if failure.outcome == Outcome::NotSent => failure,
+            result => return result,
+        };
+        if self.is_closed() {
+            return Err(not_sent(ErrorKind::Closed));
+        }
+        let source = Some(Box::new(crate::error::Error::new(
+            failure.kind,
+            failure.outcome,
+        )));
+        Err(not_sent(ErrorKind::Timeout {
+            phase: Phase::Connecting,
+            after: limit.timeout.unwrap_or_default(),
+            source,
+        }))
+    }
+}
+
+/// Sends one request to one node, behind ASKING if `ask` says so.
+async fn send(
+    node: &Node,
+    request: &Request,
+    ask: bool,
+    limit: TimeLimit,
+) -> Result<Reply, Failure> {
+    if !ask {
+        return match carry(node, request, request.class(), limit).await? {
+            Answer::One(reply) => Ok(reply),
+            Answer::Failed(failure) => Err(failure),
+            Answer::Many { .. } => unreachable!("one command was sent"),
+        };
+    }
+    let asking = Request::of(row!("ASKING"));
+    let pair = Requests {
+        list: vec![&asking, request],
+        atomic: false,
+    };
+    match carry(node, pair, request.class(), limit).await? {
+        Answer::Many {
+            mut replies,
+            failure: None,
+            ..
+        } => Ok(replies.pop().unwrap_or(Reply::Null)),
+        Answer::Many {
+            failure: Some(failure),
+            executed_maybe,
+            ..
+        } => Err(Failure {
+            outcome: match executed_maybe {
+                2 => Outcome::MaybeExecuted,
+                _ => Outcome::NotSent,
+            },
+            ..failure
+        }),
+        Answer::Failed(failure) => Err(failure),
+        Answer::One(reply) => Ok(reply),
+    }
+}
+
+async fn carry(
+    node: &Node,
+    freight: impl Freight,
+    class: Class,
+    limit: TimeLimit,
+) -> Result<Answer, Failure> {
+    if class == Class::Blocking {
+        node.lanes
+            .run(node.session(), freight, limit, Again::NEVER)
+            .await
+    } else {
+        Exchange::new(&node.link, freight, limit, Again::NEVER)
+            .run()
+            .await
+    }
+}
+
+/// The one reply that decides whether a transaction has to go elsewhere: any refusal of a node that could not queue it.
+fn of_transaction(answer: &Result<Answer, Failure>, len: usize) -> Result<Reply, Failure> {
+    match answer {
+        Ok(Answer::Many {
+            replies,
+            failure: None,
+            ..
+        }) => {
+            let refusal = replies
+                .iter()
+                .find(|reply| matches!(reply, Reply::Error(_)));
+            Ok(refusal.cloned().unwrap_or(Reply::Null))
+        }
+        Ok(Answer::Many {
+            failure: Some(failure),
+            executed_maybe,
+            ..
+        }) => Err(Failure {
+            // Without a whole EXEC the server drops what it had queued.
+            outcome: match *executed_maybe >= len {
+                true => Outcome::MaybeExecuted,
+                false => Outcome::NotSent,
+            },
+            ..failure.clone()
+        }),
+        Ok(Answer::One(reply)) => Ok(reply.clone()),
+        Ok(Answer::Failed(failure)) | Err(failure) => Err(failure.clone()),
+    }
+}
+
+pub(super) fn no_node(journey: &Journey) -> Failure {
+    not_sent(match journey.slot {
+        Some(slot) => ErrorKind::NoNode {
+            slots: Cow::Owned(format!("slot {slot}")),
+        },
+        None => ErrorKind::NoNode {
+            slots: Cow::Borrowed("any slot"),
+        },
+    })
+}
+
+pub(super) fn not_sent(kind: ErrorKind) -> Failure {
+    Failure {
+        kind,
+        outcome: Outcome::NotSent,
+        deadline: None,
+    }
+}

@@ -1,0 +1,143 @@
+//! One server: the connection to it that all callers share, and those that some commands need for themselves.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use resp_codec::Version;
+use tokio::task::JoinHandle;
+
+use crate::config::Config;
+use crate::connection::driver::Driver;
+use crate::connection::engine::Engine;
+use crate::connection::handshake::Established;
+use crate::connection::lanes::Lanes;
+use crate::connection::link::{Life, Link};
+use crate::connection::orphans::Orphanage;
+use crate::connection::session::Session;
+use crate::connection::topics::Topics;
+use crate::pubsub::Carrier;
+
+/// See the module. Its connections end with it.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) config: Arc<Config>,
+    pub(crate) link: Arc<Link>,
+    /// The same connection, as subscriptions see it.
+    shared: Carrier,
+    pub(crate) lanes: Lanes,
+    /// What new connections are given; kept up to date by the driver.
+    session: Arc<Mutex<Session>>,
+    /// The connection for subscriptions, if the shared one cannot carry them.
+    dedicated: Mutex<Option<Carrier>>,
+    /// To be waited for when the client is closed.
+    drivers: Mutex<Vec<JoinHandle<()>>>,
+    orphanage: Option<Arc<Orphanage>>,
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.end(Life::Abandoned);
+    }
+}
+
+impl Node {
+    /// Starts with a connection that is made already, or makes it in the background.
+    pub(crate) fn start(
+        config: Arc<Config>,
+        session: Arc<Mutex<Session>>,
+        orphanage: Option<Arc<Orphanage>>,
+        established: Option<Established>,
+    ) -> Self {
+        let topics = Topics::new(false, orphanage.clone());
+        let (shared, driver) = drive(&config, Arc::clone(&session), topics, established);
+        Self {
+            link: Arc::clone(&shared.link),
+            shared,
+            lanes: Lanes::new(&config),
+            config,
+            session,
+            dedicated: Mutex::default(),
+            drivers: Mutex::new(vec![driver]),
+            orphanage,
+        }
+    }
+
+    /// Ends all of its connections: at once, or after what was admitted is answered.
+    pub(crate) fn end(&self, life: Life) {
+        self.link.end(life);
+        if let Some(dedicated) = &*locked(&self.dedicated) {
+            dedicated.link.end(life);
+        }
+        self.lanes.close();
+    }
+
+    /// Ends its connections and waits until they are closed.
+    pub(crate) async fn close(&self) {
+        self.end(Life::Closing);
+        let drivers = std::mem::take(&mut *locked(&self.drivers));
+        for driver in drivers {
+            // A driver that panicked has closed its connection too.
+            let _ = driver.await;
+        }
+    }
+
+    /// What a new connection is given now.
+    pub(crate) fn session(&self) -> Session {
+        locked(&self.session).clone()
+    }
+
+    /// The connection that subscriptions go over. `version` is the protocol to expect while there is no connection yet.
+    pub(crate) fn carrier(&self, version: Option<Version>) -> Carrier {
+        let version = self.link.lock().status.version.or(version);
+        if version == Some(Version::Resp3) {
+            self.shared.clone()
+        } else {
+            self.dedicated()
+        }
+    }
+
+    /// All connections that may carry subscriptions.
+    pub(crate) fn carriers(&self) -> impl Iterator<Item = Carrier> {
+        let dedicated = locked(&self.dedicated).clone();
+        std::iter::once(self.shared.clone()).chain(dedicated)
+    }
+
+    fn dedicated(&self) -> Carrier {
+        let mut dedicated = locked(&self.dedicated);
+        if let Some(carrier) = &*dedicated {
+            return carrier.clone();
+        }
+        let session = Arc::new(Mutex::new(self.session()));
+        let topics = Topics::new(true, self.orphanage.clone());
+        let (carrier, driver) = drive(&self.config, session, topics, None);
+        if self.link.lock().life() != Life::Open {
+            carrier.link.end(Life::Closing);
+        }
+        locked(&self.drivers).push(driver);
+        dedicated.insert(carrier).clone()
+    }
+}
+
+/// Starts a connection.
+fn drive(
+    config: &Arc<Config>,
+    session: Arc<Mutex<Session>>,
+    topics: Topics,
+    established: Option<Established>,
+) -> (Carrier, JoinHandle<()>) {
+    let link = Arc::new(Link::new(config.max_in_flight, config.max_unwritten_bytes));
+    if let Some(established) = &established {
+        link.lock().connected(established.version);
+    }
+    let topics = Arc::new(topics);
+    let engine = Engine::new(config.limits, session, Arc::clone(&topics));
+    let driver = Driver::new(Arc::clone(&link), Arc::clone(config), engine);
+    (
+        Carrier { link, topics },
+        tokio::spawn(driver.run(established)),
+    )
+}
+
+/// No code panics while it holds one of these locks, so a poisoned one is as good as any.
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

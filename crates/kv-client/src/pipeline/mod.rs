@@ -1,0 +1,185 @@
+//! Many commands in one go: [`Client::pipeline`] and [`Client::transaction`].
+
+mod batch;
+mod send;
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::time::Duration;
+
+pub use self::batch::Batch;
+use self::batch::{Parts, Replies};
+use self::send::{executed, send_pipeline, send_transaction};
+use crate::class::Retry;
+use crate::client::Client;
+use crate::command::Settings;
+use crate::error::Result;
+use crate::request::Request;
+
+/// Commands that are sent together; see [`Client::pipeline`].
+#[must_use = "a pipeline does nothing until it is awaited"]
+pub struct Pipeline<'a, B: Batch> {
+    client: &'a Client,
+    batch: B,
+    settings: Settings,
+}
+
+/// Commands that are run together; see [`Client::transaction`].
+#[must_use = "a transaction does nothing until it is awaited"]
+pub struct Transaction<'a, B: Batch> {
+    client: &'a Client,
+    batch: B,
+    settings: Settings,
+}
+
+/// A running batch.
+type Running<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+impl Client {
+    /// Sends several commands in one go and waits for all of their replies: a tuple in, a tuple of values out.
+    ///
+    /// ```
+    /// # async fn example(client: kv_client::Client) -> kv_client::Result<()> {
+    /// let (_, visits, name) = client
+    ///     .pipeline((client.set("seen", "yes"), client.incr("visits"), client.get("name").into::<Option<String>>()))
+    ///     .await?;
+    ///
+    /// let all = client.pipeline((0..100).map(|n| client.get(format!("key:{n}"))).collect::<Vec<_>>()).await?;
+    ///
+    /// let (first, second) = client.pipeline((client.lpop("list"), client.incr("not a number"))).results().await;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// Awaiting it gives all values or the first error; [`results`](Pipeline::results) gives the result of each command.
+    /// Commands of other tasks may run between those of a pipeline; those of a [`transaction`](Self::transaction) run alone.
+    ///
+    /// The limits and the retry policy are those of the whole: [`Command::timeout`](crate::Command::timeout) of its commands counts as the shortest
+    /// of them, and it is sent again only if each of its commands may be.
+    pub fn pipeline<B: Batch>(&self, commands: B) -> Pipeline<'_, B> {
+        Pipeline {
+            client: self,
+            batch: commands,
+            settings: Settings::default(),
+        }
+    }
+
+    /// Runs several commands as one, between MULTI and EXEC: all of them or none, and nobody else's in between.
+    ///
+    /// ```
+    /// # async fn example(client: kv_client::Client) -> kv_client::Result<()> {
+    /// let (left, right) = client.transaction((client.decrby("left", 10), client.incrby("right", 10))).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// A command that the server refuses to queue (a wrong number of arguments, say) keeps all of them from running. A
+    /// command that fails when it runs (a wrong type) does not take back what the others did; [`results`](Transaction::results)
+    /// tells them apart.
+    pub fn transaction<B: Batch>(&self, commands: B) -> Transaction<'_, B> {
+        Transaction {
+            client: self,
+            batch: commands,
+            settings: Settings::default(),
+        }
+    }
+}
+
+impl<'a, B: Batch> Pipeline<'a, B> {
+    /// Limits the time from the first poll to the last reply. Default: [`Config::command_timeout`](crate::Config::command_timeout).
+    pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.settings.timeout = Some(timeout.into());
+        self
+    }
+
+    /// Whether to send it again after its connection was lost. Default: as its commands say.
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.settings.retry = Some(retry);
+        self
+    }
+
+    /// The result of each command.
+    pub fn results(self) -> impl Future<Output = B::Results> + Send + use<'a, B> {
+        let Self {
+            client,
+            batch,
+            settings,
+        } = self;
+        let mut parts = Parts::default();
+        let decoders = batch.split(&mut parts);
+        async move {
+            let names: Vec<_> = parts.requests.iter().map(Request::clone_name).collect();
+            let replies = match send_pipeline(client, parts, settings).await {
+                Ok(replies) => replies,
+                Err(error) => names.iter().map(|_| Err(error.clone())).collect(),
+            };
+            B::each(decoders, &mut Replies(replies.into_iter()))
+        }
+    }
+}
+
+impl<'a, B: Batch + 'a> IntoFuture for Pipeline<'a, B> {
+    type Output = Result<B::Output>;
+    type IntoFuture = Running<'a, Result<B::Output>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let results = self.results();
+        Box::pin(async move { B::all(results.await) })
+    }
+}
+
+impl<'a, B: Batch> Transaction<'a, B> {
+    /// Limits the time from the first poll to the reply. Default: [`Config::command_timeout`](crate::Config::command_timeout).
+    pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.settings.timeout = Some(timeout.into());
+        self
+    }
+
+    /// Whether to send it again after its connection was lost. Default: as its commands say.
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.settings.retry = Some(retry);
+        self
+    }
+
+    /// The result of each command, if they were run.
+    pub fn results(self) -> impl Future<Output = Result<B::Results>> + Send + use<'a, B> {
+        let Self {
+            client,
+            batch,
+            settings,
+        } = self;
+        let mut parts = Parts::default();
+        let decoders = batch.split(&mut parts);
+        async move {
+            let names: Vec<_> = parts.requests.iter().map(Request::clone_name).collect();
+            let answer = send_transaction(client, parts, settings).await?;
+            let replies = executed(answer, &names)?;
+            Ok(B::each(decoders, &mut Replies(replies.into_iter())))
+        }
+    }
+}
+
+impl<'a, B: Batch + 'a> IntoFuture for Transaction<'a, B> {
+    type Output = Result<B::Output>;
+    type IntoFuture = Running<'a, Result<B::Output>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let results = self.results();
+        Box::pin(async move { B::all(results.await?) })
+    }
+}
+
+impl<B: Batch> fmt::Debug for Pipeline<'_, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pipeline")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<B: Batch> fmt::Debug for Transaction<'_, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transaction")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

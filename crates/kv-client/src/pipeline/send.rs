@@ -1,0 +1,209 @@
+//! A batch on its way, and what its answer says of each command.
+
+use std::borrow::Cow;
+
+use super::batch::Parts;
+use crate::class::Retry;
+use crate::client::{Client, Servers};
+use crate::command::Settings;
+use crate::connection::exchange::{Again, Exchange, Requests, check_shared};
+use crate::connection::link::{Answer, Failure, TimeLimit};
+use crate::error::{Error, ErrorKind, Outcome, Result};
+use crate::reply::Reply;
+use crate::request::Request;
+
+/// Commands that can go out, with what holds for all of them.
+struct Ready {
+    requests: Vec<Request>,
+    limit: TimeLimit,
+    again: Again,
+}
+
+/// Sends the commands of a pipeline; what became of each.
+pub(super) async fn send_pipeline(
+    client: &Client,
+    parts: Parts,
+    settings: Settings,
+) -> Result<Vec<Result<Reply>>> {
+    let Ready {
+        requests,
+        limit,
+        again,
+    } = prepare(client, parts, settings)?;
+    if requests.is_empty() {
+        return Ok(Vec::new());
+    }
+    match &client.inner.servers {
+        Servers::One(node) => {
+            let len = requests.len();
+            let freight = Requests {
+                list: requests,
+                atomic: false,
+            };
+            let answer = Exchange::new(&node.link, freight, limit, again).run().await;
+            Ok(each_reply(answer, len))
+        }
+        Servers::Cluster(cluster) => {
+            let results = cluster.run_batch(requests, limit, again).await;
+            let error = |failure: Failure| Error::new(failure.kind, failure.outcome);
+            Ok(results
+                .into_iter()
+                .map(|result| result.map_err(error))
+                .collect())
+        }
+    }
+}
+
+/// Sends the commands of a transaction between MULTI and EXEC.
+pub(super) async fn send_transaction(
+    client: &Client,
+    parts: Parts,
+    settings: Settings,
+) -> Result<Result<Answer, Failure>> {
+    let Ready {
+        mut requests,
+        limit,
+        again,
+    } = prepare(client, parts, settings)?;
+    if requests.is_empty() {
+        return Ok(Ok(Answer::Many {
+            replies: Vec::new(),
+            failure: None,
+            executed_maybe: 0,
+        }));
+    }
+    requests.insert(0, Request::new("MULTI"));
+    requests.push(Request::new("EXEC"));
+    let freight = Requests {
+        list: requests,
+        atomic: true,
+    };
+    Ok(match &client.inner.servers {
+        Servers::One(node) => Exchange::new(&node.link, freight, limit, again).run().await,
+        Servers::Cluster(cluster) => cluster.run_transaction(freight, limit, again).await,
+    })
+}
+
+fn prepare(client: &Client, parts: Parts, settings: Settings) -> Result<Ready> {
+    let Parts {
+        mut requests,
+        settings: each,
+    } = parts;
+    for request in &mut requests {
+        request.classify();
+        check_shared(request, true)?;
+    }
+    let config = client.config();
+    let shortest = each
+        .iter()
+        .filter_map(|settings| settings.timeout.flatten())
+        .min();
+    let timeout = settings
+        .timeout
+        .unwrap_or_else(|| shortest.or(config.command_timeout));
+    let policy = |own: &Settings| settings.retry.or(own.retry).unwrap_or(config.retry);
+    let repeats = requests
+        .iter()
+        .zip(&each)
+        .all(|(request, own)| policy(own).repeats(request.class()));
+    let again = Again {
+        resends: each.iter().all(|own| policy(own) != Retry::Never),
+        repeats,
+        left: config.max_retries,
+    };
+    let limit = TimeLimit {
+        timeout,
+        deadline: None,
+    };
+    Ok(Ready {
+        requests,
+        limit,
+        again,
+    })
+}
+
+/// What became of each command of a pipeline.
+fn each_reply(answer: Result<Answer, Failure>, len: usize) -> Vec<Result<Reply>> {
+    let (replies, failure, executed_maybe) = match answer {
+        Ok(Answer::Many {
+            replies,
+            failure,
+            executed_maybe,
+        }) => (replies, failure, executed_maybe),
+        Ok(Answer::One(reply)) => (vec![reply], None, 1),
+        Ok(Answer::Failed(failure)) | Err(failure) => (Vec::new(), Some(failure), 0),
+    };
+    let answered = replies.len();
+    let missing = (answered..len).map(|index| {
+        let kind = failure
+            .as_ref()
+            .map_or(ErrorKind::Closed, |failure| failure.kind.clone());
+        let outcome = if index < executed_maybe {
+            Outcome::MaybeExecuted
+        } else {
+            Outcome::NotSent
+        };
+        Err(Error::new(kind, outcome))
+    });
+    replies.into_iter().map(Ok).chain(missing).collect()
+}
+
+/// The replies to the commands of a transaction, if it was run.
+pub(super) fn executed(
+    answer: Result<Answer, Failure>,
+    names: &[Cow<'static, str>],
+) -> Result<Vec<Result<Reply>>> {
+    let not_run = |failure: Failure, outcome| Err(Error::new(failure.kind, outcome).of("EXEC"));
+    let mut replies = match answer {
+        Ok(Answer::Many {
+            replies,
+            failure: None,
+            ..
+        }) if replies.is_empty() => return Ok(Vec::new()),
+        Ok(Answer::Many {
+            replies,
+            failure: None,
+            ..
+        }) => replies,
+        Ok(Answer::Many {
+            failure: Some(failure),
+            executed_maybe,
+            ..
+        }) => {
+            // Without a whole EXEC the server drops what it had queued.
+            let whole = executed_maybe == names.len() + 2;
+            return not_run(
+                failure,
+                if whole {
+                    Outcome::MaybeExecuted
+                } else {
+                    Outcome::NotSent
+                },
+            );
+        }
+        Ok(Answer::One(reply)) => vec![reply],
+        Ok(Answer::Failed(failure)) | Err(failure) => {
+            let outcome = failure.outcome;
+            return not_run(failure, outcome);
+        }
+    };
+    let exec = replies.pop();
+    let queued = std::iter::once("MULTI").chain(names.iter().map(AsRef::as_ref));
+    for (name, reply) in queued.zip(replies) {
+        if let Reply::Error(error) = reply {
+            return Err(Error::server(error).of(name.to_owned()));
+        }
+    }
+    match exec {
+        Some(Reply::Array(elements)) if elements.len() == names.len() => {
+            Ok(elements.iter().map(Ok).collect())
+        }
+        Some(Reply::Error(error)) => Err(Error::server(error).of("EXEC")),
+        Some(Reply::Null) => Err(Error::new(ErrorKind::Conflict, Outcome::Rejected).of("EXEC")),
+        Some(other) => Err(Error::reply(
+            other.mismatch("the replies to the transaction's commands"),
+        )
+        .of("EXEC")),
+        None => Err(Error::new(ErrorKind::Closed, Outcome::NotSent).of("EXEC")),
+    }
+}
