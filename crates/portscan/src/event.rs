@@ -99,6 +99,15 @@ impl Counts {
         }
     }
 
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            open: self.open + other.open,
+            closed: self.closed + other.closed,
+            filtered: self.filtered + other.filtered,
+            undecided: self.undecided + other.undecided,
+        }
+    }
+
     pub(crate) fn add(&mut self, state: State) {
         match state {
             State::Open => self.open += 1,

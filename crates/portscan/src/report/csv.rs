@@ -45,7 +45,7 @@ impl Report {
     }
 }
 
-fn row(addr: &str, host: &HostReport, port: &PortReport) -> [String; 13] {
+fn row(addr: &str, host: &HostReport, port: PortReport<'_>) -> [String; 13] {
     debug_assert!(addr.parse::<IpAddr>().is_ok());
     let name = port.name();
     [

@@ -17,14 +17,15 @@ pub struct HostReport {
     pub(super) up: bool,
     pub(super) answers_everything: bool,
     pub(super) rtt: Option<Duration>,
-    pub(super) ports: BTreeMap<u16, PortReport>,
+    pub(super) ports: BTreeMap<u16, Kept>,
+    pub(super) services: BTreeMap<u16, Service>,
 }
 
 /// One port of a report.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
-pub struct PortReport {
+pub struct PortReport<'a> {
     /// The port.
     pub port: u16,
     /// What it is.
@@ -34,23 +35,42 @@ pub struct PortReport {
     /// Probes sent.
     pub tries: u8,
     /// The system's error number.
-    #[cfg_attr(
-        feature = "serde",
-        serde(default, skip_serializing_if = "Option::is_none")
-    )]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub errno: Option<i32>,
     /// The round-trip time in microseconds.
-    #[cfg_attr(
-        feature = "serde",
-        serde(default, skip_serializing_if = "Option::is_none")
-    )]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub rtt_us: Option<u32>,
     /// What the service said.
-    #[cfg_attr(
-        feature = "serde",
-        serde(default, skip_serializing_if = "Option::is_none")
-    )]
-    pub service: Option<Box<Service>>,
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub service: Option<&'a Service>,
+}
+
+/// What a report keeps of a port: eight bytes, because the verdicts of a large scan come in random order and are to stay in
+/// the processor's caches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Kept {
+    /// `u32::MAX` for none.
+    rtt_us: u32,
+    /// 0 for none.
+    errno: u16,
+    /// Says the state too.
+    reason: Reason,
+    tries: u8,
+}
+
+impl Kept {
+    pub(super) fn new(reason: Reason, tries: u8, errno: Option<i32>, rtt_us: Option<u32>) -> Self {
+        Self {
+            rtt_us: rtt_us.unwrap_or(u32::MAX),
+            errno: errno.map_or(0, |errno| u16::try_from(errno).unwrap_or(u16::MAX)),
+            reason,
+            tries,
+        }
+    }
+
+    pub(super) fn state(self) -> State {
+        self.reason.state()
+    }
 }
 
 /// Ports of one host that share a state and are too many to be listed one by one.
@@ -68,22 +88,26 @@ impl Extra {
 }
 
 impl HostReport {
+    pub(super) fn new(addr: IpAddr) -> Self {
+        Self {
+            addr,
+            name: None,
+            zone: None,
+            up: false,
+            answers_everything: false,
+            rtt: None,
+            ports: BTreeMap::new(),
+            services: BTreeMap::new(),
+        }
+    }
+
     pub(super) fn record(&mut self, verdict: &Verdict) {
         self.up |= matches!(verdict.state, State::Open | State::Closed);
-        self.ports.insert(
-            verdict.port,
-            PortReport {
-                port: verdict.port,
-                state: verdict.state,
-                reason: verdict.reason,
-                tries: verdict.tries,
-                errno: verdict.errno,
-                rtt_us: verdict
-                    .rtt
-                    .map(|rtt| u32::try_from(rtt.as_micros()).unwrap_or(u32::MAX)),
-                service: None,
-            },
-        );
+        let rtt_us = verdict
+            .rtt
+            .map(|rtt| u32::try_from(rtt.as_micros()).unwrap_or(u32::MAX - 1));
+        let kept = Kept::new(verdict.reason, verdict.tries, verdict.errno, rtt_us);
+        self.ports.insert(verdict.port, kept);
     }
 
     pub(super) fn finish(&mut self, done: &HostDone) {
@@ -146,33 +170,56 @@ impl HostReport {
     }
 
     /// The ports in ascending order.
-    pub fn ports(&self) -> impl Iterator<Item = &PortReport> {
-        self.ports.values()
+    pub fn ports(&self) -> impl Iterator<Item = PortReport<'_>> {
+        self.ports
+            .iter()
+            .map(|(&port, kept)| self.port_report(port, kept))
     }
 
     /// One port.
     #[must_use]
-    pub fn port(&self, port: u16) -> Option<&PortReport> {
-        self.ports.get(&port)
+    pub fn port(&self, port: u16) -> Option<PortReport<'_>> {
+        Some(self.port_report(port, self.ports.get(&port)?))
+    }
+
+    fn port_report(&self, port: u16, kept: &Kept) -> PortReport<'_> {
+        PortReport {
+            port,
+            state: kept.state(),
+            reason: kept.reason,
+            tries: kept.tries,
+            errno: (kept.errno > 0).then_some(kept.errno.into()),
+            rtt_us: (kept.rtt_us < u32::MAX).then_some(kept.rtt_us),
+            service: self.services.get(&port),
+        }
     }
 
     /// The open ports in ascending order.
     pub fn open_ports(&self) -> impl Iterator<Item = u16> {
         self.ports
+            .iter()
+            .filter(|(_, kept)| kept.state() == State::Open)
+            .map(|(&port, _)| port)
+    }
+
+    /// Ports by state.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        self.ports
             .values()
-            .filter(|port| port.state == State::Open)
-            .map(|port| port.port)
+            .for_each(|kept| counts.add(kept.state()));
+        counts
     }
 
     /// The ports to list one by one, and those that are only counted: ports that are not open, where more than
     /// [`LISTED`] have the same state, as nmap does.
-    pub(crate) fn listed(&self) -> (Vec<&PortReport>, Vec<Extra>) {
-        let mut counts = Counts::default();
-        self.ports.values().for_each(|port| counts.add(port.state));
+    pub(crate) fn listed(&self) -> (Vec<PortReport<'_>>, Vec<Extra>) {
+        let counts = self.counts();
         let is_extra = |state| state != State::Open && counts.of(state) > LISTED;
         let mut listed = Vec::new();
         let mut extras: BTreeMap<State, Extra> = BTreeMap::new();
-        for port in self.ports.values() {
+        for port in self.ports() {
             if is_extra(port.state) {
                 let extra = extras.entry(port.state).or_insert_with(|| Extra {
                     state: port.state,
@@ -191,25 +238,65 @@ impl HostReport {
     }
 }
 
-impl PortReport {
+impl<'a> PortReport<'a> {
     /// The name of the port in the system's services file or in our own table.
     #[must_use]
-    pub fn name(&self) -> &'static str {
+    pub fn name(self) -> &'static str {
         Services::system().name(self.port).unwrap_or_default()
     }
 
     /// What the service said by itself.
     #[must_use]
-    pub fn banner(&self) -> Option<&str> {
-        self.service.as_ref()?.banner.as_deref()
+    pub fn banner(self) -> Option<&'a str> {
+        self.service?.banner.as_deref()
     }
 
     /// The subject of the service's certificate.
     #[must_use]
-    pub fn tls_subject(&self) -> Option<&str> {
-        self.service.as_ref()?.tls_subject.as_deref()
+    pub fn tls_subject(self) -> Option<&'a str> {
+        self.service?.tls_subject.as_deref()
     }
 }
 
 /// The most ports of one state, other than open, that are listed one by one.
 const LISTED: u64 = 25;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_takes_eight_bytes_and_loses_nothing() {
+        assert_eq!(size_of::<Kept>(), 8);
+        let mut host = HostReport::new("192.0.2.1".parse().unwrap());
+        let rtt = Some(Duration::from_micros(7));
+        let verdict = |port, reason: Reason, errno, rtt| Verdict {
+            addr: host.addr,
+            port,
+            state: reason.state(),
+            reason,
+            errno,
+            rtt,
+            tries: 3,
+        };
+        let verdicts = [
+            verdict(1, Reason::ConnRefused, Some(111), rtt),
+            verdict(2, Reason::NoResponse, None, None),
+        ];
+        verdicts.iter().for_each(|verdict| host.record(verdict));
+        for (port, verdict) in host.ports().zip(&verdicts) {
+            assert_eq!(
+                (port.port, port.state, port.reason, port.tries, port.errno),
+                (
+                    verdict.port,
+                    verdict.state,
+                    verdict.reason,
+                    verdict.tries,
+                    verdict.errno
+                )
+            );
+            let rtt = port.rtt_us.map(|us| Duration::from_micros(us.into()));
+            assert_eq!(rtt, verdict.rtt);
+        }
+    }
+}

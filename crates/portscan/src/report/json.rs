@@ -4,7 +4,6 @@
 //! one of `{"scan"}`, `{"unresolved"}`, `{"note"}`, `{"host"}` and `{"end"}`. Ports that are too many to be listed are in `extra_ports` as ranges.
 
 use std::{
-    collections::BTreeMap,
     io::{BufRead, BufReader, Read, Write},
     net::IpAddr,
     time::Duration,
@@ -12,8 +11,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Extra, Header, HostReport, PortReport, Report};
-use crate::{Error, Ports, Progress, Reason, State, event::Counts};
+use super::{Extra, Header, HostReport, Report, host::Kept};
+use crate::{Error, Ports, Progress, Reason, Service, State, event::Counts};
 
 #[derive(Serialize, Deserialize)]
 struct Document {
@@ -62,9 +61,18 @@ struct Host {
 
 #[derive(Serialize, Deserialize)]
 struct Port {
-    #[serde(flatten)]
-    report: PortReport,
-    /// Derived from the port; ignored when read.
+    port: u16,
+    /// Follows from the reason; ignored when read.
+    state: State,
+    reason: Reason,
+    tries: u8,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    errno: Option<i32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rtt_us: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    service: Option<Service>,
+    /// Follows from the port; ignored when read.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     name: String,
 }
@@ -211,8 +219,6 @@ impl From<Document> for Report {
 impl From<&HostReport> for Host {
     fn from(host: &HostReport) -> Self {
         let (listed, extras) = host.listed();
-        let mut counts = Counts::default();
-        host.ports().for_each(|port| counts.add(port.state));
         let extra_ports = |extra: Extra| {
             let state = extra.state;
             extra
@@ -234,11 +240,17 @@ impl From<&HostReport> for Host {
             rtt_us: host
                 .rtt
                 .map(|rtt| u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX)),
-            counts,
+            counts: host.counts(),
             ports: listed
                 .into_iter()
                 .map(|port| Port {
-                    report: port.clone(),
+                    port: port.port,
+                    state: port.state,
+                    reason: port.reason,
+                    tries: port.tries,
+                    errno: port.errno,
+                    rtt_us: port.rtt_us,
+                    service: port.service.cloned(),
                     name: port.name().to_owned(),
                 })
                 .collect(),
@@ -249,34 +261,26 @@ impl From<&HostReport> for Host {
 
 impl From<Host> for HostReport {
     fn from(host: Host) -> Self {
-        let mut ports: BTreeMap<u16, PortReport> = host
-            .ports
-            .into_iter()
-            .map(|port| (port.report.port, port.report))
-            .collect();
+        let mut report = Self::new(host.addr);
+        for port in host.ports {
+            let kept = Kept::new(port.reason, port.tries, port.errno, port.rtt_us);
+            report.ports.insert(port.port, kept);
+            report
+                .services
+                .extend(port.service.map(|service| (port.port, service)));
+        }
         for extra in host.extra_ports {
-            for &port in extra.ports.as_slice() {
-                let (state, reason) = (extra.state, extra.reason);
-                let report = PortReport {
-                    port,
-                    state,
-                    reason,
-                    tries: 0,
-                    errno: None,
-                    rtt_us: None,
-                    service: None,
-                };
-                ports.insert(port, report);
-            }
+            let kept = Kept::new(extra.reason, 0, None, None);
+            let ports = extra.ports.as_slice();
+            report.ports.extend(ports.iter().map(|&port| (port, kept)));
         }
         Self {
-            addr: host.addr,
             name: host.name,
             zone: host.zone,
             up: host.state == "up",
             answers_everything: host.answers_everything,
             rtt: host.rtt_us.map(Duration::from_micros),
-            ports,
+            ..report
         }
     }
 }
@@ -290,12 +294,10 @@ mod tests {
 
     /// The ports that are only counted come back without their tries and times.
     fn without_detail(mut report: Report) -> Report {
-        for port in report
-            .hosts
-            .values_mut()
-            .flat_map(|host| host.ports.values_mut())
-        {
-            (port.tries, port.errno, port.rtt_us) = (0, None, None);
+        for host in report.hosts.values_mut() {
+            let bare = |(port, reason)| (port, Kept::new(reason, 0, None, None));
+            let ports: Vec<_> = host.ports().map(|port| (port.port, port.reason)).collect();
+            host.ports = ports.into_iter().map(bare).collect();
         }
         report
     }

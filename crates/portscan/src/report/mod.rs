@@ -138,9 +138,8 @@ impl Report {
         match event {
             Event::Verdict(verdict) => self.host_mut(verdict.addr).record(verdict),
             Event::Service(service) => {
-                if let Some(port) = self.host_mut(service.addr).ports.get_mut(&service.port) {
-                    port.service = Some(Box::new(service.clone()));
-                }
+                let services = &mut self.host_mut(service.addr).services;
+                services.insert(service.port, service.clone());
             }
             Event::HostDone(done) => self.host_mut(done.addr).finish(done),
             Event::Progress(progress) => self.progress = *progress,
@@ -167,8 +166,12 @@ impl Report {
                     mine.answers_everything |= host.answers_everything;
                     mine.name = mine.name.take().or_else(|| host.name.clone());
                     mine.zone = mine.zone.take().or_else(|| host.zone.clone());
-                    for (port, report) in &host.ports {
-                        mine.ports.entry(*port).or_insert_with(|| report.clone());
+                    for (port, kept) in &host.ports {
+                        mine.ports.entry(*port).or_insert(*kept);
+                    }
+                    for (port, service) in &host.services {
+                        let entry = mine.services.entry(*port);
+                        entry.or_insert_with(|| service.clone());
                     }
                 }
             }
@@ -183,13 +186,9 @@ impl Report {
 
     fn host_mut(&mut self, addr: IpAddr) -> &mut HostReport {
         self.hosts.entry(addr).or_insert_with(|| HostReport {
-            addr,
             name: self.given.name(addr).map(str::to_owned),
             zone: self.given.zone(addr).map(str::to_owned),
-            up: false,
-            answers_everything: false,
-            rtt: None,
-            ports: BTreeMap::new(),
+            ..HostReport::new(addr)
         })
     }
 
@@ -243,12 +242,8 @@ impl Report {
     /// Ports by state, all addresses together.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        let mut counts = Counts::default();
-        self.hosts
-            .values()
-            .flat_map(|host| host.ports.values())
-            .for_each(|port| counts.add(port.state));
-        counts
+        let each = self.hosts.values().map(HostReport::counts);
+        each.fold(Counts::default(), Counts::plus)
     }
 
     /// Every open port that was found, whatever its address, in ascending order.

@@ -171,7 +171,9 @@ fn write_host<W: Write>(host: &HostReport, start: &str, writer: &mut Writer<W>) 
                     extras
                         .iter()
                         .try_for_each(|extra| write_extra(extra, writer))?;
-                    listed.iter().try_for_each(|port| write_port(port, writer))
+                    listed
+                        .into_iter()
+                        .try_for_each(|port| write_port(port, writer))
                 })?;
             Ok(())
         })?;
@@ -198,7 +200,7 @@ fn write_extra<W: Write>(extra: &Extra, writer: &mut Writer<W>) -> io::Result<()
     line(writer)
 }
 
-fn write_port<W: Write>(port: &PortReport, writer: &mut Writer<W>) -> io::Result<()> {
+fn write_port<W: Write>(port: PortReport<'_>, writer: &mut Writer<W>) -> io::Result<()> {
     writer
         .create_element("port")
         .with_attribute(("protocol", "tcp"))
