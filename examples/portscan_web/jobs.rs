@@ -10,83 +10,14 @@ use futures::StreamExt;
 use portscan::{
     Checkpoint, Diff, Event, Expectation, Ports, Report, Scan, Scanner, Scope, State, Targets,
 };
-use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, watch};
 use tokio_util::task::TaskTracker;
 
 use crate::{
+    job::{Job, News, Request, Status},
     mail::{Letter, Mailer},
     store::Store,
 };
-
-/// What a person asks for.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Request {
-    pub targets: String,
-    pub ports: String,
-    /// Who gets the report.
-    #[serde(default)]
-    pub mail: String,
-    /// No mail if nothing changed since the scan of the same targets and ports before.
-    #[serde(default)]
-    pub only_changes: bool,
-    #[serde(default)]
-    pub banners: bool,
-    /// What ought to be open.
-    #[serde(default)]
-    pub expect: String,
-}
-
-/// A scan as it is kept and shown.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Job {
-    pub id: u64,
-    #[serde(flatten)]
-    pub request: Request,
-    pub status: Status,
-    /// Seconds since 1970.
-    pub started: u64,
-    pub decided: u64,
-    pub total: u64,
-    pub open: u64,
-    /// What changed since the scan before, in words; `None` where there is none to compare with.
-    pub changes: Option<Vec<String>>,
-    /// Whether it is as expected, in words.
-    pub judgement: Option<String>,
-    /// What became of the mail.
-    pub mailed: Option<String>,
-    pub error: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    Running,
-    Done,
-    Stopped,
-    Failed,
-}
-
-/// What is heard of a running scan.
-#[derive(Debug, Clone, Serialize)]
-#[serde(tag = "type", rename_all = "lowercase")]
-pub enum News {
-    Open {
-        addr: String,
-        port: u16,
-        name: String,
-    },
-    Progress {
-        job: Box<Job>,
-    },
-    Notice {
-        text: String,
-    },
-    End {
-        job: Box<Job>,
-    },
-}
 
 /// A scan that runs in this process.
 struct Running {
@@ -125,30 +56,35 @@ impl Jobs {
         }
     }
 
-    /// Goes on with what was running when the program ended.
+    /// Goes on with what was running when the program ended, and with mails that were not sent yet.
     pub async fn resume(self: &Arc<Self>) -> anyhow::Result<()> {
-        for mut job in self
-            .list()
-            .await?
-            .into_iter()
-            .filter(|job| job.status == Status::Running)
-        {
-            let checkpoint = self.store.get_text("checkpoint", job.id).await?;
-            let scanner = match checkpoint.map(|text| Checkpoint::from_json(&text)) {
-                Some(Ok(checkpoint)) => Scanner::resume(checkpoint),
-                Some(Err(_)) | None => scanner(&job.request)?,
-            };
-            let earlier = self.report(job.id).await?;
-            let scan = self.describe(scanner, &job.request).start().await;
-            match scan {
-                Ok(scan) => self.spawn(job, scan, earlier),
-                Err(error) => {
+        for mut job in self.list().await? {
+            if job.status == Status::Running {
+                if let Err(error) = self.go_on(&job).await {
                     job.status = Status::Failed;
-                    job.error = Some(error.to_string());
-                    self.store.put("job", job.id, &job).await?;
+                    job.error = Some(format!("it could not go on: {error:#}"));
+                    self.put(&job, None).await?;
                 }
+            } else if job.mailed.is_none() && self.is_to_be_mailed(&job) {
+                let jobs = Arc::clone(self);
+                self.tasks.spawn(async move {
+                    if let Err(error) = jobs.mail_again(job).await {
+                        tracing::error!(%error, "a report could not be mailed");
+                    }
+                });
             }
         }
+        Ok(())
+    }
+
+    async fn go_on(self: &Arc<Self>, job: &Job) -> anyhow::Result<()> {
+        let scanner = match self.store.get(job.id, "checkpoint").await? {
+            Some(text) => Scanner::resume(Checkpoint::from_json(&text)?),
+            None => scanner(&job.request)?,
+        };
+        let earlier = self.report(job.id).await?;
+        let scan = self.describe(scanner, &job.request).start().await?;
+        self.spawn(job.clone(), scan, earlier);
         Ok(())
     }
 
@@ -181,7 +117,7 @@ impl Jobs {
             mailed: None,
             error: None,
         };
-        self.store.put("job", job.id, &job).await?;
+        self.put(&job, None).await?;
         self.spawn(job.clone(), scan, None);
         Ok(job)
     }
@@ -217,6 +153,7 @@ impl Jobs {
         self.tasks.spawn(async move {
             if let Err(error) = jobs.run(id, scan, stopped).await {
                 tracing::error!(job = id, %error, "a scan could not be kept");
+                jobs.fail(id, &error);
             }
         });
     }
@@ -238,7 +175,10 @@ impl Jobs {
                     continue;
                 }
                 _ = save.tick() => {
-                    self.save(id, &scan).await?;
+                    // It may be possible again next time.
+                    if let Err(error) = self.save(id, &scan).await {
+                        tracing::warn!(job = id, %error, "a running scan could not be kept");
+                    }
                     continue;
                 }
             };
@@ -252,6 +192,17 @@ impl Jobs {
                 Ok(())
             }
             _ => self.finish(id, reason).await,
+        }
+    }
+
+    /// Ends a scan whose end cannot be kept; those who watch it hear why.
+    fn fail(&self, id: u64, error: &anyhow::Error) {
+        if let Some(mut running) = lock(&self.running).remove(&id) {
+            running.job.status = Status::Failed;
+            running.job.error = Some(format!("it could not be kept: {error:#}"));
+            let job = Box::new(running.job);
+            // Nobody may be listening.
+            drop(running.news.send(News::End { job }));
         }
     }
 
@@ -298,21 +249,31 @@ impl Jobs {
         }
     }
 
-    /// Keeps what is known of a running scan.
+    /// Keeps what is known of a running scan: what was found, and from where to go on, as of the same moment.
     async fn save(&self, id: u64, scan: &Scan) -> anyhow::Result<()> {
         let (job, report) = match lock(&self.running).get(&id) {
             Some(Running {
                 job,
                 report: Some(report),
                 ..
-            }) => (job.clone(), to_json(report)?),
+            }) => (serde_json::to_string(job)?, to_json(report)?),
             _ => return Ok(()),
         };
+        let checkpoint = scan.checkpoint().to_json();
+        let fields = [("job", job), ("report", report), ("checkpoint", checkpoint)];
         self.store
-            .put_text("checkpoint", id, &scan.checkpoint().to_json())
-            .await?;
-        self.store.put_text("report", id, &report).await?;
-        self.store.put("job", id, &job).await
+            .put(
+                id,
+                &fields.each_ref().map(|(name, text)| (*name, text.as_str())),
+            )
+            .await
+    }
+
+    async fn put(&self, job: &Job, report: Option<&str>) -> anyhow::Result<()> {
+        let text = serde_json::to_string(job)?;
+        let mut fields = vec![("job", text.as_str())];
+        fields.extend(report.map(|report| ("report", report)));
+        self.store.put(job.id, &fields).await
     }
 
     async fn finish(&self, id: u64, reason: Stop) -> anyhow::Result<()> {
@@ -333,15 +294,26 @@ impl Jobs {
         if let Ok(expected) = job.request.expect.parse::<Expectation>() {
             job.judgement = Some(report.check(&expected).to_string());
         }
-        // Known before it is mailed: a mail server may take its time.
-        self.store.put("job", id, &job).await?;
-        job.mailed = self.mail(&job, &report, diff.as_ref()).await;
-        self.store.put("job", id, &job).await?;
-        self.store.forget("checkpoint", id).await?;
+        // Known before it is mailed: a mail server may take its time, and the next start sends what this one could not.
+        self.store.forget(id, "checkpoint").await?;
+        self.put(&job, Some(&to_json(&report)?)).await?;
+        if self.is_to_be_mailed(&job) {
+            job.mailed = Some(self.mail(&job, &report, diff.as_ref()).await);
+            self.put(&job, None).await?;
+        }
         if let Some(running) = lock(&self.running).remove(&id) {
             drop(running.news.send(News::End { job: Box::new(job) }));
         }
         Ok(())
+    }
+
+    async fn mail_again(&self, mut job: Job) -> anyhow::Result<()> {
+        let Some(report) = self.report(job.id).await? else {
+            return Ok(());
+        };
+        let diff = self.changes(&job, &report).await?;
+        job.mailed = Some(self.mail(&job, &report, diff.as_ref()).await);
+        self.put(&job, None).await
     }
 
     /// What changed since the last finished scan of the same targets and ports.
@@ -361,11 +333,15 @@ impl Jobs {
             .map(|before| report.changes_since(&before)))
     }
 
-    async fn mail(&self, job: &Job, report: &Report, diff: Option<&Diff>) -> Option<String> {
+    fn is_to_be_mailed(&self, job: &Job) -> bool {
+        self.mailer.is_some() && !job.request.mail.trim().is_empty()
+    }
+
+    /// Mails a report, and says what became of it.
+    async fn mail(&self, job: &Job, report: &Report, diff: Option<&Diff>) -> String {
         let to = job.request.mail.trim();
-        let mailer = self.mailer.as_ref().filter(|_| !to.is_empty())?;
         if job.request.only_changes && diff.is_some_and(Diff::is_empty) {
-            return Some("not sent, nothing changed".to_owned());
+            return "not sent, nothing changed".to_owned();
         }
         let mut csv = Vec::new();
         let letter = Letter {
@@ -389,10 +365,14 @@ impl Jobs {
             ),
             csv: report.write_csv(&mut csv).map(|()| csv).unwrap_or_default(),
         };
-        Some(match mailer.send(letter).await {
+        let sent = match &self.mailer {
+            Some(mailer) => mailer.send(letter).await,
+            None => Err(anyhow::anyhow!("no mail server is configured")),
+        };
+        match sent {
             Ok(()) => format!("sent to {to}"),
             Err(error) => format!("not sent: {error:#}"),
-        })
+        }
     }
 
     /// All scans that are remembered, the newest first.
@@ -411,7 +391,10 @@ impl Jobs {
             .map(|running| running.job.clone());
         match running {
             Some(job) => Ok(Some(job)),
-            None => self.store.get("job", id).await,
+            None => {
+                let text = self.store.get(id, "job").await?;
+                Ok(text.map(|text| serde_json::from_str(&text)).transpose()?)
+            }
         }
     }
 
@@ -423,7 +406,7 @@ impl Jobs {
         if running.is_some() {
             return Ok(running);
         }
-        let text = self.store.get_text("report", id).await?;
+        let text = self.store.get(id, "report").await?;
         Ok(text
             .map(|text| Report::read_json(text.as_bytes()))
             .transpose()?)

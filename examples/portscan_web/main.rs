@@ -3,6 +3,7 @@
 //! Scans run in the background and are kept in a kv-server, embedded unless `--store` names another; when one ends its report is
 //! mailed if an address was given. It listens on loopback only, and scans public addresses only with `--allow-public`.
 
+mod job;
 mod jobs;
 mod mail;
 mod store;
@@ -28,8 +29,8 @@ struct Args {
     #[arg(long, value_name = "URL", conflicts_with = "data")]
     store: Option<String>,
 
-    /// Where the embedded store writes what it must not forget.
-    #[arg(long, value_name = "FILE", default_value = "portscan-web.journal")]
+    /// Where the embedded store keeps the scans over a restart, in Redis's RDB format.
+    #[arg(long, value_name = "FILE", default_value = "portscan-web.rdb")]
     data: PathBuf,
 
     /// Allows public addresses too.
@@ -80,6 +81,10 @@ async fn run(args: Args) -> anyhow::Result<()> {
         .as_deref()
         .map(|url| Mailer::new(url, &args.mail_from))
         .transpose()?;
+    // Before anything is read: a second one of this program ends here, and leaves the scans to the first.
+    let listener = tokio::net::TcpListener::bind(args.listen)
+        .await
+        .with_context(|| format!("listening on {} failed", args.listen))?;
     let store = match &args.store {
         Some(url) => Store::connect(url).await?,
         None => Store::embedded(&args.data).await?,
@@ -91,9 +96,6 @@ async fn run(args: Args) -> anyhow::Result<()> {
     };
     let jobs = Arc::new(Jobs::new(store, scope, mailer));
     jobs.resume().await?;
-    let listener = tokio::net::TcpListener::bind(args.listen)
-        .await
-        .with_context(|| format!("listening on {} failed", args.listen))?;
     println!("http://{}/", listener.local_addr()?);
     let stop = {
         let jobs = Arc::clone(&jobs);

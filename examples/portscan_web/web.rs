@@ -16,7 +16,10 @@ use axum::{
 use futures::{Stream, StreamExt, stream};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
-use crate::jobs::{Job, Jobs, News, Request};
+use crate::{
+    job::{Job, News, Request},
+    jobs::Jobs,
+};
 
 type Shared = State<Arc<Jobs>>;
 

@@ -1,4 +1,4 @@
-//! The program `portscan-web`: over HTTP, over a restart, by mail, and in a real browser.
+//! The program `portscan-web`: over HTTP, over a restart and a crash, by mail.
 
 #![allow(clippy::unwrap_used, reason = "test code outside a test function")]
 
@@ -8,9 +8,7 @@ mod support;
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Write},
-    net::{Ipv4Addr, TcpStream},
-    path::Path,
+    net::{Ipv4Addr, TcpListener, TcpStream},
     process::{Command, Stdio},
 };
 
@@ -18,67 +16,11 @@ use serde_json::{Value, json};
 
 use crate::{
     common::{LISTENERS, inside, listen},
-    support::{Folder, Running, http, http_with, json as ask, program, wait_for},
+    support::{
+        Folder, Running, http, http_with, json as ask, wait_for,
+        web::{SLOW, Web, add_slow_address},
+    },
 };
-
-/// The program, and where it listens.
-struct Web {
-    running: Running,
-    addr: String,
-}
-
-impl Web {
-    fn start(data: &Path, args: &[&str]) -> Self {
-        let mut command = program("portscan-web");
-        command
-            .args(["--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()])
-            .args(args)
-            .stderr(Stdio::null());
-        let mut running = Running::start(&mut command);
-        let addr = running
-            .line()
-            .trim_start_matches("http://")
-            .trim_end_matches('/')
-            .to_owned();
-        Self { running, addr }
-    }
-
-    fn scan(&self, request: &Value) -> u64 {
-        ask(&self.addr, "POST /jobs", request)["id"]
-            .as_u64()
-            .unwrap()
-    }
-
-    /// Listens to the events of a scan until its end, and gives them all.
-    fn events(&self, id: u64) -> Vec<Value> {
-        let mut stream = TcpStream::connect(&self.addr).unwrap();
-        write!(
-            stream,
-            "GET /jobs/{id}/events HTTP/1.1\r\nHost: {}\r\n\r\n",
-            self.addr
-        )
-        .unwrap();
-        let mut events = Vec::new();
-        for line in BufReader::new(stream).lines() {
-            if let Some(data) = line.unwrap().strip_prefix("data: ") {
-                events.push(serde_json::from_str(data).unwrap());
-                if events
-                    .last()
-                    .is_some_and(|event: &Value| event["type"] == "end")
-                {
-                    break;
-                }
-            }
-        }
-        events
-    }
-
-    /// Waits for the end of a scan and gives it as it is shown then.
-    fn finished(&self, id: u64) -> Value {
-        self.events(id);
-        ask(&self.addr, &format!("GET /jobs/{id}"), &Value::Null)
-    }
-}
 
 #[test]
 fn a_scan_is_watched_and_its_report_downloaded() {
@@ -87,7 +29,7 @@ fn a_scan_is_watched_and_its_report_downloaded() {
     }
     listen(Ipv4Addr::LOCALHOST.into(), &[22, 80]);
     let folder = Folder::new("portscan-web-watched");
-    let web = Web::start(&folder.0.join("journal"), &[]);
+    let web = Web::start(&folder.0.join("scans.rdb"), &[]);
     let id = web.scan(&json!({ "targets": "127.0.0.1", "ports": "1-1000", "expect": "22 only" }));
     let events = web.events(id);
     let mut open: Vec<u64> = events
@@ -134,7 +76,7 @@ fn what_is_wrong_is_said_and_other_sites_are_refused() {
         return;
     }
     let folder = Folder::new("portscan-web-wrong");
-    let web = Web::start(&folder.0.join("journal"), &[]);
+    let web = Web::start(&folder.0.join("scans.rdb"), &[]);
     let wrong = |request: Value| {
         let (status, answer) = http(&web.addr, "POST /jobs", &request.to_string());
         assert_eq!(status, 400, "{answer}");
@@ -185,23 +127,16 @@ fn scans_survive_a_restart_and_go_on() {
     }
     listen(Ipv4Addr::LOCALHOST.into(), &LISTENERS);
     let folder = Folder::new("portscan-web-restart");
-    let journal = folder.0.join("journal");
-    let web = Web::start(&journal, &[]);
+    let data = folder.0.join("scans.rdb");
+    let web = Web::start(&data, &[]);
     let request = json!({ "targets": "127.0.0.1", "ports": "20-30" });
     let first = web.scan(&request);
     web.finished(first);
     let long = web.scan(&json!({ "targets": "127.0.0.1-2", "ports": "all" }));
     assert_eq!(web.running.end("-TERM"), Some(0));
-    // What a crash would leave: half a line at the end.
-    fs::OpenOptions::new()
-        .append(true)
-        .open(&journal)
-        .unwrap()
-        .write_all(b"[\"SET\",\"half")
-        .unwrap();
 
     listen(Ipv4Addr::LOCALHOST.into(), &[23]);
-    let web = Web::start(&journal, &[]);
+    let web = Web::start(&data, &[]);
     let shown = web.finished(long);
     assert_eq!(
         (&shown["job"]["status"], &shown["job"]["decided"]),
@@ -231,37 +166,123 @@ fn scans_survive_a_restart_and_go_on() {
 }
 
 #[test]
+fn a_scan_that_was_killed_goes_on_and_has_lost_nothing() {
+    if !inside("a_scan_that_was_killed_goes_on_and_has_lost_nothing", "") || !add_slow_address() {
+        return;
+    }
+    let open = [22, 5000, 22_000, 39_999];
+    listen(SLOW.parse().unwrap(), &open);
+    let folder = Folder::new("portscan-web-killed");
+    let data = folder.0.join("scans.rdb");
+    let web = Web::start(&data, &[]);
+    let done = web.scan(&json!({ "targets": SLOW, "ports": "22" }));
+    web.finished(done);
+    let id = web.scan(&json!({ "targets": SLOW, "ports": "1-40000" }));
+    let show = |web: &Web, id| ask(&web.addr, &format!("GET /jobs/{id}"), &Value::Null);
+    wait_for("some progress", || {
+        (show(&web, id)["job"]["decided"].as_u64() > Some(1000)).then_some(())
+    });
+    let saved = || fs::metadata(&data).unwrap().modified().unwrap();
+    let before = saved();
+    wait_for("a snapshot", || (saved() > before).then_some(()));
+    assert_eq!(show(&web, id)["job"]["status"], "running");
+    assert_eq!(web.running.end("-KILL"), None);
+
+    let web = Web::start(&data, &[]);
+    let shown = show(&web, id);
+    assert_eq!(shown["job"]["status"], "running", "{shown}");
+    let decided = shown["job"]["decided"].as_u64().unwrap();
+    assert!(decided > 1000, "{decided} ports were known before");
+    let shown = web.finished(id);
+    assert_eq!(
+        (&shown["job"]["status"], &shown["job"]["decided"]),
+        (&json!("done"), &json!(40_000))
+    );
+    let ports: Vec<u64> = shown["open"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|port| port["port"].as_u64().unwrap())
+        .collect();
+    assert_eq!(ports, open.map(u64::from));
+    let (_, report) = http(&web.addr, &format!("GET /jobs/{id}/report/json"), "");
+    let report = portscan::Report::read_json(report.as_bytes()).unwrap();
+    assert_eq!(report.counts().total(), 40_000);
+    assert_eq!(show(&web, done)["open"].as_array().unwrap().len(), 1);
+}
+
+/// A real mail server on port 2525 that prints what it gets; `None` (with a message) where it is missing.
+fn mail_server() -> Option<Running> {
+    let mut command = Command::new("python3");
+    let found = command
+        .args(["-c", "import aiosmtpd"])
+        .stderr(Stdio::null());
+    if !found.status().is_ok_and(|status| status.success()) {
+        eprintln!("skipped: aiosmtpd (pip install aiosmtpd) is missing");
+        return None;
+    }
+    let mut command = Command::new("python3");
+    command.args(["-u", "-m", "aiosmtpd", "-n", "-l", "127.0.0.1:2525"]);
+    let server = Running::start(command.args(["-c", "aiosmtpd.handlers.Debugging", "stdout"]));
+    wait_for("the mail server", || {
+        TcpStream::connect("127.0.0.1:2525").ok()
+    });
+    Some(server)
+}
+
+fn next_mail(server: &mut Running) -> String {
+    let mut mail = server.line();
+    while !mail.contains("END MESSAGE") {
+        mail = mail + "\n" + &server.line();
+    }
+    mail
+}
+
+#[test]
+fn a_report_that_was_not_mailed_before_a_crash_is_mailed_after_it() {
+    let test = "a_report_that_was_not_mailed_before_a_crash_is_mailed_after_it";
+    if !inside(test, "") {
+        return;
+    }
+    let Some(mut smtp) = mail_server() else {
+        return;
+    };
+    // A mail server that takes the call and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("smtp://{}", silent.local_addr().unwrap());
+    let folder = Folder::new("portscan-web-unmailed");
+    let data = folder.0.join("scans.rdb");
+    let web = Web::start(&data, &["--smtp", &url]);
+    let id =
+        web.scan(&json!({ "targets": "127.0.0.1", "ports": "25", "mail": "admin@example.com" }));
+    let _call = silent.accept().unwrap();
+    assert_eq!(web.running.end("-KILL"), None);
+
+    let web = Web::start(&data, &["--smtp", "smtp://127.0.0.1:2525"]);
+    let mail = next_mail(&mut smtp);
+    assert!(
+        mail.contains("Subject: portscan 127.0.0.1 25: 0 open"),
+        "{mail}"
+    );
+    let mailed = wait_for("the note", || {
+        let shown = ask(&web.addr, &format!("GET /jobs/{id}"), &Value::Null);
+        shown["job"]["mailed"].as_str().map(str::to_owned)
+    });
+    assert_eq!(mailed, "sent to admin@example.com");
+}
+
+#[test]
 fn a_report_is_mailed_and_nothing_new_is_not() {
     if !inside("a_report_is_mailed_and_nothing_new_is_not", "") {
         return;
     }
-    if !Command::new("python3")
-        .args(["-c", "import aiosmtpd"])
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|s| s.success())
-    {
-        eprintln!("skipped: aiosmtpd (pip install aiosmtpd) is missing");
-        return;
-    }
     listen(Ipv4Addr::LOCALHOST.into(), &[22]);
-    let mut smtp = Running::start(Command::new("python3").args([
-        "-u",
-        "-m",
-        "aiosmtpd",
-        "-n",
-        "-l",
-        "127.0.0.1:2525",
-        "-c",
-        "aiosmtpd.handlers.Debugging",
-        "stdout",
-    ]));
-    wait_for("the mail server", || {
-        TcpStream::connect("127.0.0.1:2525").ok()
-    });
+    let Some(mut smtp) = mail_server() else {
+        return;
+    };
     let folder = Folder::new("portscan-web-mail");
     let web = Web::start(
-        &folder.0.join("journal"),
+        &folder.0.join("scans.rdb"),
         &[
             "--smtp",
             "smtp://127.0.0.1:2525",
@@ -275,14 +296,7 @@ fn a_report_is_mailed_and_nothing_new_is_not() {
         web.finished(first)["job"]["mailed"],
         "sent to admin@example.com"
     );
-    let mut mail = Vec::new();
-    while mail
-        .last()
-        .is_none_or(|line: &String| !line.contains("END MESSAGE"))
-    {
-        mail.push(smtp.line());
-    }
-    let mail = mail.join("\n");
+    let mail = next_mail(&mut smtp);
     for needle in [
         "From: scan@here.example",
         "To: admin@example.com",
@@ -305,134 +319,6 @@ fn a_report_is_mailed_and_nothing_new_is_not() {
         .unwrap()
         .to_owned();
     assert!(mailed.starts_with("not sent: "), "{mailed}");
-}
-
-/// A browser, driven over the WebDriver protocol.
-struct Browser {
-    _driver: Running,
-    session: String,
-}
-
-impl Browser {
-    const ADDR: &'static str = "127.0.0.1:9515";
-
-    fn start(downloads: &Path) -> Self {
-        let mut command = Command::new("chromedriver");
-        command.args(["--port=9515"]).stderr(Stdio::null());
-        let driver = Running::start(&mut command);
-        wait_for("chromedriver", || TcpStream::connect(Self::ADDR).ok());
-        let capabilities = json!({ "capabilities": { "alwaysMatch": { "goog:chromeOptions": {
-            "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=375,800"],
-            "prefs": { "download.default_directory": downloads }
-        }}}});
-        let answer = ask(Self::ADDR, "POST /session", &capabilities);
-        Self {
-            _driver: driver,
-            session: answer["value"]["sessionId"].as_str().unwrap().to_owned(),
-        }
-    }
-
-    fn command(&self, path: &str, body: &Value) -> Value {
-        ask(
-            Self::ADDR,
-            &format!("POST /session/{}/{path}", self.session),
-            body,
-        )["value"]
-            .clone()
-    }
-
-    fn run(&self, script: &str) -> Value {
-        self.command("execute/sync", &json!({ "script": script, "args": [] }))
-    }
-
-    /// Presses keys, as on a keyboard.
-    fn keys(&self, text: &str) {
-        let actions: Vec<Value> = text
-            .chars()
-            .flat_map(|key| {
-                [
-                    json!({ "type": "keyDown", "value": key }),
-                    json!({ "type": "keyUp", "value": key }),
-                ]
-            })
-            .collect();
-        self.command(
-            "actions",
-            &json!({ "actions": [{ "type": "key", "id": "keyboard", "actions": actions }] }),
-        );
-    }
-}
-
-impl Drop for Browser {
-    fn drop(&mut self) {
-        http(Self::ADDR, &format!("DELETE /session/{}", self.session), "");
-    }
-}
-
-#[test]
-fn a_person_adds_runs_watches_and_downloads_in_a_browser() {
-    if !inside("a_person_adds_runs_watches_and_downloads_in_a_browser", "") {
-        return;
-    }
-    if !Command::new("chromedriver")
-        .arg("--version")
-        .stdout(Stdio::null())
-        .status()
-        .is_ok_and(|s| s.success())
-    {
-        eprintln!("skipped: chromedriver (Debian chromium-driver) is missing");
-        return;
-    }
-    listen(Ipv4Addr::LOCALHOST.into(), &[22, 6379]);
-    let folder = Folder::new("portscan-web-browser");
-    let web = Web::start(&folder.0.join("journal"), &[]);
-    let browser = Browser::start(&folder.0);
-    browser.command("url", &json!({ "url": format!("http://{}/", web.addr) }));
-    assert_eq!(
-        browser.run("return document.documentElement.scrollWidth <= innerWidth"),
-        true,
-        "it fits a phone"
-    );
-
-    // By keyboard alone: Tab to the hosts, type, Tab to the ports, type, Enter.
-    browser.keys("\u{e004}127.0.0.1\u{e004}1-65535\u{e007}");
-    wait_for("the end of the scan", || {
-        let state = browser.run("return document.getElementById('status').dataset.state ?? null");
-        (state == "done").then_some(())
-    });
-    let ports = "return [...document.getElementById('open').rows].map(row => row.cells[1].textContent).join()";
-    wait_for("the open ports", || {
-        let ports = browser.run(ports);
-        let ports = ports.as_str().unwrap();
-        (ports.contains("22,") && ports.contains("6379")).then_some(())
-    });
-    assert_eq!(
-        browser.run("return document.documentElement.scrollWidth <= innerWidth"),
-        true,
-        "with results too"
-    );
-    wait_for("the scan in the list", || {
-        (browser.run("return document.getElementById('jobs').rows.length") == 1).then_some(())
-    });
-
-    browser.run("document.getElementById('download-csv').click()");
-    let csv = wait_for("the download", || {
-        fs::read_to_string(folder.0.join("portscan-1.csv"))
-            .ok()
-            .filter(|csv| csv.contains("6379"))
-    });
-    assert!(csv.contains("127.0.0.1;;;tcp;22;ssh;open"), "{csv}");
-
-    browser.run("document.getElementById('targets').value = '10.0.0.300'");
-    browser.run("document.getElementById('form').requestSubmit()");
-    let message = wait_for("the message", || {
-        let message = browser.run("return document.getElementById('error').textContent");
-        message
-            .as_str()
-            .filter(|text| !text.is_empty())
-            .map(str::to_owned)
-    });
-    assert!(message.contains("octet 300 exceeds 255"), "{message}");
 }
 
 #[test]

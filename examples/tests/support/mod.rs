@@ -7,6 +7,8 @@
     reason = "test code outside a test function"
 )]
 
+pub mod web;
+
 use std::{
     env, fs,
     io::{BufRead, BufReader, Read, Write},
