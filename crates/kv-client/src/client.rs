@@ -85,6 +85,11 @@ impl Client {
             let cluster = Cluster::connect(Arc::new(config)).await?;
             return Ok(Self::of_cluster(cluster));
         }
+        Self::connect_alone(config).await
+    }
+
+    /// Connects to what is one server at a time.
+    pub(crate) async fn connect_alone(config: Config) -> Result<Self> {
         let session = config.session();
         let established = establish(&config, &session).await?;
         let session = Arc::new(Mutex::new(session));

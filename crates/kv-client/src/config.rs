@@ -38,11 +38,13 @@ use crate::url::UrlError;
 /// | `redis://`, `valkey://` | `[user[:password]@]host[:port][/db]`; port 6379 |
 /// | `redis+unix://`, `valkey+unix://`, `unix://` | `[user[:password]@]/path/of.sock`; the database as option `db` |
 /// | `redis-cluster://`, `valkey-cluster://` | `[user[:password]@]host[:port][,host[:port]...]`: some nodes of a cluster |
+/// | `redis-sentinel://`, `valkey-sentinel://` | `[user[:password]@]host[:port][,host[:port]...]/service[/db]`: sentinels, port 26379, and the name of what they watch |
 /// | `host`, `host:port`, `/path/of.sock` | short for the first two |
 ///
 /// Options are `db`, `name`, `protocol` (`2`, `3`, `auto`), `connect_timeout_ms`, `command_timeout_ms`, `keepalive_ms`
 /// (0 turns these two off), `max_in_flight`, `max_unwritten_bytes`, `max_lanes` and `max_retries`; of a cluster also
-/// `read_from` (`primary`, `replica`, `any`) and `refresh_ms` (0 is never). An unknown option is an error.
+/// `read_from` (`primary`, `replica`, `any`) and `refresh_ms` (0 is never);
+/// of sentinels `sentinel_user` and `sentinel_password`. An unknown option is an error.
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) address: Address,
@@ -61,6 +63,7 @@ pub struct Config {
     pub(crate) backoff: Backoff,
     pub(crate) reconnect: bool,
     pub(crate) limits: Limits,
+    pub(crate) sentinel_credentials: Option<Credentials>,
     pub(crate) read_from: ReadFrom,
     pub(crate) refresh_interval: Option<Duration>,
     /// Commands do not wait for a connection that could not be made: there are other nodes.
@@ -101,6 +104,13 @@ pub enum Address {
     Custom(Connector),
     /// A cluster: some of its nodes, by host and port, which are asked for the others.
     Cluster(Vec<(String, u16)>),
+    /// Whichever server is the primary of a service, as its sentinels say.
+    Sentinel {
+        /// The name of the service, the *master name* in sentinel.conf.
+        service: String,
+        /// The sentinels, by host and port.
+        sentinels: Vec<(String, u16)>,
+    },
 }
 
 /// Makes the streams of [`Address::Custom`]; see [`Config::connector`].
@@ -164,6 +174,7 @@ impl Config {
             backoff: Backoff::default(),
             reconnect: true,
             limits: Limits::client(),
+            sentinel_credentials: None,
             read_from: ReadFrom::Primary,
             refresh_interval: Some(Duration::from_secs(60)),
             fail_fast: false,
@@ -201,6 +212,39 @@ impl Config {
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         Self::new(Address::Custom(Connector::new(connect)))
+    }
+
+    /// Whichever server is the primary of `service`, as these sentinels say.
+    ///
+    /// ```
+    /// use kv_client::Config;
+    ///
+    /// let config = Config::sentinel("mymaster", [("10.0.0.1", 26379), ("10.0.0.2", 26379)]).db(2);
+    /// assert_eq!(config.to_string(), "redis-sentinel://10.0.0.1:26379,10.0.0.2:26379/mymaster/2");
+    /// ```
+    pub fn sentinel<H: Into<String>>(
+        service: impl Into<String>,
+        sentinels: impl IntoIterator<Item = (H, u16)>,
+    ) -> Self {
+        let sentinels = sentinels
+            .into_iter()
+            .map(|(host, port)| (host.into(), port));
+        Self::new(Address::Sentinel {
+            service: service.into(),
+            sentinels: sentinels.collect(),
+        })
+    }
+
+    /// Logs in with the sentinels, which have users of their own. Default: no login.
+    #[must_use]
+    pub fn sentinel_credentials(mut self, credentials: Credentials) -> Self {
+        self.sentinel_credentials = Some(credentials);
+        self
+    }
+
+    /// Whether its connections are to lead to whichever server is the primary.
+    pub(crate) fn follows_primary(&self) -> bool {
+        matches!(self.address, Address::Sentinel { .. })
     }
 
     /// Logs in on every connection. Default: no login.
@@ -385,12 +429,13 @@ impl fmt::Display for Address {
             Self::Unix(path) => write!(f, "{}", path.display()),
             Self::Custom(_) => f.write_str("the caller's stream"),
             Self::Cluster(seeds) => write_list(f, seeds),
+            Self::Sentinel { service, .. } => write!(f, "the primary of {service}"),
         }
     }
 }
 
 /// `host:port,host:port`
-fn write_list(f: &mut fmt::Formatter<'_>, list: &[(String, u16)]) -> fmt::Result {
+pub(crate) fn write_list(f: &mut fmt::Formatter<'_>, list: &[(String, u16)]) -> fmt::Result {
     for (position, (host, port)) in list.iter().enumerate() {
         let comma = if position > 0 { "," } else { "" };
         match host.contains(':') {

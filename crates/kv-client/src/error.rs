@@ -138,6 +138,22 @@ pub enum ErrorKind {
     /// The client was closed.
     #[error("client is closed")]
     Closed,
+    /// No sentinel says where the primary of the service is.
+    #[error("no sentinel knows a primary of '{service}'")]
+    NoPrimary {
+        /// The service.
+        service: String,
+        /// What went wrong with the last one that was asked; nothing if it has never heard of the service.
+        source: Option<Box<Error>>,
+    },
+    /// The server that the sentinels named is not, or not yet, a primary.
+    #[error("server at {addr} is not a primary but a {role}")]
+    NotPrimary {
+        /// The server.
+        addr: String,
+        /// What it says it is.
+        role: String,
+    },
     /// The configuration says that this is a cluster, and the server says that it is none.
     #[error(
         "server at {addr} is not a node of a cluster ({said}); use a redis:// url for a single server"

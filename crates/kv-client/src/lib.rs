@@ -82,6 +82,18 @@
 //! The map of slots is asked for anew when a node says that it is out of date, when a node is lost, and every
 //! [`Config::refresh_interval`]; at most once in 50 ms, and at most once a second while nothing changes.
 //!
+//! # With Sentinel
+//!
+//! A `redis-sentinel://` URL or [`Config::sentinel`] leads to whichever server is the primary of a service. The sentinels are
+//! asked before each connection, one after the other, and the server is asked whether it agrees (ROLE).
+//!
+//! | what | what happens to it |
+//! |---|---|
+//! | another server becomes the primary | the sentinel that is listened to says so; the old one gets nothing more, has half a second to answer what it was sent, and is left |
+//! | the old primary refuses a write with READONLY | it is left in the same way, and the command goes to the next, not with [`Retry::Never`] |
+//! | the primary dies | its commands wait for the next one, as after any lost connection |
+//! | no sentinel knows the service | [`ErrorKind::NoPrimary`], at once when connecting; later the client goes on asking |
+//!
 //! # Ordering
 //!
 //! Commands go out in the order in which their futures are first polled, and the server runs those of one connection in
@@ -129,6 +141,7 @@ mod pubsub;
 mod reply;
 mod request;
 mod scan;
+mod sentinel;
 mod table;
 mod url;
 

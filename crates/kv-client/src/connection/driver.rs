@@ -5,6 +5,7 @@ use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -25,6 +26,10 @@ pub(crate) struct Driver {
     timer: Timer,
     /// Why there is no connection.
     cause: Option<Error>,
+    /// The server of the present or the last connection.
+    peer: String,
+    /// The connection is being left, at this time at the latest.
+    leaving: Option<Instant>,
     /// When the last byte came from the server.
     heard: Instant,
     /// When it was asked for a sign of life, if none has come since.
@@ -33,6 +38,9 @@ pub(crate) struct Driver {
     unflushed: bool,
     wake: Vec<Waker>,
 }
+
+/// How long a server that is being left has for the replies it owes.
+const FAREWELL: Duration = Duration::from_millis(500);
 
 /// Why a connection, or the driver, ends.
 enum End {
@@ -50,6 +58,8 @@ impl Driver {
             engine,
             timer: Timer::new(),
             cause: None,
+            peer: String::new(),
+            leaving: None,
             heard: Instant::now(),
             pinged: None,
             unflushed: false,
@@ -98,24 +108,27 @@ impl Driver {
         let Established {
             mut stream,
             version,
+            peer,
             input,
         } = established;
-        info!(addr = %self.config.address, ?version, "connected");
+        info!(addr = %peer, ?version, "connected");
+        self.peer = peer;
+        self.leaving = None;
         self.engine.connected(version, input);
         self.cause = None;
         self.heard = Instant::now();
         self.pinged = None;
         {
             let mut shared = self.link.lock();
-            shared.connected(version);
+            shared.connected(version, &self.peer);
             shared.status.connections += 1;
         }
         let end = std::future::poll_fn(|cx| self.poll_serve(cx, &mut *stream)).await;
-        self.link.lock().status.connected = false;
+        self.link.lock().disconnected();
         match &end {
-            End::Lost(kind) => warn!(addr = %self.config.address, error = %kind, "connection lost"),
+            End::Lost(kind) => warn!(addr = %self.peer, error = %kind, "connection lost"),
             End::Closed => {
-                debug!(addr = %self.config.address, "closing");
+                debug!(addr = %self.peer, "closing");
                 // The peer's opinion of the farewell is of no interest.
                 let _ = stream.shutdown().await;
             }
@@ -130,6 +143,9 @@ impl Driver {
         loop {
             if let Some(end) = self.exchange(cx, true) {
                 return Poll::Ready(end);
+            }
+            if self.leaving.is_some() && self.engine.is_drained() {
+                return Poll::Ready(self.left());
             }
             if let Err(error) = self.poll_write(cx, stream) {
                 // Replies that are already here still count.
@@ -159,6 +175,11 @@ impl Driver {
             self.engine.sync_topics();
         }
         shared.listen(cx.waker());
+        let leaves =
+            shared.is_leaving() || (self.link.follows_primary && self.engine.was_refused());
+        if online && leaves && self.leaving.is_none() {
+            self.leaving = Some(Instant::now() + FAREWELL);
+        }
         let end = match shared.life() {
             Life::Open => false,
             Life::Closing => !online || (self.engine.is_idle() && !shared.has_waiters()),
@@ -171,7 +192,8 @@ impl Driver {
 
     /// Writes until there is nothing more to write or the socket takes no more.
     fn poll_write(&mut self, cx: &mut Context<'_>, stream: &mut dyn Stream) -> io::Result<()> {
-        while !self.engine.out.is_empty() {
+        // What a server that is being left has not seen yet is for the next one.
+        while !self.engine.out.is_empty() && self.leaving.is_none() {
             let stream = Pin::new(&mut *stream);
             let out = &self.engine.out;
             let written = if out.is_contiguous() {
@@ -226,10 +248,10 @@ impl Driver {
         let keepalive = self.config.keepalive.filter(|_| online);
         loop {
             let silence = keepalive.map(|interval| self.pinged.unwrap_or(self.heard) + interval);
-            let alarm = match (self.engine.next_deadline(), silence) {
-                (Some(deadline), Some(silence)) => deadline.min(silence),
-                (Some(alarm), None) | (None, Some(alarm)) => alarm,
-                (None, None) => return Poll::Pending,
+            let leaving = self.leaving.filter(|_| online);
+            let alarms = [self.engine.next_deadline(), silence, leaving];
+            let Some(alarm) = alarms.into_iter().flatten().min() else {
+                return Poll::Pending;
             };
             ready!(self.timer.poll(cx, alarm));
             let now = Instant::now();
@@ -243,6 +265,9 @@ impl Driver {
             );
             drop(shared);
             self.wake.drain(..).for_each(Waker::wake);
+            if leaving.is_some_and(|leaving| now >= leaving) {
+                return Poll::Ready(self.left());
+            }
             if silence.is_some_and(|silence| now >= silence) {
                 if self.pinged.is_some() {
                     let text = format!("no sign of life for {:?}", now - self.heard);
@@ -310,16 +335,20 @@ impl Driver {
         self.wake.drain(..).for_each(Waker::wake);
     }
 
+    fn left(&self) -> End {
+        self.lost(io::Error::other("it is not the primary any more"))
+    }
+
     fn lost(&self, error: io::Error) -> End {
         End::Lost(ErrorKind::Lost {
-            addr: self.config.address.to_string(),
+            addr: self.peer.clone(),
             source: Arc::new(error),
         })
     }
 
     fn unreadable(&self, source: resp_codec::DecodeError) -> End {
         End::Lost(ErrorKind::Protocol {
-            addr: self.config.address.to_string(),
+            addr: self.peer.clone(),
             source,
         })
     }

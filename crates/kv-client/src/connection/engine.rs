@@ -53,6 +53,8 @@ pub(crate) struct Engine {
     confirming: VecDeque<Confirming>,
     /// Commands of the sender `Topics` that are not written are of no use any more.
     stale_topics: bool,
+    /// The server of this connection has refused a write because it is a replica.
+    refused: bool,
 }
 
 #[derive(Debug)]
@@ -132,6 +134,7 @@ impl Engine {
             topics,
             confirming: VecDeque::new(),
             stale_topics: false,
+            refused: false,
         }
     }
 
@@ -142,6 +145,19 @@ impl Engine {
         }
         self.decoder = FrameDecoder::new(self.limits);
         self.input = input;
+        self.refused = false;
+    }
+
+    /// Whether the server of this connection has turned out to be a replica.
+    pub(crate) fn was_refused(&self) -> bool {
+        self.refused
+    }
+
+    /// Whether no command that was written whole waits for its reply.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.pending
+            .front()
+            .is_none_or(|front| front.end > self.written)
     }
 
     /// What the next connection is to be given.
@@ -400,6 +416,9 @@ impl Engine {
         let Some(front) = self.pending.front_mut() else {
             return;
         };
+        if let Reply::Error(error) = &reply {
+            self.refused |= error.code() == "READONLY";
+        }
         if front.sender == Sender::Topics {
             // Only a refusal comes as a reply.
             if let (Reply::Error(error), Some(refused)) = (reply, self.confirming.front()) {

@@ -4,13 +4,16 @@ use std::borrow::Borrow;
 use std::future::poll_fn;
 use std::task::{Context, Poll};
 
+use tokio::time::Instant;
+
 use crate::class::{Class, Retry};
 use crate::connection::link::{
     Admission, Answer, Failure, Freight, Link, Progress, Ticket, TimeLimit,
 };
 use crate::connection::outgoing::Outgoing;
 use crate::connection::session::Effect;
-use crate::error::{Error, ErrorKind, Outcome};
+use crate::error::{Error, ErrorKind, Outcome, ServerError};
+use crate::reply::Reply;
 use crate::request::Request;
 
 /// The caller's side of an exchange. Dropping it gives the command up.
@@ -94,7 +97,7 @@ impl<'a, F: Freight> Exchange<'a, F> {
     pub(crate) fn poll(&mut self, cx: &Context<'_>) -> Poll<Result<Answer, Failure>> {
         loop {
             match self.stage {
-                Stage::New => match self.link.admit(&self.freight, self.limit, cx.waker()) {
+                Stage::New => match self.admit(cx) {
                     Admission::Sent(ticket) | Admission::Waiting(ticket) => {
                         self.stage = Stage::Admitted(ticket);
                         return Poll::Pending;
@@ -123,6 +126,11 @@ impl<'a, F: Freight> Exchange<'a, F> {
                                 executed_maybe,
                                 ..
                             } => (failure, self.freight.outcome(failure, *executed_maybe)),
+                            Answer::One(Reply::Error(error)) if self.goes_to_next(error) => {
+                                self.again.left -= 1;
+                                self.stage = Stage::New;
+                                continue;
+                            }
                             _ => return Poll::Ready(Ok(answer)),
                         };
                         if !self.is_to_be_sent_again(failure, outcome) {
@@ -139,6 +147,22 @@ impl<'a, F: Freight> Exchange<'a, F> {
                 Stage::Done => panic!("polled again after it was ready"),
             }
         }
+    }
+
+    /// Refused by a server that has become a replica, whose connection is being left for that to the primary.
+    fn goes_to_next(&self, error: &ServerError) -> bool {
+        self.link.follows_primary
+            && error.code() == "READONLY"
+            && self.again.resends
+            && self.again.left > 0
+    }
+
+    fn admit(&mut self, cx: &Context<'_>) -> Admission {
+        if self.link.follows_primary {
+            // It may be sent again after a reply, which does not say when its time is over.
+            self.limit = self.limit.started(Instant::now());
+        }
+        self.link.admit(&self.freight, self.limit, cx.waker())
     }
 
     fn is_to_be_sent_again(&self, failure: &Failure, outcome: Outcome) -> bool {

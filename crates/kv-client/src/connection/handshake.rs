@@ -8,17 +8,20 @@ use resp_codec::{FrameDecoder, Version};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
-use crate::config::{Config, Credentials, Protocol, Stream};
+use crate::config::{Address, Config, Credentials, Protocol, Stream};
 use crate::connection::session::Session;
 use crate::connection::transport::dial;
 use crate::error::{Error, ErrorKind, Outcome, ServerError};
 use crate::reply::Reply;
 use crate::request::Request;
+use crate::sentinel::find_primary;
 
 /// A connection that is ready for commands.
 pub(crate) struct Established {
     pub(crate) stream: Box<dyn Stream>,
     pub(crate) version: Version,
+    /// The server's address.
+    pub(crate) peer: String,
     /// Bytes that arrived behind the last reply of the handshake.
     pub(crate) input: BytesMut,
 }
@@ -27,22 +30,18 @@ pub(crate) struct Established {
 pub(crate) async fn establish(config: &Config, session: &Session) -> Result<Established, Error> {
     let limit = config.connect_timeout;
     let connecting = async {
-        let stream = dial(&config.address)
-            .await
-            .map_err(|source| connect_error(config, source))?;
-        let mut peer = Peer {
-            stream,
-            input: BytesMut::new(),
-            decoder: FrameDecoder::new(config.limits),
-            config,
+        let Address::Sentinel { service, sentinels } = &config.address else {
+            let (peer, version) = Peer::open(config, session).await?;
+            return Ok(peer.established(version));
         };
-        let version = peer.greet(session).await?;
-        peer.set_up(session, version).await?;
-        Ok(Established {
-            stream: peer.stream,
-            version,
-            input: peer.input,
-        })
+        let address = find_primary(config, service, sentinels).await?;
+        let primary = Config {
+            address,
+            ..config.clone()
+        };
+        let (mut peer, version) = Peer::open(&primary, session).await?;
+        peer.verify_primary().await?;
+        Ok(peer.established(version))
     };
     match timeout(limit, connecting).await {
         Ok(result) => result,
@@ -59,7 +58,10 @@ pub(crate) async fn establish(config: &Config, session: &Session) -> Result<Esta
 /// Whether another attempt may succeed without anybody changing the configuration or the server's.
 pub(crate) fn is_transient(kind: &ErrorKind) -> bool {
     match kind {
-        ErrorKind::Connect { .. } | ErrorKind::Lost { .. } => true,
+        ErrorKind::Connect { .. }
+        | ErrorKind::Lost { .. }
+        | ErrorKind::NoPrimary { .. }
+        | ErrorKind::NotPrimary { .. } => true,
         ErrorKind::Refused { reply, .. } => {
             matches!(
                 reply.code(),
@@ -80,14 +82,61 @@ fn connect_error(config: &Config, source: io::Error) -> Error {
     )
 }
 
-struct Peer<'a> {
+/// A server that is being talked to, one question at a time.
+pub(crate) struct Peer<'a> {
     stream: Box<dyn Stream>,
     input: BytesMut,
     decoder: FrameDecoder,
     config: &'a Config,
 }
 
-impl Peer<'_> {
+impl<'a> Peer<'a> {
+    /// Connects to the one server of `config`, and gives the connection the state of `session`.
+    pub(crate) async fn open(
+        config: &'a Config,
+        session: &Session,
+    ) -> Result<(Self, Version), Error> {
+        let stream = dial(config)
+            .await
+            .map_err(|source| connect_error(config, source))?;
+        let mut peer = Self {
+            stream,
+            input: BytesMut::new(),
+            decoder: FrameDecoder::new(config.limits),
+            config,
+        };
+        let version = peer.greet(session).await?;
+        peer.set_up(session, version).await?;
+        Ok((peer, version))
+    }
+
+    fn established(self, version: Version) -> Established {
+        Established {
+            stream: self.stream,
+            version,
+            peer: self.config.address.to_string(),
+            input: self.input,
+        }
+    }
+
+    /// A sentinel may be behind: only the server itself knows what it is.
+    async fn verify_primary(&mut self) -> Result<(), Error> {
+        let reply = self.ask(&Request::new("ROLE")).await?;
+        let role = match reply {
+            Reply::Error(reply) => return Err(self.refused("ROLE", reply)),
+            reply => reply.into_elements().and_then(|role| role.iter().next()),
+        };
+        let role = role.as_ref().and_then(Reply::as_bytes).unwrap_or_default();
+        if role == b"master" {
+            return Ok(());
+        }
+        let kind = ErrorKind::NotPrimary {
+            addr: self.config.address.to_string(),
+            role: String::from_utf8_lossy(role).into_owned(),
+        };
+        Err(Error::new(kind, Outcome::NotSent))
+    }
+
     /// Agrees on the protocol and logs in.
     async fn greet(&mut self, session: &Session) -> Result<Version, Error> {
         let credentials = session.credentials.as_ref();
@@ -148,7 +197,7 @@ impl Peer<'_> {
         Ok(())
     }
 
-    async fn ask(&mut self, request: &Request) -> Result<Reply, Error> {
+    pub(crate) async fn ask(&mut self, request: &Request) -> Result<Reply, Error> {
         self.send(&request.to_vec()).await?;
         self.receive().await
     }

@@ -109,7 +109,9 @@ impl Lanes {
             return lane;
         }
         drop(idle);
-        let link = Arc::new(Link::new(1, self.config.max_unwritten_bytes));
+        let mut link = Link::new(1, self.config.max_unwritten_bytes);
+        link.follows_primary = self.config.follows_primary();
+        let link = Arc::new(link);
         let db = session.db;
         let engine = Engine::new(
             self.config.limits,

@@ -20,6 +20,8 @@ use crate::reply::Reply;
 #[derive(Debug)]
 pub(crate) struct Link {
     shared: Mutex<Shared>,
+    /// It leads to whichever server is the primary: one that refuses writes is left, and what it refused goes to the next.
+    pub(crate) follows_primary: bool,
 }
 
 /// See [`Link`].
@@ -45,6 +47,10 @@ pub(crate) struct Shared {
     life: Life,
     /// Why it ended, if not because it was closed.
     epitaph: Option<ErrorKind>,
+    /// Where the present connection leads, if there is one.
+    peer: Option<String>,
+    /// The present connection leads to the wrong server by now.
+    leaving: bool,
     pub(crate) status: Status,
 }
 
@@ -195,6 +201,7 @@ pub(crate) enum Progress {
 impl Link {
     pub(crate) fn new(max_in_flight: usize, max_unwritten: usize) -> Self {
         Self {
+            follows_primary: false,
             shared: Mutex::new(Shared {
                 inbox: Outgoing::default(),
                 arrived: Vec::new(),
@@ -209,6 +216,8 @@ impl Link {
                 abandoned: false,
                 life: Life::Open,
                 epitaph: None,
+                peer: None,
+                leaving: false,
                 status: Status::default(),
             }),
         }
@@ -446,8 +455,29 @@ impl Shared {
         self.status.connected = false;
     }
 
-    pub(crate) fn connected(&mut self, version: Version) {
+    /// Where the present connection leads.
+    pub(crate) fn peer(&self) -> Option<&str> {
+        self.peer.as_deref()
+    }
+
+    /// Has the driver leave the present connection for a new one.
+    pub(crate) fn leave(&mut self) {
+        self.leaving = self.peer.is_some();
+    }
+
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving
+    }
+
+    pub(crate) fn disconnected(&mut self) {
+        self.status.connected = false;
+        self.peer = None;
+        self.leaving = false;
+    }
+
+    pub(crate) fn connected(&mut self, version: Version, peer: &str) {
         self.status.connected = true;
+        self.peer = Some(peer.to_owned());
         self.status.version = Some(version);
     }
 

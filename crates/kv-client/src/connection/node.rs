@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use resp_codec::Version;
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::config::Config;
 use crate::connection::driver::Driver;
@@ -15,6 +15,7 @@ use crate::connection::orphans::Orphanage;
 use crate::connection::session::Session;
 use crate::connection::topics::Topics;
 use crate::pubsub::Carrier;
+use crate::sentinel::watch;
 
 /// See the module. Its connections end with it.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub(crate) struct Node {
     dedicated: Mutex<Option<Carrier>>,
     /// To be waited for when the client is closed.
     drivers: Mutex<Vec<JoinHandle<()>>>,
+    /// Look out for another primary.
+    watches: Mutex<Vec<AbortHandle>>,
     orphanage: Option<Arc<Orphanage>>,
 }
 
@@ -48,7 +51,8 @@ impl Node {
         established: Option<Established>,
     ) -> Self {
         let topics = Topics::new(false, orphanage.clone());
-        let (shared, driver) = drive(&config, Arc::clone(&session), topics, established);
+        let watches = Mutex::default();
+        let (shared, driver) = drive(&config, Arc::clone(&session), topics, established, &watches);
         Self {
             link: Arc::clone(&shared.link),
             shared,
@@ -57,6 +61,7 @@ impl Node {
             session,
             dedicated: Mutex::default(),
             drivers: Mutex::new(vec![driver]),
+            watches,
             orphanage,
         }
     }
@@ -68,6 +73,9 @@ impl Node {
             dedicated.link.end(life);
         }
         self.lanes.close();
+        locked(&self.watches)
+            .drain(..)
+            .for_each(|watch| watch.abort());
     }
 
     /// Ends its connections and waits until they are closed.
@@ -108,7 +116,7 @@ impl Node {
         }
         let session = Arc::new(Mutex::new(self.session()));
         let topics = Topics::new(true, self.orphanage.clone());
-        let (carrier, driver) = drive(&self.config, session, topics, None);
+        let (carrier, driver) = drive(&self.config, session, topics, None, &self.watches);
         if self.link.lock().life() != Life::Open {
             carrier.link.end(Life::Closing);
         }
@@ -123,12 +131,20 @@ fn drive(
     session: Arc<Mutex<Session>>,
     topics: Topics,
     established: Option<Established>,
+    watches: &Mutex<Vec<AbortHandle>>,
 ) -> (Carrier, JoinHandle<()>) {
-    let link = Arc::new(Link::new(config.max_in_flight, config.max_unwritten_bytes));
+    let mut link = Link::new(config.max_in_flight, config.max_unwritten_bytes);
+    link.follows_primary = config.follows_primary();
+    let link = Arc::new(link);
     if let Some(established) = &established {
-        link.lock().connected(established.version);
+        link.lock()
+            .connected(established.version, &established.peer);
     }
     let topics = Arc::new(topics);
+    if config.follows_primary() {
+        let watching = tokio::spawn(watch(Arc::clone(config), Arc::downgrade(&link)));
+        locked(watches).push(watching.abort_handle());
+    }
     let engine = Engine::new(config.limits, session, Arc::clone(&topics));
     let driver = Driver::new(Arc::clone(&link), Arc::clone(config), engine);
     (

@@ -4,13 +4,13 @@ use std::io;
 
 use tokio::net::TcpStream;
 
-use crate::config::{Address, Stream};
+use crate::config::{Address, Config, Stream};
 
-/// Opens a stream to `address`.
+/// Opens a stream to the one server of `config`.
 ///
 /// A host name may have several addresses; they are tried one after the other.
-pub(crate) async fn dial(address: &Address) -> io::Result<Box<dyn Stream>> {
-    match address {
+pub(crate) async fn dial(config: &Config) -> io::Result<Box<dyn Stream>> {
+    match &config.address {
         Address::Tcp { host, port } => {
             let stream = TcpStream::connect((host.as_str(), *port)).await?;
             stream.set_nodelay(true)?;
@@ -24,9 +24,9 @@ pub(crate) async fn dial(address: &Address) -> io::Result<Box<dyn Stream>> {
             "this system has no Unix sockets",
         )),
         Address::Custom(connector) => connector.dial().await,
-        Address::Cluster(_) => Err(io::Error::new(
+        Address::Cluster(_) | Address::Sentinel { .. } => Err(io::Error::new(
             io::ErrorKind::Unsupported,
-            "a cluster is no single server",
+            "several servers are no single one",
         )),
     }
 }

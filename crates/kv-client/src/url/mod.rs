@@ -1,6 +1,9 @@
 //! URLs: `redis://user:password@host:port/db?option=value`, read and written.
 
-use std::fmt::{self, Write as _};
+#[cfg(test)]
+mod tests;
+mod write;
+
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -13,7 +16,7 @@ use crate::config::{Address, Config, Credentials, Protocol, ReadFrom};
 pub enum UrlError {
     /// The part in front of `://` is not known.
     #[error(
-        "unknown scheme '{0}'; known are redis, valkey, redis-cluster, valkey-cluster, redis+unix, valkey+unix and unix"
+        "unknown scheme '{0}'; known are redis, valkey, redis-cluster, valkey-cluster, redis-sentinel, valkey-sentinel, redis+unix, valkey+unix and unix"
     )]
     Scheme(String),
     /// There is no host, or no path of a socket.
@@ -51,6 +54,8 @@ pub enum UrlError {
 
 /// The port of Redis.
 const DEFAULT_PORT: u16 = 6379;
+/// The port of its sentinels.
+const SENTINEL_PORT: u16 = 26379;
 
 impl FromStr for Config {
     type Err = UrlError;
@@ -61,7 +66,7 @@ impl FromStr for Config {
             return match text {
                 "" => Err(UrlError::Missing("host")),
                 path if path.starts_with('/') => Ok(Self::new(Address::Unix(path.into()))),
-                authority => host_and_port(authority).map(Self::new),
+                authority => host_and_port(authority, DEFAULT_PORT).map(Self::new),
             };
         };
         let (rest, query) = match rest.split_once('?') {
@@ -71,6 +76,7 @@ impl FromStr for Config {
         let mut config = match scheme {
             "redis" | "valkey" => tcp(rest)?,
             "redis-cluster" | "valkey-cluster" => cluster(rest)?,
+            "redis-sentinel" | "valkey-sentinel" => sentinel(rest)?,
             "redis+unix" | "valkey+unix" | "unix" => unix(rest)?,
             other => return Err(UrlError::Scheme(other.to_owned())),
         };
@@ -86,14 +92,9 @@ fn tcp(rest: &str) -> Result<Config, UrlError> {
     let (user, host) = authority
         .rsplit_once('@')
         .map_or((None, authority), |(user, host)| (Some(user), host));
-    let mut config = Config::new(host_and_port(host)?);
+    let mut config = Config::new(host_and_port(host, DEFAULT_PORT)?);
     config.credentials = user.map(credentials).transpose()?.flatten();
-    config.db = match path {
-        "" => 0,
-        number => number
-            .parse()
-            .map_err(|_| UrlError::Database(number.to_owned()))?,
-    };
+    config.db = database(path)?;
     Ok(config)
 }
 
@@ -106,16 +107,44 @@ fn cluster(rest: &str) -> Result<Config, UrlError> {
     if let Some((_, path)) = hosts.split_once('/') {
         return Err(UrlError::ClusterDatabase(path.to_owned()));
     }
-    let mut config = Config::new(Address::Cluster(list(hosts)?));
+    let mut config = Config::new(Address::Cluster(list(hosts, DEFAULT_PORT)?));
     config.credentials = user.map(credentials).transpose()?.flatten();
     Ok(config)
 }
 
+fn sentinel(rest: &str) -> Result<Config, UrlError> {
+    let (user, rest) = match rest.rsplit_once('@') {
+        Some((user, rest)) => (Some(user), rest),
+        None => (None, rest),
+    };
+    let (hosts, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let (service, db) = path.split_once('/').unwrap_or((path, ""));
+    if service.is_empty() {
+        return Err(UrlError::Missing("name of a service"));
+    }
+    let mut config = Config::new(Address::Sentinel {
+        service: decode(service)?,
+        sentinels: list(hosts, SENTINEL_PORT)?,
+    });
+    config.credentials = user.map(credentials).transpose()?.flatten();
+    config.db = database(db)?;
+    Ok(config)
+}
+
+fn database(path: &str) -> Result<u32, UrlError> {
+    match path {
+        "" => Ok(0),
+        number => number
+            .parse()
+            .map_err(|_| UrlError::Database(number.to_owned())),
+    }
+}
+
 /// `host[:port],host[:port]`
-fn list(hosts: &str) -> Result<Vec<(String, u16)>, UrlError> {
+fn list(hosts: &str, port: u16) -> Result<Vec<(String, u16)>, UrlError> {
     hosts
         .split(',')
-        .map(|host| match host_and_port(host)? {
+        .map(|host| match host_and_port(host, port)? {
             Address::Tcp { host, port } => Ok((host, port)),
             _ => Err(UrlError::Missing("host")),
         })
@@ -136,7 +165,7 @@ fn unix(rest: &str) -> Result<Config, UrlError> {
     Ok(config)
 }
 
-fn host_and_port(authority: &str) -> Result<Address, UrlError> {
+fn host_and_port(authority: &str, default_port: u16) -> Result<Address, UrlError> {
     let (host, port) = match authority
         .strip_prefix('[')
         .and_then(|rest| rest.split_once(']'))
@@ -153,7 +182,7 @@ fn host_and_port(authority: &str) -> Result<Address, UrlError> {
         return Err(UrlError::Missing("host"));
     }
     let port = match port {
-        None => DEFAULT_PORT,
+        None => default_port,
         Some(port) => port
             .parse()
             .ok()
@@ -178,6 +207,7 @@ fn credentials(user: &str) -> Result<Option<Credentials>, UrlError> {
 fn options(config: &mut Config, query: &str) -> Result<(), UrlError> {
     let mut seen = Vec::new();
     let is_cluster = matches!(config.address, Address::Cluster(_));
+    let mut sentinel_login = (None, None);
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         if seen.contains(&name) {
@@ -186,6 +216,8 @@ fn options(config: &mut Config, query: &str) -> Result<(), UrlError> {
         seen.push(name);
         let value = decode(value)?;
         match name {
+            "sentinel_user" if config.follows_primary() => sentinel_login.0 = Some(value),
+            "sentinel_password" if config.follows_primary() => sentinel_login.1 = Some(value),
             "db" if is_cluster => return Err(UrlError::ClusterDatabase(value)),
             "read_from" if is_cluster => {
                 config.read_from = match value.as_str() {
@@ -240,6 +272,11 @@ fn options(config: &mut Config, query: &str) -> Result<(), UrlError> {
             other => return Err(UrlError::UnknownOption(other.to_owned())),
         }
     }
+    config.sentinel_credentials = match sentinel_login {
+        (Some(user), password) => Some(Credentials::new(user, password.unwrap_or_default())),
+        (None, Some(password)) => Some(Credentials::password(password)),
+        (None, None) => None,
+    };
     Ok(())
 }
 
@@ -278,239 +315,4 @@ fn decode(text: &str) -> Result<String, UrlError> {
         rest = tail;
     }
     String::from_utf8(bytes).map_err(|_| bad())
-}
-
-fn encode(out: &mut impl fmt::Write, text: &str, also: &[u8]) -> fmt::Result {
-    for &byte in text.as_bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || also.contains(&byte) {
-            out.write_char(char::from(byte))?;
-        } else {
-            write!(out, "%{byte:02X}")?;
-        }
-    }
-    Ok(())
-}
-
-/// The URL of this configuration, without the password; reading it gives the same configuration otherwise.
-///
-/// An address of the caller's own (see [`Config::connector`]) has no URL; its description is shown instead.
-impl fmt::Display for Config {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let user = |f: &mut fmt::Formatter<'_>| match self
-            .credentials
-            .as_ref()
-            .and_then(Credentials::user)
-        {
-            Some(user) => {
-                encode(f, user, b"")?;
-                f.write_char('@')
-            }
-            None => Ok(()),
-        };
-        let mut options = Options { first: true };
-        match &self.address {
-            Address::Tcp { host, port } => {
-                f.write_str("redis://")?;
-                user(f)?;
-                if host.contains(':') {
-                    write!(f, "[{host}]:{port}")?;
-                } else {
-                    encode(f, host, b"")?;
-                    write!(f, ":{port}")?;
-                }
-                if self.db != 0 {
-                    write!(f, "/{}", self.db)?;
-                }
-            }
-            Address::Unix(path) => {
-                f.write_str("redis+unix://")?;
-                user(f)?;
-                encode(f, &path.to_string_lossy(), b"/")?;
-                if self.db != 0 {
-                    options.write(f, "db", &self.db.to_string())?;
-                }
-            }
-            Address::Custom(custom) => return write!(f, "{custom:?}"),
-            Address::Cluster(_) => {
-                f.write_str("redis-cluster://")?;
-                user(f)?;
-                write!(f, "{}", self.address)?;
-            }
-        }
-        let default = Self::default();
-        let millis = |time: Option<Duration>| time.map_or(0, |time| time.as_millis()).to_string();
-        if let Some(name) = &self.name {
-            options.write(f, "name", name)?;
-        }
-        match self.protocol {
-            Protocol::Auto => {}
-            Protocol::Resp2 => options.write(f, "protocol", "2")?,
-            Protocol::Resp3 => options.write(f, "protocol", "3")?,
-        }
-        if self.connect_timeout != default.connect_timeout {
-            options.write(f, "connect_timeout_ms", &millis(Some(self.connect_timeout)))?;
-        }
-        if self.command_timeout != default.command_timeout {
-            options.write(f, "command_timeout_ms", &millis(self.command_timeout))?;
-        }
-        if self.keepalive != default.keepalive {
-            options.write(f, "keepalive_ms", &millis(self.keepalive))?;
-        }
-        for (name, value, default) in [
-            ("max_in_flight", self.max_in_flight, default.max_in_flight),
-            (
-                "max_unwritten_bytes",
-                self.max_unwritten_bytes,
-                default.max_unwritten_bytes,
-            ),
-            ("max_lanes", self.max_lanes, default.max_lanes),
-        ] {
-            if value != default {
-                options.write(f, name, &value.to_string())?;
-            }
-        }
-        if self.max_retries != default.max_retries {
-            options.write(f, "max_retries", &self.max_retries.to_string())?;
-        }
-        if matches!(self.address, Address::Cluster(_)) {
-            match self.read_from {
-                ReadFrom::Primary => {}
-                ReadFrom::Replica => options.write(f, "read_from", "replica")?,
-                ReadFrom::Any => options.write(f, "read_from", "any")?,
-            }
-            if self.refresh_interval != default.refresh_interval {
-                options.write(f, "refresh_ms", &millis(self.refresh_interval))?;
-            }
-        }
-        Ok(())
-    }
-}
-
-struct Options {
-    first: bool,
-}
-
-impl Options {
-    fn write(&mut self, f: &mut fmt::Formatter<'_>, name: &str, value: &str) -> fmt::Result {
-        f.write_char(if std::mem::take(&mut self.first) {
-            '?'
-        } else {
-            '&'
-        })?;
-        f.write_str(name)?;
-        f.write_char('=')?;
-        encode(f, value, b"")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn config(url: &str) -> Config {
-        url.parse().unwrap_or_else(|error| panic!("{url}: {error}"))
-    }
-
-    fn refused(url: &str) -> UrlError {
-        url.parse::<Config>()
-            .err()
-            .unwrap_or_else(|| panic!("{url} was taken"))
-    }
-
-    fn tcp(host: &str, port: u16) -> Address {
-        Address::Tcp {
-            host: host.to_owned(),
-            port,
-        }
-    }
-
-    #[test]
-    fn an_address_may_be_written_in_many_ways() {
-        for (text, address) in [
-            ("localhost", tcp("localhost", 6379)),
-            ("10.0.0.1:7000", tcp("10.0.0.1", 7000)),
-            ("::1", tcp("::1", 6379)),
-            ("[::1]:7000", tcp("::1", 7000)),
-            ("redis://h", tcp("h", 6379)),
-            ("valkey://h:1/", tcp("h", 1)),
-            ("redis://[fe80::1]/3", tcp("fe80::1", 6379)),
-            ("/run/redis.sock", Address::Unix("/run/redis.sock".into())),
-            (
-                "redis+unix:///run/a%20b.sock?db=2",
-                Address::Unix("/run/a b.sock".into()),
-            ),
-            (
-                "unix://u:p@/run/redis.sock",
-                Address::Unix("/run/redis.sock".into()),
-            ),
-        ] {
-            assert_eq!(config(text).address, address, "{text}");
-        }
-    }
-
-    #[test]
-    fn every_part_of_a_url_is_read() {
-        let config = config(
-            "redis://us%40er:p%3Ass@h:7/5?protocol=2&name=a+b&command_timeout_ms=0&max_retries=9&keepalive_ms=250",
-        );
-        assert_eq!(config.credentials, Some(Credentials::new("us@er", "p:ss")));
-        assert_eq!(
-            (config.db, config.protocol, config.max_retries),
-            (5, Protocol::Resp2, 9)
-        );
-        assert_eq!(
-            (config.name.as_deref(), config.command_timeout),
-            (Some("a+b"), None)
-        );
-        assert_eq!(config.keepalive, Some(Duration::from_millis(250)));
-        assert_eq!(
-            self::config("redis://:secret@h").credentials,
-            Some(Credentials::password("secret"))
-        );
-    }
-
-    #[test]
-    fn nothing_that_is_wrong_is_ignored() {
-        for (url, message) in [
-            (
-                "http://h",
-                "unknown scheme 'http'; known are redis, valkey, redis-cluster, valkey-cluster, redis+unix, valkey+unix and unix",
-            ),
-            ("redis://", "no host"),
-            ("", "no host"),
-            ("redis+unix://", "no path of a socket"),
-            ("redis://h:0", "'0' is not a port"),
-            ("redis://h:65536", "'65536' is not a port"),
-            ("redis://h/x", "'x' is not the number of a database"),
-            ("redis://h?tls=yes", "unknown option 'tls'"),
-            ("redis://h?db=1&db=2", "option 'db' is given twice"),
-            ("redis://h/1?db=2", "option 'db' is given twice"),
-            (
-                "redis://h?protocol=4",
-                "option protocol: '4' is not 2, 3 or auto",
-            ),
-            (
-                "redis://h?max_retries=many",
-                "option max_retries: 'many' is not a number",
-            ),
-            ("redis://%zz@h", "bad percent-encoding in '%zz'"),
-            ("redis://:%+1@h", "bad percent-encoding in '%+1'"),
-        ] {
-            assert_eq!(refused(url).to_string(), message, "{url}");
-        }
-    }
-
-    #[test]
-    fn a_configuration_is_written_as_a_url_that_reads_the_same_but_for_the_password() {
-        for url in [
-            "redis://localhost:6379",
-            "redis://us%40er@h:7/5?name=a%20b&protocol=2&command_timeout_ms=0&keepalive_ms=1&max_in_flight=7&max_retries=0",
-            "redis://[::1]:6379?protocol=3&connect_timeout_ms=1&max_unwritten_bytes=5",
-            "redis+unix:///run/a%20b.sock?db=2",
-        ] {
-            assert_eq!(config(url).to_string(), url);
-        }
-        let shown = config("redis://user:secret@h").to_string();
-        assert_eq!(shown, "redis://user@h:6379");
-    }
 }

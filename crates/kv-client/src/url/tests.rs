@@ -1,0 +1,137 @@
+use std::time::Duration;
+
+use super::*;
+
+fn config(url: &str) -> Config {
+    url.parse().unwrap_or_else(|error| panic!("{url}: {error}"))
+}
+
+fn refused(url: &str) -> UrlError {
+    url.parse::<Config>()
+        .err()
+        .unwrap_or_else(|| panic!("{url} was taken"))
+}
+
+fn tcp(host: &str, port: u16) -> Address {
+    Address::Tcp {
+        host: host.to_owned(),
+        port,
+    }
+}
+
+#[test]
+fn an_address_may_be_written_in_many_ways() {
+    for (text, address) in [
+        ("localhost", tcp("localhost", 6379)),
+        ("10.0.0.1:7000", tcp("10.0.0.1", 7000)),
+        ("::1", tcp("::1", 6379)),
+        ("[::1]:7000", tcp("::1", 7000)),
+        ("redis://h", tcp("h", 6379)),
+        ("valkey://h:1/", tcp("h", 1)),
+        ("redis://[fe80::1]/3", tcp("fe80::1", 6379)),
+        ("/run/redis.sock", Address::Unix("/run/redis.sock".into())),
+        (
+            "redis+unix:///run/a%20b.sock?db=2",
+            Address::Unix("/run/a b.sock".into()),
+        ),
+        (
+            "unix://u:p@/run/redis.sock",
+            Address::Unix("/run/redis.sock".into()),
+        ),
+    ] {
+        assert_eq!(config(text).address, address, "{text}");
+    }
+}
+
+#[test]
+fn every_part_of_a_url_is_read() {
+    let config = config(
+        "redis://us%40er:p%3Ass@h:7/5?protocol=2&name=a+b&command_timeout_ms=0&max_retries=9&keepalive_ms=250",
+    );
+    assert_eq!(config.credentials, Some(Credentials::new("us@er", "p:ss")));
+    assert_eq!(
+        (config.db, config.protocol, config.max_retries),
+        (5, Protocol::Resp2, 9)
+    );
+    assert_eq!(
+        (config.name.as_deref(), config.command_timeout),
+        (Some("a+b"), None)
+    );
+    assert_eq!(config.keepalive, Some(Duration::from_millis(250)));
+    assert_eq!(
+        self::config("redis://:secret@h").credentials,
+        Some(Credentials::password("secret"))
+    );
+}
+
+#[test]
+fn nothing_that_is_wrong_is_ignored() {
+    for (url, message) in [
+        (
+            "http://h",
+            "unknown scheme 'http'; known are redis, valkey, redis-cluster, valkey-cluster, redis-sentinel, valkey-sentinel, redis+unix, valkey+unix and unix",
+        ),
+        ("redis://", "no host"),
+        ("", "no host"),
+        ("redis+unix://", "no path of a socket"),
+        ("redis://h:0", "'0' is not a port"),
+        ("redis://h:65536", "'65536' is not a port"),
+        ("redis://h/x", "'x' is not the number of a database"),
+        ("redis://h?tls=yes", "unknown option 'tls'"),
+        ("redis://h?db=1&db=2", "option 'db' is given twice"),
+        ("redis://h/1?db=2", "option 'db' is given twice"),
+        ("redis-cluster://", "no host"),
+        ("redis-cluster://a,,b", "no host"),
+        (
+            "redis-cluster://a/1",
+            "a cluster has no database '1', it has one only",
+        ),
+        (
+            "redis-cluster://a?db=1",
+            "a cluster has no database '1', it has one only",
+        ),
+        (
+            "redis-cluster://a?read_from=all",
+            "option read_from: 'all' is not primary, replica or any",
+        ),
+        ("redis://a?read_from=any", "unknown option 'read_from'"),
+        ("redis-sentinel://a", "no name of a service"),
+        (
+            "redis-sentinel://a/b/c",
+            "'c' is not the number of a database",
+        ),
+        (
+            "redis://a?sentinel_user=u",
+            "unknown option 'sentinel_user'",
+        ),
+        (
+            "redis://h?protocol=4",
+            "option protocol: '4' is not 2, 3 or auto",
+        ),
+        (
+            "redis://h?max_retries=many",
+            "option max_retries: 'many' is not a number",
+        ),
+        ("redis://%zz@h", "bad percent-encoding in '%zz'"),
+        ("redis://:%+1@h", "bad percent-encoding in '%+1'"),
+    ] {
+        assert_eq!(refused(url).to_string(), message, "{url}");
+    }
+}
+
+#[test]
+fn a_configuration_is_written_as_a_url_that_reads_the_same_but_for_the_password() {
+    for url in [
+        "redis://localhost:6379",
+        "redis://us%40er@h:7/5?name=a%20b&protocol=2&command_timeout_ms=0&keepalive_ms=1&max_in_flight=7&max_retries=0",
+        "redis://[::1]:6379?protocol=3&connect_timeout_ms=1&max_unwritten_bytes=5",
+        "redis+unix:///run/a%20b.sock?db=2",
+        "redis-cluster://u@a:6379,[::1]:7000?read_from=any&refresh_ms=0",
+        "redis-cluster://a:1?max_retries=5&read_from=replica",
+        "redis-sentinel://a:26379,b:7/my%20service/3?name=n&sentinel_user=s",
+    ] {
+        assert_eq!(config(url).to_string(), url);
+    }
+    let shown = config("redis://user:secret@h").to_string();
+    assert_eq!(shown, "redis://user@h:6379");
+}

@@ -1,0 +1,324 @@
+//! A primary and a replica under three real sentinels, which make the replica the primary.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper of a test fails as the test does"
+)]
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use kv_client::{Client, Config, ErrorKind, Event, Outcome, Protocol};
+use tokio::time::timeout;
+
+/// The processes end, and their files go, with this value.
+struct Servers {
+    processes: Vec<(u16, Child)>,
+    dir: PathBuf,
+    data: Vec<u16>,
+    sentinels: Vec<u16>,
+}
+
+impl Servers {
+    /// `None` if Redis is not installed; with `REQUIRE_REDIS` set, that is a failure.
+    async fn start() -> Option<Self> {
+        let installed = |name: &str| Command::new(name).arg("--version").output().is_ok();
+        if !["redis-server", "redis-sentinel", "redis-cli"]
+            .into_iter()
+            .all(installed)
+        {
+            assert!(
+                std::env::var_os("REQUIRE_REDIS").is_none(),
+                "redis is not installed"
+            );
+            eprintln!("skipped: redis-server, redis-sentinel and redis-cli are not installed");
+            return None;
+        }
+        let held: Vec<_> = (0..5)
+            .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap())
+            .collect();
+        let ports: Vec<u16> = held
+            .iter()
+            .map(|held| held.local_addr().unwrap().port())
+            .collect();
+        drop(held);
+        let dir = std::env::temp_dir().join(format!("kv-client-sentinel-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let mut servers = Self {
+            processes: Vec::new(),
+            dir,
+            data: ports[..2].to_vec(),
+            sentinels: ports[2..].to_vec(),
+        };
+        let primary = ports[0].to_string();
+        for &port in &ports[..2] {
+            let mut args = vec!["--save", "", "--repl-diskless-sync-delay", "0"];
+            if port != ports[0] {
+                args.extend(["--replicaof", "127.0.0.1", &primary]);
+            }
+            servers.spawn("redis-server", port, &args);
+        }
+        for &port in &ports[2..] {
+            // Sentinels write to their files.
+            let file = servers.dir.join(format!("{port}.conf"));
+            let text = format!(
+                "port {port}\nbind 127.0.0.1\ndir {dir}\nsentinel monitor the-service 127.0.0.1 {primary} 2\n\
+                 sentinel down-after-milliseconds the-service 1000\nsentinel failover-timeout the-service 3000\n",
+                dir = servers.dir.display(),
+            );
+            std::fs::write(&file, text).unwrap();
+            let child = Command::new("redis-sentinel")
+                .arg(&file)
+                .stdout(Stdio::null())
+                .spawn()
+                .unwrap();
+            servers.processes.push((port, child));
+        }
+        servers
+            .until(|servers| {
+                servers.sentinels.iter().all(|&port| {
+                    let state = servers.cli(port, &["SENTINEL", "MASTER", "the-service"]);
+                    let after = |name: &str| {
+                        state
+                            .lines()
+                            .skip_while(|line| *line != name)
+                            .nth(1)
+                            .map(str::to_owned)
+                    };
+                    after("num-slaves").as_deref() == Some("1")
+                        && after("num-other-sentinels").as_deref() == Some("2")
+                }) && servers
+                    .cli(servers.data[1], &["INFO", "replication"])
+                    .contains("master_link_status:up")
+            })
+            .await;
+        Some(servers)
+    }
+
+    fn spawn(&mut self, program: &str, port: u16, args: &[&str]) {
+        let child = Command::new(program)
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
+            .args(args)
+            .current_dir(&self.dir)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        self.processes.push((port, child));
+    }
+
+    fn cli(&self, port: u16, args: &[&str]) -> String {
+        let output = Command::new("redis-cli")
+            .args(["-p", &port.to_string()])
+            .args(args)
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    async fn until(&self, condition: impl Fn(&Self) -> bool) {
+        let begin = Instant::now();
+        while !condition(self) {
+            assert!(
+                begin.elapsed() < Duration::from_secs(40),
+                "the sentinels do not get there"
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    fn config(&self) -> Config {
+        let sentinels = self.sentinels.iter().map(|&port| ("127.0.0.1", port));
+        Config::sentinel("the-service", sentinels).command_timeout(Duration::from_secs(20))
+    }
+
+    fn kill(&mut self, port: u16) {
+        let (_, child) = self
+            .processes
+            .iter_mut()
+            .find(|(other, _)| *other == port)
+            .unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}
+
+impl Drop for Servers {
+    fn drop(&mut self) {
+        for (_, child) in &mut self.processes {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+async fn port_of(client: &Client) -> u16 {
+    let info = client.info("server").await.unwrap();
+    let line = info
+        .lines()
+        .find_map(|line| line.strip_prefix("tcp_port:"))
+        .unwrap();
+    line.trim().parse().unwrap()
+}
+
+/// One start for both kinds of failover: sentinels take seconds to find each other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_client_follows_the_primary() {
+    let Some(mut servers) = Servers::start().await else {
+        return;
+    };
+    // A sentinel that is not there is passed over.
+    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let url = format!(
+        "redis-sentinel://127.0.0.1:{free},127.0.0.1:{}/the-service?command_timeout_ms=20000",
+        servers.sentinels[0]
+    );
+    let client = Client::connect(&url)
+        .await
+        .expect("the second sentinel knows");
+    assert_eq!(port_of(&client).await, servers.data[0]);
+    client.set("k", "v").await.unwrap();
+    client.close().await;
+
+    let unknown = format!(
+        "redis-sentinel://127.0.0.1:{}/no-such-service",
+        servers.sentinels[0]
+    );
+    let error = Client::connect(&unknown).await.unwrap_err();
+    assert!(
+        matches!(error.kind(), ErrorKind::NoPrimary { .. }),
+        "{error:?}"
+    );
+    assert_eq!(
+        error.to_string(),
+        "no sentinel knows a primary of 'no-such-service'"
+    );
+
+    a_primary_that_steps_down_is_left(&servers).await;
+    a_primary_that_dies_is_replaced(&mut servers).await;
+}
+
+/// The old primary lives on as a replica. Nothing that it answered is lost, so the counter is exact.
+async fn a_primary_that_steps_down_is_left(servers: &Servers) {
+    let resp3 = Client::connect(servers.config()).await.unwrap();
+    let resp2 = Client::connect(servers.config().protocol(Protocol::Resp2))
+        .await
+        .unwrap();
+    let mut news = resp2.subscribe("news").await.unwrap();
+    let old = port_of(&resp3).await;
+    let popper = resp3.clone();
+    let pop = tokio::spawn(async move {
+        popper
+            .command("BLPOP")
+            .arg(("queue", 30))
+            .into::<(String, String)>()
+            .await
+    });
+
+    // A sentinel looks at its replicas every ten seconds; until then it knows none that is fit.
+    servers
+        .until(|servers| {
+            servers.cli(
+                servers.sentinels[0],
+                &["SENTINEL", "FAILOVER", "the-service"],
+            ) == "OK"
+        })
+        .await;
+    let begin = Instant::now();
+    let (mut sure, mut maybe) = (0, 0);
+    let mut new = old;
+    while new == old {
+        assert!(
+            begin.elapsed() < Duration::from_secs(30),
+            "the client stays with the old primary"
+        );
+        match resp3
+            .incr("counter")
+            .await
+            .map_err(|error| (error.outcome(), error))
+        {
+            Ok(_) => sure += 1,
+            Err((Outcome::MaybeExecuted, _)) => maybe += 1,
+            Err((Outcome::NotSent | Outcome::Rejected, _)) => {}
+            Err((Outcome::Executed, error)) => panic!("{error}"),
+        }
+        new = port_of(&resp3).await;
+    }
+    let value = resp3.get("counter").into::<i64>().await.unwrap();
+    assert!(
+        (1..=sure + maybe).contains(&value),
+        "{value}, {sure} sure and {maybe} maybe"
+    );
+    // Both kinds of connection, and the command that blocks, have gone to the new primary.
+    resp2
+        .set("k", "w")
+        .await
+        .expect("the new primary takes writes");
+    assert_eq!(port_of(&resp2).await, new);
+    resp3.rpush("queue", "job").await.unwrap();
+    let popped = timeout(Duration::from_secs(20), pop)
+        .await
+        .expect("in time")
+        .unwrap();
+    match popped {
+        Ok(popped) => assert_eq!(popped, ("queue".to_owned(), "job".to_owned())),
+        // Its connection was cut while it blocked: nothing is known, and it says so.
+        Err(error) => assert_eq!(error.outcome(), Outcome::MaybeExecuted, "{error}"),
+    }
+    let publishing = async {
+        while resp3.publish("news", "fresh").await.unwrap() == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), publishing)
+        .await
+        .expect("subscribed at the new primary");
+    loop {
+        match timeout(Duration::from_secs(10), news.next())
+            .await
+            .expect("in time")
+        {
+            Some(Event::Gap(_)) => {}
+            Some(Event::Message(message)) => {
+                break assert_eq!(message.payload, Bytes::from("fresh"));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    resp3.close().await;
+    resp2.close().await;
+}
+
+async fn a_primary_that_dies_is_replaced(servers: &mut Servers) {
+    // The replica of now must follow before it can take over.
+    servers
+        .until(|servers| {
+            let following = |&port: &u16| {
+                servers
+                    .cli(port, &["INFO", "replication"])
+                    .contains("master_link_status:up")
+            };
+            servers.data.iter().any(following)
+        })
+        .await;
+    let client = Client::connect(servers.config()).await.unwrap();
+    client.set("before", "v").await.unwrap();
+    let old = port_of(&client).await;
+    servers.kill(old);
+    let begin = Instant::now();
+    client
+        .set("after", "w")
+        .await
+        .expect("the replica takes over");
+    eprintln!("recovered after {:?}", begin.elapsed());
+    assert_ne!(port_of(&client).await, old);
+    assert_eq!(client.stats().connections, 2);
+    client.close().await;
+}
