@@ -25,7 +25,7 @@ use std::hash::{Hash, Hasher};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use self::table::{Entry, ExpiryCursor, Seed, Table};
+use self::table::{Entry, ExpiryCursor, Seed, Slot, Table};
 
 /// A byte for the length of the key, the key, the value.
 #[derive(Debug, Default)]
@@ -41,13 +41,15 @@ impl Packed {
     }
 }
 
+impl Slot for Packed {
+    fn is_vacant(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 impl Entry for Packed {
     fn key(&self) -> &[u8] {
         &self.0[1..=usize::from(self.0[0])]
-    }
-
-    fn is_vacant(&self) -> bool {
-        self.0.is_empty()
     }
 }
 
@@ -323,17 +325,19 @@ fn shape(count: u64) {
 #[derive(Debug, Default)]
 struct Volatile(Option<Box<([u8; 16], i64)>>);
 
-impl Entry for Volatile {
-    fn key(&self) -> &[u8] {
-        self.0.as_ref().map_or(&[], |entry| &entry.0)
-    }
-
+impl Slot for Volatile {
     fn is_vacant(&self) -> bool {
         self.0.is_none()
     }
 
     fn expire_at(&self) -> Option<i64> {
         self.0.as_ref().map(|entry| entry.1)
+    }
+}
+
+impl Entry for Volatile {
+    fn key(&self) -> &[u8] {
+        self.0.as_ref().map_or(&[], |entry| &entry.0)
     }
 }
 

@@ -355,18 +355,7 @@ impl Default for Entry {
     }
 }
 
-impl table::Entry for Entry {
-    #[inline]
-    fn key(&self) -> &[u8] {
-        match self {
-            Self::Packed(packed) => {
-                let layout = Layout::of(packed);
-                &packed[layout.key..layout.value]
-            }
-            Self::Object(object) => &object.key,
-        }
-    }
-
+impl table::Slot for Entry {
     #[inline]
     fn is_vacant(&self) -> bool {
         matches!(self, Self::Packed(packed) if packed.is_empty())
@@ -389,6 +378,19 @@ impl table::Entry for Entry {
         match self {
             Self::Packed(packed) => packed.len(),
             Self::Object(object) => size_of::<Object>() + object.key.len() + object.value.memory(),
+        }
+    }
+}
+
+impl table::Entry for Entry {
+    #[inline]
+    fn key(&self) -> &[u8] {
+        match self {
+            Self::Packed(packed) => {
+                let layout = Layout::of(packed);
+                &packed[layout.key..layout.value]
+            }
+            Self::Object(object) => &object.key,
         }
     }
 }

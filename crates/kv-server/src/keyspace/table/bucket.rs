@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use super::Entry;
+use super::Slot;
 
 /// Entries that fit in a bucket. With entries of 16 bytes the bucket then fills four cache lines.
 pub(super) const SLOTS: usize = 11;
@@ -67,7 +67,7 @@ impl<E> Moving<E> {
     }
 }
 
-impl<E: Entry> Default for Bucket<E> {
+impl<E: Slot> Default for Bucket<E> {
     fn default() -> Self {
         Self {
             tags: [0; 3],
@@ -82,14 +82,14 @@ impl<E: Entry> Default for Bucket<E> {
 }
 
 // A slot number below `SLOTS` means a slot of the bucket, the next ones `near`, those above `far`.
-impl<E: Entry> Bucket<E> {
-    /// The slot of the entry with this key, if its tag is `tag`.
+impl<E: Slot> Bucket<E> {
+    /// The slot of the entry that `is` holds for, if its tag is `tag`.
     #[inline]
-    pub(super) fn find(&self, tag: u16, key: &[u8]) -> Option<usize> {
+    pub(super) fn find(&self, tag: u16, is: impl Fn(&E) -> bool) -> Option<usize> {
         let mut hits = self.hits(tag);
         while hits != 0 {
             let slot = slot_of(hits.trailing_zeros());
-            if self.used >> slot & 1 != 0 && self.slots[slot].key() == key {
+            if self.used >> slot & 1 != 0 && is(&self.slots[slot]) {
                 return Some(slot);
             }
             hits &= hits - 1;
@@ -99,7 +99,7 @@ impl<E: Entry> Bucket<E> {
         }
         self.overflow
             .as_ref()
-            .and_then(|overflow| overflow.find(tag, key))
+            .and_then(|overflow| overflow.find(tag, is))
     }
 
     /// The slots whose tag is `tag`, some of them vacant, as bits that `slot_of` understands.
@@ -130,7 +130,7 @@ impl<E: Entry> Bucket<E> {
         }
         // One lane has no slot.
         let first = slot_of(hits.trailing_zeros());
-        self.slots.get(first).map_or(0, Entry::touch)
+        self.slots.get(first).map_or(0, Slot::touch)
     }
 
     /// The slots in use, in order.
@@ -348,7 +348,7 @@ fn bit_of(tag: u16) -> u32 {
     1 << (tag >> 11)
 }
 
-impl<E: Entry> Overflow<E> {
+impl<E: Slot> Overflow<E> {
     #[cold]
     fn boxed() -> Box<Self> {
         Box::new(Self {
@@ -357,12 +357,12 @@ impl<E: Entry> Overflow<E> {
         })
     }
 
-    fn find(&self, tag: u16, key: &[u8]) -> Option<usize> {
+    fn find(&self, tag: u16, is: impl Fn(&E) -> bool) -> Option<usize> {
         Some(
             SLOTS
                 + self
                     .iter()
-                    .position(|loose| loose.tag == tag && loose.entry.key() == key)?,
+                    .position(|loose| loose.tag == tag && is(&loose.entry))?,
         )
     }
 

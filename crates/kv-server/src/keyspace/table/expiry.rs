@@ -90,7 +90,8 @@ impl<E: Entry> Table<E> {
                 bucket: 0,
             };
         }
-        self.removed(removed);
+        let seed = self.seed;
+        self.removed(removed, &|entry| seed.hash(entry.key()));
         Sweep {
             removed,
             finished: self.next_expiry > now,

@@ -1,6 +1,6 @@
 //! What is left of a table that was cleared, to be freed a little at a time.
 
-use super::{Chunk, Entry, Table};
+use super::{Chunk, Slot, Table};
 
 /// The former contents of a table. Dropping it frees them at once, which takes a second for some ten million entries.
 #[derive(Debug)]
@@ -9,7 +9,7 @@ pub(crate) struct Heap<E> {
     len: usize,
 }
 
-impl<E: Entry> Heap<E> {
+impl<E: Slot> Heap<E> {
     pub(super) fn new(table: Table<E>) -> Self {
         Self {
             chunks: table.chunks,

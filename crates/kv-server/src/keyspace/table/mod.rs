@@ -31,10 +31,9 @@ use self::shape::{Shape, Step};
 pub(crate) use self::warm::WARM_MAX;
 
 /// What a table can hold. The default value stands for "nothing here" and must not allocate.
-pub(crate) trait Entry: Default {
-    /// What the entry is found by. Not called for vacant entries. It must not change while the entry is in a table.
-    fn key(&self) -> &[u8];
-
+///
+/// An entry without its key is found, added and taken out by the hash and by what tells it from others; see [`Table::find_by`].
+pub(crate) trait Slot: Default {
     /// Whether this is the default value.
     fn is_vacant(&self) -> bool;
 
@@ -54,6 +53,12 @@ pub(crate) trait Entry: Default {
     }
 }
 
+/// An entry that contains its key.
+pub(crate) trait Entry: Slot {
+    /// What the entry is found by. Not called for vacant entries. It must not change while the entry is in a table.
+    fn key(&self) -> &[u8];
+}
+
 /// Where an entry is. Good until the next call that adds or removes an entry; after that it may name another entry or
 /// none, and using it may panic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +67,7 @@ pub(crate) struct Position {
     slot: usize,
 }
 
-/// A hash table of entries that contain their keys.
+/// A hash table of entries, most of which contain their keys.
 #[derive(Debug)]
 pub(crate) struct Table<E> {
     seed: Seed,
@@ -98,7 +103,7 @@ const MAX_LOAD_HALVES: usize = 19;
 /// length goes up and down does not follow.
 const MIN_LOAD: usize = 5;
 
-impl<E: Entry> Default for Table<E> {
+impl<E: Slot> Default for Table<E> {
     fn default() -> Self {
         Self::new()
     }
@@ -115,7 +120,7 @@ impl<E: Entry + Clone> Clone for Table<E> {
     }
 }
 
-impl<E: Entry> Table<E> {
+impl<E: Slot> Table<E> {
     /// An empty table with the seed of the process. Does not allocate.
     pub(crate) fn new() -> Self {
         Self::with_seed(Seed::of_process())
@@ -154,27 +159,11 @@ impl<E: Entry> Table<E> {
         self.seed.hash(key)
     }
 
-    pub(crate) fn get(&self, key: &[u8]) -> Option<&E> {
-        self.find(key).map(|position| self.at(position))
-    }
-
-    /// Whoever sets an expiry through this calls [`note_expiry`](Self::note_expiry), which needs a position: then use
-    /// [`find`](Self::find) and [`at_mut`](Self::at_mut).
-    pub(crate) fn get_mut(&mut self, key: &[u8]) -> Option<&mut E> {
-        self.find(key).map(|position| self.at_mut(position))
-    }
-
-    /// Where the entry with this key is.
+    /// Where the entry is that `is` holds for, among those with this hash.
     #[inline]
-    pub(crate) fn find(&self, key: &[u8]) -> Option<Position> {
-        self.find_hashed(self.hash(key), key)
-    }
-
-    /// As [`find`](Self::find), with `hash` being the hash of `key`.
-    #[inline]
-    pub(crate) fn find_hashed(&self, hash: u64, key: &[u8]) -> Option<Position> {
+    pub(crate) fn find_by(&self, hash: u64, is: impl Fn(&E) -> bool) -> Option<Position> {
         let (bucket, tag) = self.shape.locate(hash);
-        let slot = self.chunks.get(bucket / CHUNK)?.buckets[bucket % CHUNK].find(tag, key)?;
+        let slot = self.chunks.get(bucket / CHUNK)?.buckets[bucket % CHUNK].find(tag, is)?;
         Some(Position { bucket, slot })
     }
 
@@ -199,32 +188,23 @@ impl<E: Entry> Table<E> {
         entry
     }
 
-    /// Puts an entry in the place of the one with the same key, if there is one, and returns that. The clock of the
-    /// place stays.
-    pub(crate) fn insert(&mut self, entry: E) -> Option<E> {
-        let hash = self.hash(entry.key());
-        if let Some(position) = self.find_hashed(hash, entry.key()) {
-            return Some(self.replace_at(position, entry));
-        }
-        self.insert_unique(hash, entry);
-        None
-    }
-
-    /// Adds an entry whose key is known not to be in the table, with a clock of 0.
+    /// Adds an entry that is known not to be in the table, with a clock of 0.
     ///
-    /// `hash` is the hash of its key. There is no second search: the bucket is the one that `find_hashed` just read.
-    pub(crate) fn insert_unique(&mut self, hash: u64, entry: E) -> Position {
-        debug_assert!(
-            !entry.is_vacant() && hash == self.hash(entry.key()),
-            "another key's hash"
-        );
+    /// `hash` is its hash, and `rehash` finds the hashes of others. There is no second search: the bucket is the one that `find_by` just read.
+    pub(crate) fn insert_by(
+        &mut self,
+        hash: u64,
+        entry: E,
+        rehash: impl Fn(&E) -> u64,
+    ) -> Position {
+        debug_assert!(!entry.is_vacant(), "nothing to add");
         if self.chunks.is_empty() {
             self.push_bucket();
         }
         self.len += 1;
         self.entry_bytes += entry.memory();
         if self.len * 2 > self.shape.buckets() * MAX_LOAD_HALVES {
-            self.grow();
+            self.grow(&rehash);
         }
         let (bucket, tag) = self.shape.locate(hash);
         let next_expiry = entry.expire_at().unwrap_or(i64::MAX);
@@ -232,34 +212,15 @@ impl<E: Entry> Table<E> {
         Position { bucket, slot }
     }
 
-    /// Puts an entry in the place of another one with the same key, whose clock it gets.
-    pub(crate) fn replace_at(&mut self, position: Position, entry: E) -> E {
-        debug_assert!(
-            entry.key() == self.at(position).key(),
-            "another key's position"
-        );
-        if let Some(at) = entry.expire_at() {
-            self.note_expiry(position, at);
-        }
-        let bytes = entry.memory();
-        let old = mem::replace(self.at_mut(position), entry);
-        self.note_resized(old.memory(), bytes);
-        old
-    }
-
-    pub(crate) fn remove(&mut self, key: &[u8]) -> Option<E> {
-        self.find(key).map(|position| self.remove_at(position))
-    }
-
-    /// Takes an entry out.
-    pub(crate) fn remove_at(&mut self, position: Position) -> E {
+    /// Takes an entry out; `rehash` finds the hashes of others.
+    pub(crate) fn remove_at_by(&mut self, position: Position, rehash: impl Fn(&E) -> u64) -> E {
         let bucket = self.chunks[position.bucket / CHUNK].bucket_mut(position.bucket);
         let before = bucket.overflow_bytes();
         let entry = bucket.remove(position.slot);
         self.overflow_bytes = self.overflow_bytes - before + bucket.overflow_bytes();
         debug_assert!(!entry.is_vacant(), "position is out of date");
         self.entry_bytes -= entry.memory();
-        self.removed(1);
+        self.removed(1, &rehash);
         entry
     }
 
@@ -333,28 +294,28 @@ impl<E: Entry> Table<E> {
     }
 
     /// The entry count fell; lets the table follow, by no more buckets than entries went.
-    fn removed(&mut self, count: usize) {
+    fn removed(&mut self, count: usize, rehash: &impl Fn(&E) -> u64) {
         self.len -= count;
         for _ in 0..count {
             let buckets = self.shape.buckets();
             if buckets == 1 || self.len >= buckets * MIN_LOAD {
                 break;
             }
-            self.shrink();
+            self.shrink(rehash);
         }
     }
 
     #[inline(never)]
-    fn grow(&mut self) {
+    fn grow(&mut self, rehash: &impl Fn(&E) -> u64) {
         let step = self.shape.grow();
         let mut moving = mem::take(&mut self.moving);
         self.lift(&step, step.from.buckets, &mut moving);
         self.push_bucket();
-        self.settle(&step, moving);
+        self.settle(&step, moving, rehash);
     }
 
     #[inline(never)]
-    fn shrink(&mut self) {
+    fn shrink(&mut self, rehash: &impl Fn(&E) -> u64) {
         let step = self.shape.shrink();
         let mut moving = mem::take(&mut self.moving);
         self.lift(&step, step.to.buckets, &mut moving);
@@ -362,7 +323,7 @@ impl<E: Entry> Table<E> {
             self.overflow_bytes -= bucket.overflow_bytes();
             bucket.lift(|_| true, &mut moving);
         }
-        self.settle(&step, moving);
+        self.settle(&step, moving, rehash);
     }
 
     /// Takes out of the first `buckets` of a group what does not stay where it is, overflow included.
@@ -380,12 +341,12 @@ impl<E: Entry> Table<E> {
     }
 
     /// Puts what was taken out of a group into its new places.
-    fn settle(&mut self, step: &Step, mut moving: Vec<Moving<E>>) {
+    fn settle(&mut self, step: &Step, mut moving: Vec<Moving<E>>, rehash: &impl Fn(&E) -> u64) {
         for mut entry in moving.drain(..) {
             let place = step.to.place(entry.loose.tag, &step.from, step.level);
             entry.loose.tag = match step.from.shift {
                 from if from == step.to.shift => entry.loose.tag,
-                from if from < step.to.shift => step.to.tag(self.hash(entry.loose.entry.key())),
+                from if from < step.to.shift => step.to.tag(rehash(&entry.loose.entry)),
                 // The bits that the new tag starts with are those that brought the entry to this group.
                 _ => entry.loose.tag << 8 | step.to.tag(step.group as u64) & 0xff,
             };
@@ -454,6 +415,75 @@ impl<E: Entry> Table<E> {
     #[inline]
     fn bucket_mut(&mut self, address: usize) -> &mut Bucket<E> {
         self.chunks[address / CHUNK].bucket_mut(address)
+    }
+}
+
+impl<E: Entry> Table<E> {
+    pub(crate) fn get(&self, key: &[u8]) -> Option<&E> {
+        self.find(key).map(|position| self.at(position))
+    }
+
+    /// Whoever sets an expiry through this calls [`note_expiry`](Self::note_expiry), which needs a position: then use
+    /// [`find`](Self::find) and [`at_mut`](Self::at_mut).
+    pub(crate) fn get_mut(&mut self, key: &[u8]) -> Option<&mut E> {
+        self.find(key).map(|position| self.at_mut(position))
+    }
+
+    /// Where the entry with this key is.
+    #[inline]
+    pub(crate) fn find(&self, key: &[u8]) -> Option<Position> {
+        self.find_hashed(self.hash(key), key)
+    }
+
+    /// As [`find`](Self::find), with `hash` being the hash of `key`.
+    #[inline]
+    pub(crate) fn find_hashed(&self, hash: u64, key: &[u8]) -> Option<Position> {
+        self.find_by(hash, |entry| entry.key() == key)
+    }
+
+    /// Puts an entry in the place of the one with the same key, if there is one, and returns that. The clock of the
+    /// place stays.
+    pub(crate) fn insert(&mut self, entry: E) -> Option<E> {
+        let hash = self.hash(entry.key());
+        if let Some(position) = self.find_hashed(hash, entry.key()) {
+            return Some(self.replace_at(position, entry));
+        }
+        self.insert_unique(hash, entry);
+        None
+    }
+
+    /// Adds an entry whose key is known not to be in the table, with a clock of 0.
+    ///
+    /// `hash` is the hash of its key. There is no second search: the bucket is the one that `find_hashed` just read.
+    pub(crate) fn insert_unique(&mut self, hash: u64, entry: E) -> Position {
+        debug_assert!(hash == self.hash(entry.key()), "another key's hash");
+        let seed = self.seed;
+        self.insert_by(hash, entry, |entry| seed.hash(entry.key()))
+    }
+
+    /// Puts an entry in the place of another one with the same key, whose clock it gets.
+    pub(crate) fn replace_at(&mut self, position: Position, entry: E) -> E {
+        debug_assert!(
+            entry.key() == self.at(position).key(),
+            "another key's position"
+        );
+        if let Some(at) = entry.expire_at() {
+            self.note_expiry(position, at);
+        }
+        let bytes = entry.memory();
+        let old = mem::replace(self.at_mut(position), entry);
+        self.note_resized(old.memory(), bytes);
+        old
+    }
+
+    pub(crate) fn remove(&mut self, key: &[u8]) -> Option<E> {
+        self.find(key).map(|position| self.remove_at(position))
+    }
+
+    /// Takes an entry out.
+    pub(crate) fn remove_at(&mut self, position: Position) -> E {
+        let seed = self.seed;
+        self.remove_at_by(position, |entry| seed.hash(entry.key()))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Walks over parts of the table: SCAN, random entries, samples for eviction.
 
 use super::shape::precedes;
-use super::{CHUNK, Entry, Position, Table};
+use super::{CHUNK, Entry, Position, Slot, Table};
 
 /// Buckets with more entries than this give each of them less than its share of a random choice. When the table is at
 /// its densest, with 14 entries in a bucket still to be split, that is one bucket in three thousand.
@@ -17,7 +17,19 @@ impl<E: Entry> Table<E> {
     /// An entry that is in the table from the first call of a round to the last is handed over exactly once, whatever
     /// comes and goes and however the table grows and shrinks meanwhile; others once or not at all. (Redis may repeat
     /// entries.) Any number is a valid cursor.
-    pub(crate) fn scan(&self, cursor: u64, mut f: impl FnMut(&E)) -> u64 {
+    pub(crate) fn scan(&self, cursor: u64, f: impl FnMut(&E)) -> u64 {
+        self.scan_by(cursor, |entry| self.hash(entry.key()), f)
+    }
+}
+
+impl<E: Slot> Table<E> {
+    /// As [`scan`](Self::scan), where `rehash` finds the hash of an entry.
+    pub(crate) fn scan_by(
+        &self,
+        cursor: u64,
+        rehash: impl Fn(&E) -> u64,
+        mut f: impl FnMut(&E),
+    ) -> u64 {
         if self.is_empty() {
             return 0;
         }
@@ -26,7 +38,7 @@ impl<E: Entry> Table<E> {
         let whole = self.shape.begins_bucket(cursor);
         for slot in bucket.slots() {
             let entry = bucket.get(slot);
-            if whole || !precedes(self.hash(entry.key()), cursor) {
+            if whole || !precedes(rehash(entry), cursor) {
                 f(entry);
             }
         }

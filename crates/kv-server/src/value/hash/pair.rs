@@ -1,6 +1,6 @@
 //! A field with its value, as an entry of a table.
 
-use crate::keyspace::table::Entry;
+use crate::keyspace::table::{Entry, Slot};
 use crate::value::blob::Blob;
 
 /// The field's length in seven bits a byte (all but the last with the top bit set), the field, the value.
@@ -53,12 +53,7 @@ impl Pair {
     }
 }
 
-impl Entry for Pair {
-    #[inline]
-    fn key(&self) -> &[u8] {
-        self.parts().0
-    }
-
+impl Slot for Pair {
     #[inline]
     fn is_vacant(&self) -> bool {
         self.0.is_vacant()
@@ -72,5 +67,12 @@ impl Entry for Pair {
     #[inline]
     fn memory(&self) -> usize {
         self.0.memory()
+    }
+}
+
+impl Entry for Pair {
+    #[inline]
+    fn key(&self) -> &[u8] {
+        self.parts().0
     }
 }

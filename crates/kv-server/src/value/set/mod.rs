@@ -5,7 +5,7 @@ mod intset;
 mod tests;
 
 pub(crate) use self::intset::IntSet;
-use crate::keyspace::table::{Entry, Position, Table};
+use crate::keyspace::table::{Entry, Position, Slot, Table};
 use crate::value::blob::Blob;
 use crate::value::pack::{Item, Pack, digits_of};
 use crate::value::{Value, ValueType};
@@ -43,12 +43,7 @@ pub(crate) enum Set {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Member(Blob);
 
-impl Entry for Member {
-    #[inline]
-    fn key(&self) -> &[u8] {
-        self.0.as_slice()
-    }
-
+impl Slot for Member {
     #[inline]
     fn is_vacant(&self) -> bool {
         self.0.is_vacant()
@@ -62,6 +57,13 @@ impl Entry for Member {
     #[inline]
     fn memory(&self) -> usize {
         self.0.memory()
+    }
+}
+
+impl Entry for Member {
+    #[inline]
+    fn key(&self) -> &[u8] {
+        self.0.as_slice()
     }
 }
 
