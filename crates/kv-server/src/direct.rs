@@ -344,6 +344,12 @@ fn content(entry: &Entry) -> String {
             let elements = list.iter().map(|element| quoted(&element.to_vec()));
             return format!("[{}]", elements.collect::<Vec<_>>().join(", "));
         }
+        Some(Value::Zset(zset)) => {
+            let members = zset
+                .iter()
+                .map(|(member, score)| format!("{}: {score}", quoted(&member.to_vec())));
+            return format!("({})", members.collect::<Vec<_>>().join(", "));
+        }
         Some(Value::Set(set)) => set.iter().map(|member| quoted(&member.to_vec())).collect(),
         Some(Value::Hash(hash)) => hash
             .iter()

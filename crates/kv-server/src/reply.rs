@@ -126,6 +126,23 @@ impl Reply<'_> {
         write::double(self.buf, self.version, n);
     }
 
+    /// A score: a double, in RESP2 a bulk string.
+    #[inline]
+    pub(crate) fn score(&mut self, score: f64) {
+        match whole(score).filter(|_| !self.is_resp3()) {
+            Some(number) => self.bulk_integer(number),
+            None => self.double(score),
+        }
+    }
+
+    /// A score as a bulk string in either version.
+    pub(crate) fn bulk_score(&mut self, score: f64) {
+        match whole(score) {
+            Some(number) => self.bulk_integer(number),
+            None => write::double(self.buf, Version::Resp2, score),
+        }
+    }
+
     /// A boolean; in RESP2 1 or 0.
     pub fn boolean(&mut self, yes: bool) {
         write::boolean(self.buf, self.version, yes);
@@ -169,4 +186,16 @@ impl Reply<'_> {
     pub fn raw(&mut self, frame: &[u8]) {
         self.buf.extend_from_slice(frame);
     }
+}
+
+/// A double that is an integer and is written as one, quicker.
+#[inline]
+fn whole(number: f64) -> Option<i64> {
+    /// Well within what a double holds exactly.
+    const MAX: f64 = 1e15;
+    #[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
+    let integer = number as i64;
+    let is_whole = number.abs() <= MAX && integer as f64 == number;
+    // -0 has a sign.
+    (is_whole && (integer != 0 || number.is_sign_positive())).then_some(integer)
 }

@@ -23,6 +23,7 @@ mod set;
 mod string;
 pub(crate) mod syntax;
 mod transaction;
+mod zset;
 
 pub use args::Args;
 pub use flags::{Flags, Group};
@@ -244,6 +245,10 @@ pub(crate) const FAMILIES: &[Family] = &[
     Family {
         group: Group::Set,
         commands: set::COMMANDS,
+    },
+    Family {
+        group: Group::SortedSet,
+        commands: zset::COMMANDS,
     },
     Family {
         group: Group::String,

@@ -12,7 +12,7 @@ pub use file::{Directive, directives};
 use crate::eviction::{ClientLimit, Policy, Worth};
 use crate::keyspace::notify::Class;
 use crate::keyspace::usage::{Frequency, Usage};
-use crate::value::{hash, list, set};
+use crate::value::{hash, list, set, zset};
 
 /// Settings under the lock; names and defaults are those of
 /// [redis.conf](https://redis.io/docs/latest/operate/oss_and_stack/management/config/) unless said otherwise.
@@ -59,10 +59,11 @@ pub(crate) struct Config {
     pub(crate) save: Vec<(u64, u64)>,
     pub(crate) rdb_compression: bool,
     pub(crate) rdb_checksum: bool,
-    /// When collections leave their compact forms: `hash-max-listpack-*`, `list-max-listpack-size`, `set-max-*`.
+    /// When collections leave their compact forms: `hash-max-listpack-*`, `list-max-listpack-size`, `set-max-*`, `zset-max-listpack-*`.
     pub(crate) hash: hash::Limits,
     pub(crate) list: list::Limits,
     pub(crate) set: set::Limits,
+    pub(crate) zset: zset::Limits,
     /// Whether there are snapshots at all: without, nothing is read from the disk and nothing written to it.
     pub(crate) snapshots: bool,
     /// Refuses writes while snapshots fail.
@@ -177,6 +178,7 @@ impl Default for Config {
             hash: hash::Limits::default(),
             list: list::Limits::default(),
             set: set::Limits::default(),
+            zset: zset::Limits::default(),
             snapshots: false,
             stop_writes_on_save_error: true,
             debug_command: Protection::No,

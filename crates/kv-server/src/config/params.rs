@@ -209,6 +209,22 @@ pub(crate) const PARAMS: &[Param] = &[
         config.unix_socket_mode = Some(mode.ok_or("argument couldn't be parsed into an integer")?);
         Ok(())
     }),
+    param("zset-max-listpack-entries", Change::Any, |config| config.zset.entries.to_string(), |config, value| {
+        config.zset.entries = size(value::integer(value, 0, i64::MAX as u64)?);
+        Ok(())
+    }),
+    param("zset-max-listpack-value", Change::Any, |config| config.zset.value.to_string(), |config, value| {
+        config.zset.value = value::memory(value)?;
+        Ok(())
+    }),
+    param("zset-max-ziplist-entries", Change::Any, |config| config.zset.entries.to_string(), |config, value| {
+        config.zset.entries = size(value::integer(value, 0, i64::MAX as u64)?);
+        Ok(())
+    }),
+    param("zset-max-ziplist-value", Change::Any, |config| config.zset.value.to_string(), |config, value| {
+        config.zset.value = value::memory(value)?;
+        Ok(())
+    }),
 ];
 
 /// A feature that is not there yet can only be off.

@@ -10,7 +10,7 @@ use crate::keyspace::entry::{Entry, NEVER};
 use crate::keyspace::table::Entry as _;
 use crate::persist::rdb::{self, Build, Collection, Dump, Duplicate, ErrorKind, Writer};
 use crate::value::list::End;
-use crate::value::{Hash, Item, List, Set, Value};
+use crate::value::{Hash, Item, List, Set, Value, Zset};
 
 /// Writes a key with its value and expiry.
 pub(super) fn write<W: Write>(writer: &mut Writer<W>, entry: &Entry) -> io::Result<()> {
@@ -29,6 +29,10 @@ pub(super) fn write<W: Write>(writer: &mut Writer<W>, entry: &Entry) -> io::Resu
             writer.hash(key, expire_ms, hash.len(), fields)
         }
         Some(Value::Set(set)) => writer.set(key, expire_ms, set.len(), set.iter().map(bytes)),
+        Some(Value::Zset(zset)) => {
+            let members = zset.iter().map(|(member, score)| (bytes(member), score));
+            writer.zset(key, expire_ms, zset.len(), members)
+        }
     }
 }
 
@@ -91,17 +95,14 @@ fn bytes(item: Item<'_>) -> Cow<'_, [u8]> {
 pub(super) enum Loaded {
     String(Vec<u8>),
     Collection(Value),
-    /// Of a type that this server does not have; its name.
-    Unknown(&'static str),
 }
 
 impl Loaded {
-    /// The entry of a key; the error is the name of the type.
-    pub(super) fn into_entry(self, key: &[u8], expire_at: i64) -> Result<Entry, &'static str> {
+    /// The entry of a key.
+    pub(super) fn into_entry(self, key: &[u8], expire_at: i64) -> Entry {
         match self {
-            Self::String(text) => Ok(Entry::string_from(key, text, expire_at)),
-            Self::Collection(value) => Ok(Entry::object(key, value, expire_at)),
-            Self::Unknown(name) => Err(name),
+            Self::String(text) => Entry::string_from(key, text, expire_at),
+            Self::Collection(value) => Entry::object(key, value, expire_at),
         }
     }
 }
@@ -141,7 +142,11 @@ impl Build for Builder<'_> {
                 hash.expect(hint, std::iter::empty(), &self.config.hash);
                 Loaded::Collection(Value::Hash(hash))
             }
-            Collection::Zset => Loaded::Unknown("zset"),
+            Collection::Zset => {
+                let mut zset = Zset::default();
+                zset.expect(hint, &self.config.zset);
+                Loaded::Collection(Value::Zset(zset))
+            }
         };
     }
 
@@ -172,7 +177,12 @@ impl Build for Builder<'_> {
         Ok(())
     }
 
-    fn zset(&mut self, _: &[u8], _: f64) -> Result<(), Duplicate> {
+    fn zset(&mut self, member: &[u8], score: f64) -> Result<(), Duplicate> {
+        if let Loaded::Collection(Value::Zset(zset)) = &mut self.value {
+            if !zset.insert(member, score, &self.config.zset) {
+                return Err(Duplicate);
+            }
+        }
         Ok(())
     }
 

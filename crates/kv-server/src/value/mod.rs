@@ -9,12 +9,14 @@ pub(crate) mod set;
 #[cfg(test)]
 mod tests;
 mod text;
+pub(crate) mod zset;
 
 pub(crate) use hash::Hash;
 pub(crate) use list::List;
 pub(crate) use pack::Item;
 pub(crate) use set::Set;
 pub(crate) use text::{Form, Text};
+pub(crate) use zset::Zset;
 
 /// A value that is not a packed string.
 #[derive(Debug, Clone)]
@@ -23,6 +25,7 @@ pub(crate) enum Value {
     List(List),
     Hash(Hash),
     Set(Set),
+    Zset(Zset),
 }
 
 /// Memory of this size goes back to the system page by page.
@@ -44,6 +47,7 @@ impl Value {
             Self::List(_) => "list",
             Self::Hash(_) => "hash",
             Self::Set(_) => "set",
+            Self::Zset(_) => "zset",
         }
     }
 
@@ -54,6 +58,7 @@ impl Value {
             Self::List(list) => list.encoding(),
             Self::Hash(hash) => hash.encoding(),
             Self::Set(set) => set.encoding(),
+            Self::Zset(zset) => zset.encoding(),
         }
     }
 
@@ -64,6 +69,7 @@ impl Value {
             Self::List(list) => list.len() == 0,
             Self::Hash(hash) => hash.len() == 0,
             Self::Set(set) => set.len() == 0,
+            Self::Zset(zset) => zset.len() == 0,
         }
     }
 
@@ -74,6 +80,7 @@ impl Value {
             Self::List(list) => list.len() > SLOW_ELEMENTS,
             Self::Hash(hash) => hash.len() > SLOW_ELEMENTS,
             Self::Set(set) => set.len() > SLOW_ELEMENTS,
+            Self::Zset(zset) => zset.len() > SLOW_ELEMENTS,
         }
     }
 
@@ -84,6 +91,7 @@ impl Value {
             Self::List(list) => list.memory(),
             Self::Hash(hash) => hash.memory(),
             Self::Set(set) => set.memory(),
+            Self::Zset(zset) => zset.memory(),
         }
     }
 }

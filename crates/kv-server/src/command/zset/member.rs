@@ -1,0 +1,98 @@
+//! Members one by one: scores, ranks, walking.
+
+use crate::command::Args;
+use crate::command::generic::scan::{self, parse_cursor};
+use crate::context::Context;
+use crate::error::{ReplyError, Result};
+use crate::reply::Reply;
+use crate::value::Zset;
+
+pub(super) fn zcard(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
+    let key = args.next()?;
+    let len = cx.db.get(key)?.map_or(0, Zset::len);
+    cx.out.len(len);
+    Ok(())
+}
+
+pub(super) fn zscore(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
+    let key = args.next()?;
+    let member = args.next()?;
+    let zset = cx.db.get::<Zset>(key)?;
+    write_score(zset.and_then(|zset| zset.score(member)), &mut cx.out);
+    Ok(())
+}
+
+pub(super) fn zmscore(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
+    let key = args.next()?;
+    let zset = cx.db.get::<Zset>(key)?;
+    cx.out.array(args.remaining());
+    for member in args.rest() {
+        write_score(zset.and_then(|zset| zset.score(member)), &mut cx.out);
+    }
+    Ok(())
+}
+
+fn write_score(score: Option<f64>, out: &mut Reply<'_>) {
+    match score {
+        Some(score) => out.score(score),
+        None => out.null(),
+    }
+}
+
+pub(super) fn zrank(args: Args<'_>, cx: &mut Context<'_>) -> Result {
+    rank("zrank", false, args, cx)
+}
+
+pub(super) fn zrevrank(args: Args<'_>, cx: &mut Context<'_>) -> Result {
+    rank("zrevrank", true, args, cx)
+}
+
+fn rank(name: &'static str, reverse: bool, mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
+    let key = args.next()?;
+    let member = args.next()?;
+    if args.remaining() > 1 {
+        return Err(ReplyError::Arity(name.into()));
+    }
+    let with_score = args.take("WITHSCORE");
+    args.finish()?;
+    let zset = cx.db.get::<Zset>(key)?;
+    let found = zset.and_then(|zset| {
+        let (rank, score) = zset.rank(member)?;
+        Some((if reverse { zset.len() - 1 - rank } else { rank }, score))
+    });
+    match found {
+        Some((rank, score)) if with_score => {
+            cx.out.array(2);
+            cx.out.len(rank);
+            cx.out.score(score);
+        }
+        Some((rank, _)) => cx.out.len(rank),
+        None if with_score => cx.out.null_array(),
+        None => cx.out.null(),
+    }
+    Ok(())
+}
+
+pub(super) fn zscan(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
+    let key = args.next()?;
+    let cursor = parse_cursor(args.next()?)?;
+    let Some(zset) = cx.db.get::<Zset>(key)? else {
+        // As in Redis, the options matter only where there is something to walk over.
+        scan::nothing(&mut cx.out);
+        return Ok(());
+    };
+    let options = scan::Options::parse(&mut args, false)?;
+    scan::reply(&mut cx.out, cursor, options.count, |cursor, out| {
+        let mut step = scan::Step::default();
+        step.cursor = zset.scan(cursor, |(member, score)| {
+            step.seen += 1;
+            if options.matches(member.bytes(&mut Default::default())) {
+                step.written += 2;
+                out.item(member);
+                out.bulk_score(score);
+            }
+        });
+        step
+    });
+    Ok(())
+}
