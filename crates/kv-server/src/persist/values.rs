@@ -51,6 +51,10 @@ pub(crate) fn dump(entry: &Entry, config: &Config) -> io::Result<Vec<u8>> {
             dump.hash(hash.len(), fields)
         }
         Some(Value::Set(set)) => dump.set(set.len(), set.iter().map(bytes)),
+        Some(Value::Zset(zset)) => {
+            let members = zset.iter().map(|(member, score)| (bytes(member), score));
+            dump.zset(zset.len(), members)
+        }
     }
 }
 
@@ -79,9 +83,7 @@ pub(crate) fn restore(
             _ => RestoreError::Format,
         }
     })?;
-    loaded
-        .into_entry(key, expire_at)
-        .map_err(|_| RestoreError::Format)
+    Ok(loaded.into_entry(key, expire_at))
 }
 
 fn bytes(item: Item<'_>) -> Cow<'_, [u8]> {

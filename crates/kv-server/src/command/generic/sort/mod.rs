@@ -117,6 +117,10 @@ fn elements(key: &[u8], db: &mut Db) -> Result<Elements> {
         Some(entry) => match entry.value() {
             Some(Value::List(list)) => (Texts::of(list.iter()), true),
             Some(Value::Set(set)) => (Texts::of(set.iter()), false),
+            Some(Value::Zset(zset)) => {
+                let members = zset.iter().map(|(member, _)| member);
+                (Texts::of(members), true)
+            }
             _ => return Err(ReplyError::WrongType),
         },
     };
