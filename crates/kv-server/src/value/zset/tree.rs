@@ -436,8 +436,10 @@ impl Leaf {
             Edge { first: true, .. } if at == 0 => 0,
             _ => LEAF / 2,
         };
-        let mut sibling = Self::default();
-        sibling.len = LEAF - cut;
+        let mut sibling = Self {
+            len: LEAF - cut,
+            ..Self::default()
+        };
         sibling.scores[..LEAF - cut].copy_from_slice(&self.scores[cut..]);
         sibling.ids[..LEAF - cut].copy_from_slice(&self.ids[cut..]);
         self.len = cut;
