@@ -4,7 +4,7 @@
 //! out, and counted anew when the next one is, or when anybody asks.
 
 use crate::keyspace::Db;
-use crate::keyspace::table::{Entry as _, Position};
+use crate::keyspace::table::{Position, Slot as _};
 
 /// An entry that was handed out to be changed.
 #[derive(Debug, Clone, Copy)]

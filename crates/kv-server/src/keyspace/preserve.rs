@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::keyspace::Db;
 use crate::keyspace::entry::Entry;
-use crate::keyspace::table::{Entry as _, Position, Table, precedes};
+use crate::keyspace::table::{Entry as _, Position, Slot as _, Table, precedes};
 
 /// What of that moment is still to be read.
 ///

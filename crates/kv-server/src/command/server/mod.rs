@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::error::{ReplyError, Result};
 use crate::info;
 use crate::keyspace::entry::Entry;
-use crate::keyspace::table::Entry as _;
+use crate::keyspace::table::Slot as _;
 
 #[rustfmt::skip] // a table reads best in columns
 pub(super) const COMMANDS: &[Command] = &[

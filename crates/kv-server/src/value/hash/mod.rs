@@ -5,7 +5,7 @@ mod pair;
 mod tests;
 
 pub(crate) use self::pair::Pair;
-use crate::keyspace::table::{Entry, Table};
+use crate::keyspace::table::{Entry, Slot, Table};
 use crate::value::pack::{Item, Pack};
 use crate::value::set::below;
 use crate::value::{Value, ValueType};

@@ -240,8 +240,15 @@ impl Indexed {
         })
     }
 
-    /// Bytes allocated. Looks at every member.
+    /// Bytes allocated.
     pub(super) fn memory(&self) -> usize {
         size_of::<Self>() + self.members.memory() + self.index.memory() + self.tree.memory()
+    }
+
+    /// The same, added up.
+    #[cfg(test)]
+    pub(super) fn memory_added_up(&self) -> usize {
+        let structure = size_of::<Self>() + self.index.memory();
+        structure + self.members.memory_added_up() + self.tree.memory_added_up()
     }
 }

@@ -26,13 +26,15 @@ struct Link {
 /// Members, found by their ids at once.
 ///
 /// Records come in chunks, so that no growth copies all of them.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Members {
-    /// All are full but the last one.
+    /// All are full but the last one, and if there are several, all have room for as many.
     chunks: Vec<Vec<Record>>,
     /// The first free record, or [`NONE`].
     free: u32,
     vacancies: usize,
+    /// Bytes that the texts have allocated.
+    text_bytes: usize,
 }
 
 /// Records of a chunk: 12 KiB.
@@ -46,6 +48,25 @@ impl Default for Members {
             chunks: Vec::new(),
             free: NONE,
             vacancies: 0,
+            text_bytes: 0,
+        }
+    }
+}
+
+impl Clone for Members {
+    fn clone(&self) -> Self {
+        let chunks = self.chunks.iter().map(|chunk| {
+            let room = match self.chunks.len() {
+                1 => chunk.len(),
+                _ => CHUNK,
+            };
+            let mut copy = Vec::with_capacity(room);
+            copy.extend_from_slice(chunk);
+            copy
+        });
+        Self {
+            chunks: chunks.collect(),
+            ..*self
         }
     }
 }
@@ -106,6 +127,7 @@ impl Members {
             bits: score.to_bits(),
             text: Blob::of(&[text]),
         };
+        self.text_bytes += record.text.memory();
         if self.free != NONE {
             let id = Id(self.free);
             self.unlink(id);
@@ -150,7 +172,8 @@ impl Members {
                 },
             );
         }
-        self.record_mut(id).text = Blob::default();
+        let text = std::mem::take(&mut self.record_mut(id).text);
+        self.text_bytes -= text.memory();
         self.set_link(id, link);
         self.free = id.0;
         self.vacancies += 1;
@@ -196,6 +219,9 @@ impl Members {
             chunk.pop();
             if chunk.is_empty() {
                 self.chunks.pop();
+                if self.chunks.len() < self.chunks.capacity() / 4 {
+                    self.chunks.shrink_to(self.chunks.len() * 2);
+                }
             }
         }
     }
@@ -228,8 +254,20 @@ impl Members {
         self.vacancies -= 1;
     }
 
-    /// Bytes allocated. Looks at every member.
+    /// Bytes allocated.
     pub(super) fn memory(&self) -> usize {
+        let room = match &*self.chunks {
+            [chunk] => chunk.capacity(),
+            chunks => chunks.len() * CHUNK,
+        };
+        self.chunks.capacity() * size_of::<Vec<Record>>()
+            + room * size_of::<Record>()
+            + self.text_bytes
+    }
+
+    /// The same, added up.
+    #[cfg(test)]
+    pub(super) fn memory_added_up(&self) -> usize {
         let records = self.chunks.iter().flatten();
         let texts: usize = records.map(|record| record.text.memory()).sum();
         let room: usize = self.chunks.iter().map(Vec::capacity).sum();

@@ -251,7 +251,7 @@ impl Zset {
         }
     }
 
-    /// Bytes allocated. Looks at every member of a large set.
+    /// Bytes allocated.
     pub(crate) fn memory(&self) -> usize {
         match self {
             Self::Pack(pack) => pack.memory(),

@@ -128,6 +128,9 @@ fn check(zset: &Zset, model: &Model) {
     assert_eq!(zset.len(), model.len());
     let all: Model = zset.iter().map(owned).collect();
     assert_eq!(&all, model);
+    if let Zset::Tree(tree) = zset {
+        assert_eq!(tree.memory(), tree.memory_added_up());
+    }
     let middle = model.len() / 2;
     let behind: Model = zset.iter_from(middle).map(owned).collect();
     assert_eq!(behind, model[middle..]);

@@ -13,10 +13,12 @@ pub(super) struct Place {
 }
 
 /// Entries by score, then by member.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug)]
 pub(super) struct Tree {
     root: Node,
     len: usize,
+    /// Bytes allocated.
+    bytes: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -70,6 +72,29 @@ impl Default for Leaf {
     }
 }
 
+impl Default for Tree {
+    fn default() -> Self {
+        let root = Node::default();
+        Self {
+            bytes: root.memory(),
+            root,
+            len: 0,
+        }
+    }
+}
+
+impl Clone for Tree {
+    fn clone(&self) -> Self {
+        let root = self.root.clone();
+        // A copy has no room to spare.
+        Self {
+            bytes: root.memory(),
+            root,
+            len: self.len,
+        }
+    }
+}
+
 impl Tree {
     pub(super) fn len(&self) -> usize {
         self.len
@@ -81,16 +106,20 @@ impl Tree {
             first: true,
             last: true,
         };
-        if let Some(sibling) = self.root.insert(place, &before, edge) {
-            let first = std::mem::take(&mut self.root);
-            self.root = Node::Inner(vec![Kid::of(first), Kid::of(sibling)]);
+        if let Some(sibling) = self.root.insert(place, &before, edge, &mut self.bytes) {
+            let kids = Vec::with_capacity(4);
+            let first = std::mem::replace(&mut self.root, Node::Inner(kids));
+            if let Node::Inner(kids) = &mut self.root {
+                kids.extend([first, sibling].map(Kid::of));
+                self.bytes += kids.capacity() * size_of::<Kid>();
+            }
         }
         self.len += 1;
     }
 
     /// Takes out the last of the first entries that `upto` holds for.
     pub(super) fn remove(&mut self, upto: impl Fn(Place) -> bool) -> Option<Place> {
-        let removed = self.root.remove(&upto)?;
+        let removed = self.root.remove(&upto, &mut self.bytes)?;
         self.len -= 1;
         self.lower();
         Some(removed)
@@ -106,7 +135,7 @@ impl Tree {
         if rank >= self.len {
             return 0;
         }
-        let removed = self.root.remove_run(rank, count, &mut f);
+        let removed = self.root.remove_run(rank, count, &mut f, &mut self.bytes);
         self.len -= removed;
         self.lower();
         removed
@@ -185,12 +214,25 @@ impl Tree {
             if kids.len() > 1 {
                 break;
             }
-            self.root = kids.pop().map(|kid| kid.node).unwrap_or_default();
+            self.bytes -= kids.capacity() * size_of::<Kid>();
+            self.root = match kids.pop() {
+                Some(kid) => kid.node,
+                None => {
+                    self.bytes += size_of::<Leaf>();
+                    Node::default()
+                }
+            };
         }
     }
 
     /// Bytes allocated.
     pub(super) fn memory(&self) -> usize {
+        self.bytes
+    }
+
+    /// The same, added up.
+    #[cfg(test)]
+    pub(super) fn memory_added_up(&self) -> usize {
         self.root.memory()
     }
 }
@@ -246,11 +288,14 @@ impl Node {
         place: Place,
         before: &impl Fn(Place) -> bool,
         edge: Edge,
+        bytes: &mut usize,
     ) -> Option<Self> {
         match self {
-            Self::Leaf(leaf) => leaf
-                .insert(place, before, edge)
-                .map(|sibling| Self::Leaf(Box::new(sibling))),
+            Self::Leaf(leaf) => {
+                let sibling = leaf.insert(place, before, edge)?;
+                *bytes += size_of::<Leaf>();
+                Some(Self::Leaf(Box::new(sibling)))
+            }
             Self::Inner(kids) => {
                 let at = child(kids, before);
                 let below = Edge {
@@ -258,14 +303,14 @@ impl Node {
                     last: edge.last && at + 1 == kids.len(),
                 };
                 let kid = &mut kids[at];
-                let sibling = kid.node.insert(place, before, below);
+                let sibling = kid.node.insert(place, before, below, bytes);
                 kid.first = kid.node.first();
                 let Some(sibling) = sibling else {
                     kid.len += 1;
                     return None;
                 };
                 kid.len = kid.node.len();
-                kids.insert(at + 1, Kid::of(sibling));
+                counted(kids, bytes, |kids| kids.insert(at + 1, Kid::of(sibling)));
                 if kids.len() <= FANOUT {
                     return None;
                 }
@@ -274,12 +319,17 @@ impl Node {
                     Edge { first: true, .. } if at == 0 => 1,
                     _ => FANOUT / 2,
                 };
-                Some(Self::Inner(kids.split_off(cut)))
+                let mut sibling = kids.split_off(cut);
+                // Who fills a set in order leaves the first part as it is now.
+                counted(kids, bytes, Vec::shrink_to_fit);
+                sibling.shrink_to_fit();
+                *bytes += sibling.capacity() * size_of::<Kid>();
+                Some(Self::Inner(sibling))
             }
         }
     }
 
-    fn remove(&mut self, upto: &impl Fn(Place) -> bool) -> Option<Place> {
+    fn remove(&mut self, upto: &impl Fn(Place) -> bool, bytes: &mut usize) -> Option<Place> {
         match self {
             Self::Leaf(leaf) => {
                 let at = leaf.count(upto).checked_sub(1)?;
@@ -289,14 +339,20 @@ impl Node {
             }
             Self::Inner(kids) => {
                 let at = child(kids, upto);
-                let removed = kids[at].node.remove(upto)?;
-                tidy(kids, at, 1);
+                let removed = kids[at].node.remove(upto, bytes)?;
+                tidy(kids, at, 1, bytes);
                 Some(removed)
             }
         }
     }
 
-    fn remove_run(&mut self, mut rank: usize, count: usize, f: &mut impl FnMut(Place)) -> usize {
+    fn remove_run(
+        &mut self,
+        mut rank: usize,
+        count: usize,
+        f: &mut impl FnMut(Place),
+        bytes: &mut usize,
+    ) -> usize {
         match self {
             Self::Leaf(leaf) => {
                 let run = rank..rank.saturating_add(count).min(leaf.len);
@@ -306,8 +362,8 @@ impl Node {
             }
             Self::Inner(kids) => {
                 let at = nth_child(kids, &mut rank);
-                let removed = kids[at].node.remove_run(rank, count, f);
-                tidy(kids, at, removed);
+                let removed = kids[at].node.remove_run(rank, count, f, bytes);
+                tidy(kids, at, removed, bytes);
                 removed
             }
         }
@@ -336,22 +392,36 @@ impl Node {
         }
     }
 
+    /// Bytes allocated, those below included.
     fn memory(&self) -> usize {
+        let below = match self {
+            Self::Leaf(_) => 0,
+            Self::Inner(kids) => kids.iter().map(|kid| kid.node.memory()).sum(),
+        };
+        self.own_memory() + below
+    }
+
+    /// Bytes allocated for the node itself.
+    fn own_memory(&self) -> usize {
         match self {
             Self::Leaf(_) => size_of::<Leaf>(),
-            Self::Inner(kids) => {
-                kids.capacity() * size_of::<Kid>()
-                    + kids.iter().map(|kid| kid.node.memory()).sum::<usize>()
-            }
+            Self::Inner(kids) => kids.capacity() * size_of::<Kid>(),
         }
     }
 }
 
+/// Edits a vector of children, and counts what it allocates or gives back.
+fn counted(kids: &mut Vec<Kid>, bytes: &mut usize, edit: impl FnOnce(&mut Vec<Kid>)) {
+    *bytes -= kids.capacity() * size_of::<Kid>();
+    edit(kids);
+    *bytes += kids.capacity() * size_of::<Kid>();
+}
+
 /// After `removed` entries went from the child `at`: removes it if it is empty, or merges it with a neighbour if both have few.
-fn tidy(kids: &mut Vec<Kid>, at: usize, removed: usize) {
+fn tidy(kids: &mut Vec<Kid>, at: usize, removed: usize, bytes: &mut usize) {
     kids[at].len -= removed;
     if kids[at].len == 0 {
-        kids.remove(at);
+        *bytes -= kids.remove(at).node.own_memory();
         return;
     }
     kids[at].first = kids[at].node.first();
@@ -360,9 +430,11 @@ fn tidy(kids: &mut Vec<Kid>, at: usize, removed: usize) {
             .get_mut(first..)
             .and_then(|rest| rest.first_chunk_mut());
         if let Some([one, two]) = pair {
+            let before = one.node.own_memory();
             if one.node.absorb(&mut two.node) {
+                *bytes = *bytes - before + one.node.own_memory();
                 one.len += two.len;
-                kids.remove(first + 1);
+                *bytes -= kids.remove(first + 1).node.own_memory();
             }
         }
     }
