@@ -300,12 +300,8 @@ impl Builder {
             wanted && !is_one(&self.removed, name)
         };
         let commands = Arc::new(Table::new(keep, &self.commands));
-        let run_id = format!(
-            "{:016x}{:016x}{:08x}",
-            rng.next(),
-            rng.next(),
-            rng.next() >> 32
-        );
+        let run_id = rng.hex_id();
+        let replication_id = rng.hex_id();
         let mut dbs: Vec<_> = (0..self.config.databases)
             .map(|_| Db::new(table_seed))
             .collect();
@@ -328,9 +324,13 @@ impl Builder {
             saves: Saves::new(now_us.div_euclid(1000)),
             shut_down: false,
             active_expiry: true,
+            cron_paused: false,
+            slept: false,
             shutdown_requested: Arc::default(),
             started_ms: now_us.div_euclid(1000),
             run_id,
+            replication_id,
+            clock: clock.clone(),
             tcp_port,
             stopping: false,
         };
@@ -339,6 +339,7 @@ impl Builder {
             shared,
             now_us,
             ready_dbs: Vec::new(),
+            timed: (None, now_us),
             last_sweep_ms: 0,
             last_patrol_ms: 0,
         };

@@ -112,7 +112,7 @@ impl Engine {
         session.last_command = Some(row);
         session.commands += 1;
         let flow = if matches!(command.handler, Handler::Exec) {
-            self.exec(session, out);
+            self.count_exec(session, row, out);
             Flow::Continue
         } else {
             match self.call(
@@ -129,6 +129,9 @@ impl Engine {
                 None => Flow::Continue,
             }
         };
+        if std::mem::take(&mut self.shared.slept) {
+            self.now_us = self.shared.clock.now_us();
+        }
         self.serve_ready_keys();
         flow
     }
@@ -231,6 +234,7 @@ impl Engine {
     ) -> Option<Wait> {
         let start = out.len();
         let index = session.db;
+        self.time(Some(row));
         let now_us = self.now_us;
         let commands = self.shared.commands.clone();
         let (db, others) = OtherDbs::split(&mut self.dbs, index);
@@ -349,37 +353,51 @@ impl Engine {
     }
 
     /// EXEC: all queued commands, or none.
-    fn exec(&mut self, session: &mut Session, out: &mut BytesMut) {
-        let Some(multi) = session.multi.take() else {
-            Reply {
-                buf: out,
-                version: session.version,
-            }
-            .error(&ReplyError::WithoutMulti("EXEC"));
-            return;
-        };
+    fn exec(&mut self, session: &mut Session, out: &mut BytesMut) -> Result {
+        let multi = session.multi.take();
+        let multi = multi.ok_or(ReplyError::WithoutMulti("EXEC"))?;
         let touched = session.peer.is_touched() || self.watched_key_expired(session);
         session.unwatch(&mut self.dbs);
+        if multi.broken {
+            return Err(ReplyError::ExecAbort);
+        }
         let mut reply = Reply {
             buf: out,
             version: session.version,
         };
-        if multi.broken {
-            reply.error(&ReplyError::ExecAbort);
-        } else if touched {
+        if touched {
             reply.null_array();
-        } else {
-            reply.array(multi.queue.len());
-            for request in &multi.queue {
-                let skip = self.name_words(request.row);
-                self.call(
-                    session,
-                    request.row,
-                    request.args().skip(skip),
-                    Run::Nested,
-                    out,
-                );
+            return Ok(());
+        }
+        reply.array(multi.queue.len());
+        for request in &multi.queue {
+            let skip = self.name_words(request.row);
+            self.call(
+                session,
+                request.row,
+                request.args().skip(skip),
+                Run::Nested,
+                out,
+            );
+        }
+        Ok(())
+    }
+
+    /// Runs EXEC, and counts it beside the commands that it runs.
+    fn count_exec(&mut self, session: &mut Session, row: RowId, out: &mut BytesMut) {
+        self.time(Some(row));
+        let result = self.exec(session, out);
+        let stats = &mut self.shared.stats;
+        stats.commands += 1;
+        stats.command(row).calls += 1;
+        if let Err(error) = result {
+            stats.command(row).failed += 1;
+            stats.error(&error);
+            Reply {
+                buf: out,
+                version: session.version,
             }
+            .error(&error);
         }
     }
 

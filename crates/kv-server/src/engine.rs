@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
-use crate::command::Table;
+use crate::clock::Clock;
+use crate::command::{RowId, Table};
 use crate::config::Config;
 use crate::connection::peer::{Close, Peer};
 use crate::connection::session::Session;
@@ -29,6 +30,8 @@ pub(crate) struct Engine {
     pub(crate) now_us: i64,
     /// Databases in which a key became ready for a blocked client.
     pub(crate) ready_dbs: Vec<usize>,
+    /// Whose time is running, and since when, in microseconds.
+    pub(crate) timed: (Option<RowId>, i64),
     /// When active expiry last ran.
     pub(crate) last_sweep_ms: i64,
     /// When connections were last looked after.
@@ -57,10 +60,17 @@ pub(crate) struct Shared {
     pub(crate) shut_down: bool,
     /// Whether keys are removed when their time comes, without anybody looking at them (DEBUG SET-ACTIVE-EXPIRE).
     pub(crate) active_expiry: bool,
+    /// Nothing happens by itself (DEBUG PAUSE-CRON).
+    pub(crate) cron_paused: bool,
+    /// The running command took its time (DEBUG SLEEP): the next one looks at the clock again.
+    pub(crate) slept: bool,
+    pub(crate) clock: Clock,
     pub(crate) shutdown_requested: Arc<Notify>,
     pub(crate) started_ms: i64,
     /// 40 hexadecimal digits, new at each start.
     pub(crate) run_id: String,
+    /// 40 hexadecimal digits that name the history of the data.
+    pub(crate) replication_id: String,
     pub(crate) tcp_port: u16,
     /// The server stops: newcomers are not let in.
     pub(crate) stopping: bool,
@@ -246,6 +256,28 @@ impl Engine {
     /// Sets the time of the commands that follow.
     pub(crate) fn set_now(&mut self, now_us: i64) {
         self.now_us = now_us;
+        self.timed = (None, now_us);
+    }
+
+    /// From now on the time is this command's; up to now it was that of the one before.
+    ///
+    /// The clock is read only where one command follows another, so a run of the same ones is measured as a whole.
+    #[inline]
+    pub(crate) fn time(&mut self, row: Option<RowId>) {
+        let (before, since) = self.timed;
+        if before == row {
+            return;
+        }
+        let since = match before {
+            Some(before) => {
+                let now = self.shared.clock.now_us();
+                let spent = u64::try_from(now - since).unwrap_or(0);
+                self.shared.stats.command(before).us += spent;
+                now
+            }
+            None => since,
+        };
+        self.timed = (row, since);
     }
 
     /// Forgets a connection: its subscriptions, watched keys and place in queues.
@@ -266,14 +298,17 @@ impl Engine {
             at.saturating_add(1)
                 .max(self.last_sweep_ms.saturating_add(SWEEP_PAUSE_MS))
         });
-        let expiry = expiry.filter(|_| self.shared.active_expiry);
+        let expires = self.shared.active_expiry && !self.shared.cron_paused;
+        let expiry = expiry.filter(|_| expires);
         let aside = !self.shared.garbage.is_empty() || self.shared.eviction.unfinished;
         let aside = aside.then(|| self.now_ms());
         let shared = &self.shared;
         let save = shared
             .saves
-            .due(&shared.config, shared.stats.changes_since_save);
-        [blocked, pause.or(expiry), self.next_patrol(), aside, save]
+            .due(&shared.config, shared.stats.changes_since_save)
+            .filter(|_| !shared.cron_paused);
+        let patrol = self.next_patrol().filter(|_| !shared.cron_paused);
+        [blocked, pause.or(expiry), patrol, aside, save]
             .into_iter()
             .flatten()
             .min()
@@ -293,13 +328,16 @@ impl Engine {
             self.shared.pause = None;
             self.shared.clients.wake_postponed();
         }
-        self.patrol();
-        self.save_if_due();
+        let cron = !self.shared.cron_paused;
+        if cron {
+            self.patrol();
+            self.save_if_due();
+        }
         // CLIENT PAUSE keeps the data as it is.
         if self.shared.pause.is_some() {
             return false;
         }
-        let expiring = self.shared.active_expiry && self.expire_actively();
+        let expiring = cron && self.shared.active_expiry && self.expire_actively();
         self.go_on_evicting() || expiring
     }
 }

@@ -48,6 +48,7 @@ mod reference;
 mod reply;
 mod rng;
 mod server;
+mod sha1;
 mod stats;
 mod threads;
 mod value;

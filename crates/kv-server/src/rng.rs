@@ -17,6 +17,12 @@ impl Rng {
         z ^ (z >> 31)
     }
 
+    /// 40 hexadecimal digits, as servers call themselves.
+    pub(crate) fn hex_id(&mut self) -> String {
+        let (a, b, c) = (self.next(), self.next(), self.next() >> 32);
+        format!("{a:016x}{b:016x}{c:08x}")
+    }
+
     /// Below `bound`; 0 if that is 0.
     pub(crate) fn below(&mut self, bound: usize) -> usize {
         let wide = u128::from(self.next()) * (bound as u128);

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use file::{Directive, directives};
+pub(crate) use value::memory_size;
 
 use crate::eviction::{ClientLimit, Policy, Worth};
 use crate::keyspace::notify::Class;

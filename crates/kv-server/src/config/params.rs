@@ -116,12 +116,12 @@ pub(crate) const PARAMS: &[Param] = &[
         config.frequency.log_factor = number(value, 0, INT_MAX)?;
         Ok(())
     }),
-    param("list-max-listpack-size", Change::Any, |config| config.list.0.to_string(), |config, value| {
-        config.list.0 = value::signed(value)?;
+    param("list-max-listpack-size", Change::Any, |config| config.list.size.to_string(), |config, value| {
+        config.list.size = value::signed(value)?;
         Ok(())
     }),
-    param("list-max-ziplist-size", Change::Any, |config| config.list.0.to_string(), |config, value| {
-        config.list.0 = value::signed(value)?;
+    param("list-max-ziplist-size", Change::Any, |config| config.list.size.to_string(), |config, value| {
+        config.list.size = value::signed(value)?;
         Ok(())
     }),
     param("maxclients", Change::Any, |config| config.max_clients.to_string(), |config, value| {

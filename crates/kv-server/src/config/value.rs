@@ -91,6 +91,11 @@ pub(super) fn show_client_limit(limit: ClientLimit) -> String {
     }
 }
 
+/// As [`memory`], for arguments of commands.
+pub(crate) fn memory_size(text: &[u8]) -> Option<usize> {
+    memory(text).ok()
+}
+
 pub(super) fn protection(value: &[u8]) -> Parsed<Protection> {
     match text(value)?.to_ascii_lowercase().as_str() {
         "no" => Ok(Protection::No),

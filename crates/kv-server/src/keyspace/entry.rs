@@ -248,6 +248,14 @@ impl Entry {
         }
     }
 
+    /// Where it is in memory, for DEBUG OBJECT: in-place changes leave it there.
+    pub(crate) fn address(&self) -> *const u8 {
+        match self {
+            Self::Packed(packed) => packed.as_ptr(),
+            Self::Object(object) => std::ptr::from_ref::<Object>(object).cast(),
+        }
+    }
+
     /// The name that `OBJECT ENCODING` gives.
     pub(crate) fn encoding(&self) -> &'static str {
         match (self.as_string(), self.value(), self.form()) {

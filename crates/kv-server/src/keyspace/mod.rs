@@ -150,6 +150,10 @@ impl Db {
         self.volatile
     }
 
+    pub(crate) fn table_stats(&self) -> table::Stats {
+        self.table.stats()
+    }
+
     /// Finds a live key; one whose time has come is removed.
     #[inline]
     fn find(&mut self, key: &[u8]) -> Option<Position> {
@@ -471,6 +475,8 @@ impl Db {
     pub(crate) fn swap_data(&mut self, other: &mut Self) {
         self.count_handed_out();
         other.count_handed_out();
+        self.expire_watched(other);
+        other.expire_watched(self);
         self.touch_all_existing(other);
         other.touch_all_existing(self);
         std::mem::swap(&mut self.table, &mut other.table);
@@ -498,6 +504,12 @@ impl Db {
     #[inline]
     pub(crate) fn changed_too(&mut self, class: Class, event: &'static str, key: &[u8]) {
         self.event(class, event, key);
+        self.touched(key);
+    }
+
+    /// Tells who watches a key, or waits for it, that it has changed.
+    #[inline]
+    pub(crate) fn touched(&mut self, key: &[u8]) {
         if !self.watched.is_empty() {
             self.touch_watchers(key);
         }

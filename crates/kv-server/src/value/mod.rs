@@ -18,6 +18,8 @@ pub(crate) use set::Set;
 pub(crate) use text::{Form, Text};
 pub(crate) use zset::Zset;
 
+use crate::keyspace::table::Stats;
+
 /// A value that is not a packed string.
 #[derive(Debug, Clone)]
 pub(crate) enum Value {
@@ -81,6 +83,15 @@ impl Value {
             Self::Hash(hash) => hash.len() > SLOW_ELEMENTS,
             Self::Set(set) => set.len() > SLOW_ELEMENTS,
             Self::Zset(zset) => zset.len() > SLOW_ELEMENTS,
+        }
+    }
+
+    /// What its table looks like, if it has one.
+    pub(crate) fn table_stats(&self) -> Option<Stats> {
+        match self {
+            Self::Hash(Hash::Table(table)) => Some(table.stats()),
+            Self::Set(Set::Table(table)) => Some(table.stats()),
+            _ => None,
         }
     }
 

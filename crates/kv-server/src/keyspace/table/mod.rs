@@ -92,6 +92,19 @@ struct Chunk<E> {
     next_expiry: i64,
 }
 
+/// How full a table is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stats {
+    pub(crate) entries: usize,
+    pub(crate) buckets: usize,
+    /// Places for entries in all buckets.
+    pub(crate) slots: usize,
+    /// Entries outside of their bucket.
+    pub(crate) overflowed: usize,
+    /// Of the structure.
+    pub(crate) bytes: usize,
+}
+
 /// Buckets in a chunk; a power of two. 16 KiB with entries of 16 bytes.
 const CHUNK: usize = 64;
 
@@ -291,6 +304,17 @@ impl<E: Slot> Table<E> {
             .flat_map(|chunk| &chunk.buckets)
             .map(Bucket::overflowed)
             .sum()
+    }
+
+    /// How full the table is. Looks at every bucket.
+    pub(crate) fn stats(&self) -> Stats {
+        Stats {
+            entries: self.len(),
+            buckets: self.buckets(),
+            slots: self.buckets() * bucket::SLOTS,
+            overflowed: self.overflowed(),
+            bytes: self.memory(),
+        }
     }
 
     /// The entry count fell; lets the table follow, by no more buckets than entries went.

@@ -8,15 +8,27 @@ use self::tree::{Behind, Node};
 use crate::value::pack::{Item, Pack};
 use crate::value::{Value, ValueType};
 
-/// How much a pack of a list may hold: `list-max-listpack-size`.
-///
-/// Negative numbers are sizes: -1 is 4 KiB, -2 is 8 KiB and so on to -5; positive ones are elements.
+/// How much a pack of a list may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Limits(pub(crate) i32);
+pub(crate) struct Limits {
+    /// `list-max-listpack-size`: negative numbers are sizes, -1 is 4 KiB, -2 is 8 KiB and so on to -5; positive ones are elements.
+    pub(crate) size: i32,
+    /// In a tree, an element of so many bytes has a pack of its own.
+    pub(crate) alone: usize,
+}
+
+impl Limits {
+    pub(crate) const fn new(size: i32) -> Self {
+        Self {
+            size,
+            alone: 1 << 30,
+        }
+    }
+}
 
 impl Default for Limits {
     fn default() -> Self {
-        Self(-2)
+        Self::new(-2)
     }
 }
 
@@ -28,9 +40,9 @@ const OVERHEAD: usize = 8;
 impl Limits {
     /// Bytes and elements that fit.
     fn amounts(self) -> (usize, usize) {
-        match usize::try_from(self.0) {
+        match usize::try_from(self.size) {
             Ok(count) => (SAFE_BYTES, count.max(1)),
-            Err(_) => (4096 << (self.0.unsigned_abs() - 1).min(4), usize::MAX),
+            Err(_) => (4096 << (self.size.unsigned_abs() - 1).min(4), usize::MAX),
         }
     }
 
@@ -51,7 +63,16 @@ impl Limits {
     }
 
     fn allows_one_more(self, pack: &Pack, text: &[u8]) -> bool {
-        pack.is_empty() || self.allows(pack.listpack_len() + text.len() + OVERHEAD, pack.len() + 1)
+        pack.is_empty()
+            || text.len() < self.alone
+                && self.allows(pack.listpack_len() + text.len() + OVERHEAD, pack.len() + 1)
+                && !self.stands_alone(pack)
+    }
+
+    /// Whether a pack holds an element that shares it with no other.
+    fn stands_alone(self, pack: &Pack) -> bool {
+        let only = (pack.len() == 1).then(|| pack.nth(0)).flatten();
+        only.is_some_and(|at| pack.at(at).len() >= self.alone)
     }
 }
 

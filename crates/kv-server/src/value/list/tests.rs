@@ -99,11 +99,13 @@ proptest! {
     #[test]
     fn a_list_does_what_a_vector_does(
         fill in prop_oneof![1..4_i32, Just(-1), Just(-2)],
+        alone in prop_oneof![2 => Just(1 << 30), 1 => 1..80_usize],
         edits in prop::collection::vec(edit(), 1..60),
     ) {
         let (mut list, mut model) = (List::default(), Vec::new());
+        let limits = Limits { size: fill, alone };
         for edit in edits {
-            apply(&mut list, &mut model, edit, Limits(fill));
+            apply(&mut list, &mut model, edit, limits);
             check(&list, &model);
         }
     }
@@ -111,7 +113,7 @@ proptest! {
 
 #[test]
 fn a_tree_of_three_levels_finds_every_element() {
-    let limits = Limits(1);
+    let limits = Limits::new(1);
     let mut list = List::default();
     list.expect(10_000, 50_000, limits);
     for n in 0..5_000_u32 {
@@ -139,26 +141,58 @@ fn a_list_leaves_the_compact_form_above_its_limit_and_returns_at_half_of_it() {
     let mut list = List::default();
     let text = [b'x'; 100];
     for _ in 0..78 {
-        list.expect(1, 100, Limits(-2));
-        list.push(End::Right, &text, Limits(-2));
+        list.expect(1, 100, Limits::new(-2));
+        list.push(End::Right, &text, Limits::new(-2));
     }
     assert_eq!(
         (list.len(), list.encoding()),
         (78, "listpack"),
         "7 + 78 * 103 bytes"
     );
-    list.expect(1, 179, Limits(-2));
+    list.expect(1, 179, Limits::new(-2));
     assert_eq!(list.encoding(), "quicklist", "8041 + 179 bytes");
-    list.remove(0, 38, Limits(-2));
-    list.shrink(Limits(-2));
+    list.remove(0, 38, Limits::new(-2));
+    list.shrink(Limits::new(-2));
     assert_eq!(
         list.encoding(),
         "quicklist",
         "40 * 103 + 7 bytes are above 4096"
     );
-    list.remove(0, 1, Limits(-2));
-    list.shrink(Limits(-2));
+    list.remove(0, 1, Limits::new(-2));
+    list.shrink(Limits::new(-2));
     assert_eq!(list.encoding(), "listpack");
-    list.expect(90, 90, Limits(128));
+    list.expect(90, 90, Limits::new(128));
     assert_eq!(list.encoding(), "quicklist", "39 + 90 elements");
+}
+
+#[test]
+fn a_long_element_shares_its_pack_with_no_other() {
+    let limits = Limits {
+        size: -2,
+        alone: 10,
+    };
+    let mut list = List::Tree(Box::default());
+    for text in ["a", "b", "a long element", "c", "d"] {
+        list.push(End::Right, text.as_bytes(), limits);
+    }
+    list.push(End::Left, b"another long one", limits);
+    list.insert(2, b"between", limits);
+    let packs = |list: &List| match list {
+        List::Tree(tree) => tree.packs().count,
+        List::Pack(_) => panic!("no tree"),
+    };
+    assert_eq!(packs(&list), 4);
+    list.set(3, b"long instead of short", limits);
+    assert_eq!(packs(&list), 5);
+    list.remove(0, 1, limits);
+    let left: Vec<_> = list.iter().map(Item::to_vec).collect();
+    let expected = [
+        "a",
+        "between",
+        "long instead of short",
+        "a long element",
+        "c",
+        "d",
+    ];
+    assert_eq!(left, expected.map(|text| text.as_bytes().to_vec()));
 }

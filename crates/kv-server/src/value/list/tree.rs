@@ -21,6 +21,13 @@ enum Kids {
     Nodes(Vec<Node>),
 }
 
+/// What DEBUG OBJECT tells of a list.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Packs {
+    pub(crate) count: usize,
+    pub(crate) bytes: usize,
+}
+
 /// Children of a node at most. With packs of 8 KiB, three levels hold 2 GB.
 const FANOUT: usize = 64;
 
@@ -69,7 +76,7 @@ impl Node {
         };
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.len
     }
 
@@ -135,7 +142,8 @@ impl Node {
                         let fits = limits.allows_half(
                             one.listpack_len() + two.listpack_len(),
                             one.len() + two.len(),
-                        );
+                        ) && !limits.stands_alone(one)
+                            && !limits.stands_alone(two);
                         if fits {
                             one.append(two);
                         }
@@ -207,6 +215,25 @@ impl Node {
                 _ => None,
             },
             Kids::Nodes(_) => None,
+        }
+    }
+
+    /// How many packs there are, and the bytes in them.
+    pub(crate) fn packs(&self) -> Packs {
+        match &self.kids {
+            Kids::Packs(packs) => Packs {
+                count: packs.len(),
+                bytes: packs.iter().map(Pack::listpack_len).sum(),
+            },
+            Kids::Nodes(nodes) => {
+                nodes
+                    .iter()
+                    .map(Self::packs)
+                    .fold(Packs::default(), |all, below| Packs {
+                        count: all.count + below.count,
+                        bytes: all.bytes + below.bytes,
+                    })
+            }
         }
     }
 
