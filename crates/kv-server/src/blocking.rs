@@ -130,6 +130,13 @@ impl Shared {
         };
         let blocked = self.unblock(dbs, &mut session);
         if let Some(blocked) = &blocked {
+            // It is done now, so it is counted now.
+            let counted = self.stats.command(blocked.request.row);
+            counted.calls += 1;
+            if let Some(error) = error {
+                counted.failed += 1;
+                self.stats.error(error);
+            }
             let version = session.version;
             session.peer.deliver(usize::MAX, |buf| {
                 if blocked.silent {

@@ -84,6 +84,7 @@ impl Db<'_> {
             session.authenticated = true;
             session.db = self.index;
             let flow = engine.execute(&mut session, &request.buf, &request.args, &mut out);
+            engine.time(None);
             engine.shared.forget(&mut engine.dbs, &mut session);
             match flow {
                 Flow::Postpone => return Err(ReplyError::text("ERR clients are paused")),

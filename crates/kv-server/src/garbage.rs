@@ -1,5 +1,8 @@
 //! What commands removed and left to be freed, so that nobody waits while millions of allocations go back to the system.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use crate::keyspace::entry::Entry;
 use crate::keyspace::table::Heap;
 
@@ -8,6 +11,38 @@ use crate::keyspace::table::Heap;
 pub(crate) struct Garbage {
     heaps: Vec<Heap<Entry>>,
     entries: Vec<Entry>,
+    count: Arc<Count>,
+}
+
+/// Keys whose values are left to be freed, for INFO. Shared with whoever frees them.
+#[derive(Debug, Default)]
+pub(crate) struct Count {
+    pending: AtomicU64,
+    freed: AtomicU64,
+}
+
+impl Count {
+    pub(crate) fn pending(&self) -> u64 {
+        self.pending.load(Ordering::Relaxed)
+    }
+
+    /// Since the start, or since CONFIG RESETSTAT.
+    pub(crate) fn freed(&self) -> u64 {
+        self.freed.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn reset_freed(&self) {
+        self.freed.store(0, Ordering::Relaxed);
+    }
+
+    fn add(&self, keys: usize) {
+        self.pending.fetch_add(keys as u64, Ordering::Relaxed);
+    }
+
+    fn free(&self, keys: usize) {
+        self.pending.fetch_sub(keys as u64, Ordering::Relaxed);
+        self.freed.fetch_add(keys as u64, Ordering::Relaxed);
+    }
 }
 
 /// Entries freed at a time: some tenths of a millisecond, after which other tasks of the runtime get their turn.
@@ -18,12 +53,14 @@ impl Garbage {
     pub(crate) fn bury(&mut self, entry: Entry) {
         if entry.is_slow_to_free() {
             self.entries.push(entry);
+            self.count.add(1);
         }
     }
 
     /// Leaves the former contents of a database to be freed.
     pub(crate) fn bury_all(&mut self, heap: Heap<Entry>) {
         if !heap.is_empty() {
+            self.count.add(heap.len());
             self.heaps.push(heap);
         }
     }
@@ -32,21 +69,35 @@ impl Garbage {
         self.heaps.is_empty() && self.entries.is_empty()
     }
 
-    /// Takes over all of another one's.
+    pub(crate) fn count(&self) -> &Count {
+        &self.count
+    }
+
+    /// Takes over all of another one's, and its count.
     pub(crate) fn take(&mut self, from: &mut Self) {
+        if from.is_empty() {
+            return;
+        }
+        self.count = from.count.clone();
         self.heaps.append(&mut from.heaps);
         self.entries.append(&mut from.entries);
     }
 
     /// Frees some. Returns whether there is more.
     pub(crate) fn drain_some(&mut self) -> bool {
-        if self.entries.pop().is_none() {
-            if let Some(heap) = self.heaps.last_mut() {
-                if heap.drain_some(SLICE) == 0 {
-                    self.heaps.pop();
-                }
+        let freed = if self.entries.pop().is_some() {
+            1
+        } else if let Some(heap) = self.heaps.last_mut() {
+            let before = heap.len();
+            let left = heap.drain_some(SLICE);
+            if left == 0 {
+                self.heaps.pop();
             }
-        }
+            before - left
+        } else {
+            0
+        };
+        self.count.free(freed);
         !self.is_empty()
     }
 }

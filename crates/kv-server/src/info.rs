@@ -160,6 +160,9 @@ fn memory(cx: &mut Context<'_>, out: &mut Lines) {
     out.field("maxmemory_policy", cx.shared.config.policy.name());
     out.field("mem_not_counted_for_evict", 0);
     out.field("mem_clients_normal", clients);
+    let garbage = cx.shared.garbage.count();
+    out.field("lazyfree_pending_objects", garbage.pending());
+    out.field("lazyfreed_objects", garbage.freed());
 }
 
 fn persistence(cx: &mut Context<'_>, out: &mut Lines) {
@@ -201,6 +204,8 @@ fn stats(cx: &mut Context<'_>, out: &mut Lines) {
     let (stats, pubsub) = (&cx.shared.stats, &cx.shared.pubsub);
     out.field("total_connections_received", stats.connections);
     out.field("total_commands_processed", stats.commands);
+    out.field("total_net_input_bytes", stats.bytes_in);
+    out.field("total_net_output_bytes", stats.bytes_out);
     out.field("rejected_connections", stats.rejected_connections);
     out.field("expired_keys", expired);
     out.field("evicted_keys", evicted);
@@ -218,10 +223,14 @@ fn stats(cx: &mut Context<'_>, out: &mut Lines) {
     );
 }
 
-fn replication(_: &mut Context<'_>, out: &mut Lines) {
+/// There are no replicas: nothing has ever been sent to one.
+fn replication(cx: &mut Context<'_>, out: &mut Lines) {
     out.field("role", "master");
     out.field("connected_slaves", 0);
     out.field("master_failover_state", "no-failover");
+    out.field("master_replid", &cx.shared.replication_id);
+    out.field("master_repl_offset", 0);
+    out.field("repl_backlog_active", 0);
 }
 
 fn cpu(_: &mut Context<'_>, out: &mut Lines) {
@@ -249,10 +258,13 @@ fn command_stats(cx: &mut Context<'_>, out: &mut Lines) {
     for (id, row) in commands.iter() {
         let counted = *cx.shared.stats.command(id);
         if counted.calls + counted.rejected > 0 {
-            let (calls, rejected, failed) = (counted.calls, counted.rejected, counted.failed);
+            let (calls, us) = (counted.calls, counted.us);
+            let (rejected, failed) = (counted.rejected, counted.failed);
+            #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
+            let each = us as f64 / calls.max(1) as f64;
             out.field(
                 &format!("cmdstat_{}", row.full_name),
-                format_args!("calls={calls},rejected_calls={rejected},failed_calls={failed}"),
+                format_args!("calls={calls},usec={us},usec_per_call={each:.2},rejected_calls={rejected},failed_calls={failed}"),
             );
         }
     }

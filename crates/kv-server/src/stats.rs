@@ -34,6 +34,8 @@ pub(crate) struct Stats {
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct CommandStats {
     pub(crate) calls: u64,
+    /// Time spent on them, in microseconds.
+    pub(crate) us: u64,
     /// Refused before they ran.
     pub(crate) rejected: u64,
     /// Ran and answered an error.

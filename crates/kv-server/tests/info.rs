@@ -4,7 +4,10 @@
 
 mod common;
 
-use common::{Client, server};
+use std::time::Duration;
+
+use common::{Client, server, start, waiting};
+use kv_server::{Clock, Command, Flags, Keys, Server};
 
 async fn info(client: &mut Client, line: &str) -> String {
     let reply = client.call(line).await;
@@ -54,7 +57,7 @@ async fn info_shows_the_sections_it_is_asked_for() {
 
 #[tokio::test]
 async fn info_counts_what_happened() {
-    let server = server().await;
+    let server = start(Server::builder().clock(Clock::manual())).await;
     let mut client = Client::new(&server);
     client.check("SET k v", "+OK\r\n").await;
     client.check("SET gone v PX 100000", "+OK\r\n").await;
@@ -71,8 +74,14 @@ async fn info_counts_what_happened() {
         ("keyspace_misses", "1"),
         ("rdb_changes_since_last_save", "2"),
         ("rdb_bgsave_in_progress", "0"),
-        ("cmdstat_get", "calls=2,rejected_calls=1,failed_calls=0"),
-        ("cmdstat_incr", "calls=1,rejected_calls=0,failed_calls=1"),
+        (
+            "cmdstat_get",
+            "calls=2,usec=0,usec_per_call=0.00,rejected_calls=1,failed_calls=0",
+        ),
+        (
+            "cmdstat_incr",
+            "calls=1,usec=0,usec_per_call=0.00,rejected_calls=0,failed_calls=1",
+        ),
         ("errorstat_ERR", "count=3"),
         ("total_error_replies", "3"),
         ("db0", "keys=2,expires=1"),
@@ -122,4 +131,117 @@ async fn memory_usage_counts_key_value_and_slot() {
     client
         .check("MEMORY USAGE k EXAMPLES 1", "-ERR syntax error\r\n")
         .await;
+}
+
+#[tokio::test]
+async fn the_time_of_a_command_is_counted_as_its_own() {
+    let clock = Clock::manual();
+    let seen = clock.clone();
+    let work = Command::new("WORK", 1, Flags::NONE, Keys::NONE, move |_, cx| {
+        seen.advance(Duration::from_millis(5));
+        cx.reply().ok();
+        Ok(())
+    });
+    let server = start(Server::builder().clock(clock).command(work)).await;
+    let mut client = Client::new(&server);
+    client
+        .send("GET k\r\nWORK\r\nWORK\r\nGET k\r\nMULTI\r\nWORK\r\nEXEC\r\n")
+        .await;
+    client
+        .expect("$-1\r\n+OK\r\n+OK\r\n$-1\r\n+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n")
+        .await;
+    let text = info(&mut client, "INFO commandstats").await;
+    for (name, value) in [
+        (
+            "cmdstat_work",
+            "calls=3,usec=15000,usec_per_call=5000.00,rejected_calls=0,failed_calls=0",
+        ),
+        (
+            "cmdstat_get",
+            "calls=2,usec=0,usec_per_call=0.00,rejected_calls=0,failed_calls=0",
+        ),
+        (
+            "cmdstat_exec",
+            "calls=1,usec=0,usec_per_call=0.00,rejected_calls=0,failed_calls=0",
+        ),
+    ] {
+        assert_eq!(field(&text, name), value, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_wait_is_counted_once_however_it_ends() {
+    let server = start(Server::builder().clock(Clock::manual())).await;
+    let mut client = Client::new(&server);
+    let mut served = waiting(&server, "BLPOP k 0").await;
+    client.check("RPUSH k v", ":1\r\n").await;
+    served.reply().await;
+    for (how, reply) in [
+        ("TIMEOUT", "*-1\r\n"),
+        (
+            "ERROR",
+            "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n",
+        ),
+    ] {
+        let mut other = Client::new(&server);
+        let id = other.call("CLIENT ID").await;
+        other.send("BLPOP k 0\r\n").await;
+        let question = format!("CLIENT UNBLOCK {} {how}", id[1..].trim());
+        while client.call(&question).await == ":0\r\n" {}
+        other.expect(reply).await;
+    }
+    let text = info(&mut client, "INFO all").await;
+    let expected = "calls=3,usec=0,usec_per_call=0.00,rejected_calls=0,failed_calls=1";
+    assert_eq!(field(&text, "cmdstat_blpop"), expected);
+    assert_eq!(field(&text, "errorstat_UNBLOCKED"), "count=1");
+}
+
+#[tokio::test]
+async fn each_element_counts_as_a_change() {
+    let server = server().await;
+    let mut client = Client::new(&server);
+    let mut before = 0;
+    for (line, changes) in [
+        ("RPUSH l a b c d e", 5),
+        ("LPOP l 2", 2),
+        ("LTRIM l 0 -1", 0),
+        ("LTRIM l 0 1", 1),
+        ("LREM l 0 c", 1),
+        ("SADD s a b c", 3),
+        ("SADD s a", 0),
+        ("SREM s a b x", 2),
+        ("HSET h f 1 g 2 f 3", 3),
+        ("HDEL h f g", 2),
+        ("MSET x 1 y 2", 2),
+        ("RENAME x z", 1),
+        ("MOVE z 5", 1),
+        ("DEL l y none", 2),
+    ] {
+        client.call(line).await;
+        let text = info(&mut client, "INFO persistence").await;
+        let now: u64 = field(&text, "rdb_changes_since_last_save").parse().unwrap();
+        assert_eq!(now - before, changes, "{line}");
+        before = now;
+    }
+}
+
+#[tokio::test]
+async fn what_is_freed_aside_is_counted() {
+    let server = server().await;
+    let mut client = Client::new(&server);
+    let members: Vec<_> = (0..1000).map(|n| n.to_string()).collect();
+    client
+        .check(&format!("SADD s {}", members.join(" ")), ":1000\r\n")
+        .await;
+    client.check("MSET a 1 b 2", "+OK\r\n").await;
+    client.check("UNLINK s a", ":2\r\n").await;
+    client.check("FLUSHALL", "+OK\r\n").await;
+    loop {
+        let text = info(&mut client, "INFO memory").await;
+        if field(&text, "lazyfree_pending_objects") == "0" {
+            // A small value is freed at once.
+            assert_eq!(field(&text, "lazyfreed_objects"), "2");
+            break;
+        }
+    }
 }

@@ -259,6 +259,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
                 session.query_bytes = batch.buf.len();
                 session.query_room = batch.buf.capacity() - batch.buf.len();
                 let progress = self.execute_turn(&mut engine, &mut session, &mut batch);
+                engine.time(None);
                 // The rest of the buffer goes back to the thread.
                 session.query_bytes = batch.buf.len() - batch.decoded;
                 session.query_room = 0;

@@ -31,6 +31,15 @@ impl Db {
         }
     }
 
+    /// Removes the keys that are watched in the other database and whose time has come, so that they do not count as existing.
+    pub(super) fn expire_watched(&mut self, other: &mut Self) {
+        let keys: Vec<_> = self.watched.keys().cloned().collect();
+        for key in keys {
+            self.find(&key);
+            other.find(&key);
+        }
+    }
+
     /// SWAPDB changes every watched key that exists on either side.
     pub(super) fn touch_all_existing(&self, other: &Self) {
         for (key, peers) in &self.watched {

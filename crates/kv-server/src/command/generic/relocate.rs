@@ -40,7 +40,7 @@ fn move_to(key: &[u8], new: &[u8], cx: &mut Context<'_>) {
     }
     cx.db.insert(entry.renamed(new));
     cx.db.changed(Class::GENERIC, "rename_from", key);
-    cx.db.changed(Class::GENERIC, "rename_to", new);
+    cx.db.changed_too(Class::GENERIC, "rename_to", new);
 }
 
 /// Another database, with the time of the command, and the selected one.
@@ -61,7 +61,7 @@ pub(super) fn move_key(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     if let Some(entry) = Some(key).filter(|_| moves).and_then(|key| db.remove(key)) {
         target.insert(entry);
         db.changed(Class::GENERIC, "move_from", key);
-        target.changed(Class::GENERIC, "move_to", key);
+        target.changed_too(Class::GENERIC, "move_to", key);
     }
     cx.out.flag(moves);
     Ok(())

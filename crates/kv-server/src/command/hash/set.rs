@@ -28,12 +28,13 @@ fn set(name: &'static str, mut args: Args<'_>, cx: &mut Context<'_>) -> Result<u
     let hash: &mut Hash = cx.db.get_or_default(key)?;
     let texts = args.rest();
     hash.expect(texts.len() / 2, texts.clone(), &limits);
+    let pairs = texts.len() as u64 / 2;
     let mut texts = texts;
     let mut added = 0;
     while let (Some(field), Some(value)) = (texts.next(), texts.next()) {
         added += usize::from(hash.set(field, value, &limits));
     }
-    cx.db.changed(Class::HASH, "hset", key);
+    cx.db.changed_by(pairs, Class::HASH, "hset", key);
     Ok(added)
 }
 
@@ -61,7 +62,7 @@ pub(super) fn hdel(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     let removed = args.rest().filter(|field| hash.remove(field)).count();
     let is_empty = hash.len() == 0;
     if removed > 0 {
-        cx.db.changed(Class::HASH, "hdel", key);
+        cx.db.changed_by(removed as u64, Class::HASH, "hdel", key);
     }
     if is_empty {
         cx.remove_emptied(key);

@@ -92,14 +92,17 @@ pub(super) fn ltrim(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
         cx.out.ok();
         return Ok(());
     };
-    let range = range(start, stop, list.len());
+    let len = list.len();
+    let range = range(start, stop, len);
     list.remove(range.end, usize::MAX, limits);
     list.remove(0, range.start, limits);
     if range.is_empty() {
         *list = List::default();
     }
     list.shrink(limits);
-    cx.db.changed(Class::LIST, "ltrim", key);
+    // As in Redis, watchers are told even if nothing was cut off.
+    let cut = len - range.len();
+    cx.db.changed_by(cut as u64, Class::LIST, "ltrim", key);
     if range.is_empty() {
         cx.remove_emptied(key);
     }

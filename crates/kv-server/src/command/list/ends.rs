@@ -63,11 +63,12 @@ fn push(end: End, mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     let limits = cx.shared.config.list;
     let list: &mut List = cx.db.get_or_default(key)?;
     list.expect(texts.len(), texts.clone().map(<[u8]>::len).sum(), limits);
+    let added = texts.len() as u64;
     for text in texts {
         list.push(end, text, limits);
     }
     let len = list.len();
-    cx.db.changed(Class::LIST, pushed(end), key);
+    cx.db.changed_by(added, Class::LIST, pushed(end), key);
     cx.out.len(len);
     Ok(())
 }
@@ -132,7 +133,8 @@ pub(super) fn take(key: &[u8], end: End, count: usize, cx: &mut Context<'_>) -> 
         }
     }
     list.shrink(limits);
-    cx.db.changed(Class::LIST, popped(end), key);
+    cx.db
+        .changed_by(count as u64, Class::LIST, popped(end), key);
     if count == len {
         cx.remove_emptied(key);
     }

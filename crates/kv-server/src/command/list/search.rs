@@ -64,7 +64,7 @@ pub(super) fn lrem(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     list.shrink(limits);
     let is_empty = list.len() == 0;
     if removed > 0 {
-        cx.db.changed(Class::LIST, "lrem", key);
+        cx.db.changed_by(removed as u64, Class::LIST, "lrem", key);
     }
     if is_empty {
         cx.remove_emptied(key);

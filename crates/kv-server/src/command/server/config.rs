@@ -98,6 +98,7 @@ fn apply(cx: &mut Context<'_>, config: Config) {
 pub(super) fn resetstat(args: Args<'_>, cx: &mut Context<'_>) -> Result {
     args.finish()?;
     cx.shared.stats.reset();
+    cx.shared.garbage.count().reset_freed();
     cx.db.counters = Default::default();
     cx.others
         .iter_mut()

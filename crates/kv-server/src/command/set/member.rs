@@ -20,7 +20,7 @@ pub(super) fn sadd(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
         .filter(|member| set.insert(member, &limits))
         .count();
     if added > 0 {
-        cx.db.changed(Class::SET, "sadd", key);
+        cx.db.changed_by(added as u64, Class::SET, "sadd", key);
     }
     cx.out.len(added);
     Ok(())
@@ -35,7 +35,7 @@ pub(super) fn srem(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     let removed = args.rest().filter(|member| set.remove(member)).count();
     let is_empty = set.len() == 0;
     if removed > 0 {
-        cx.db.changed(Class::SET, "srem", key);
+        cx.db.changed_by(removed as u64, Class::SET, "srem", key);
     }
     if is_empty {
         cx.remove_emptied(key);

@@ -26,7 +26,7 @@ pub(super) fn spop(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     if count >= len {
         cx.out.set(len);
         set.iter().for_each(|member| cx.out.item(member));
-        cx.db.changed(Class::SET, "spop", key);
+        cx.db.changed_by(len as u64, Class::SET, "spop", key);
         cx.db.remove(key);
         cx.db.event(Class::GENERIC, "del", key);
         cx.propagate(&[b"DEL", key]);
@@ -46,7 +46,7 @@ pub(super) fn spop(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
             },
         );
     }
-    cx.db.changed(Class::SET, "spop", key);
+    cx.db.changed_by(count as u64, Class::SET, "spop", key);
     // As many at a time as Redis propagates.
     for members in popped.chunks(1024) {
         let head: [&[u8]; 2] = [b"SREM", key];
