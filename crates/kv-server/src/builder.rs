@@ -301,7 +301,8 @@ impl Builder {
         };
         let commands = Arc::new(Table::new(keep, &self.commands));
         let run_id = rng.hex_id();
-        let replication_id = rng.hex_id();
+        // Of a generator of its own, so that a seed goes on choosing what it chose.
+        let replication_id = Rng::new(!seed).hex_id();
         let mut dbs: Vec<_> = (0..self.config.databases)
             .map(|_| Db::new(table_seed))
             .collect();

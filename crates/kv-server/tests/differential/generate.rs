@@ -253,16 +253,22 @@ impl Line<'_> {
                 2 => self.words("OBJECT").number(),
                 _ => self.words("FLUSHDB").options(FLUSH_OPTIONS),
             },
-            42 => self
-                .words("EXPIRE")
-                .key()
-                .from(TTLS)
-                .options(EXPIRE_OPTIONS),
-            43 => self
-                .words("PEXPIRE")
-                .key()
-                .from(TTLS)
-                .options(EXPIRE_OPTIONS),
+            42 => {
+                return self
+                    .words("EXPIRE")
+                    .key()
+                    .from(TTLS)
+                    .options(EXPIRE_OPTIONS)
+                    .by(Rule::Order);
+            }
+            43 => {
+                return self
+                    .words("PEXPIRE")
+                    .key()
+                    .from(TTLS)
+                    .options(EXPIRE_OPTIONS)
+                    .by(Rule::Order);
+            }
             44 => self
                 .words("EXPIREAT")
                 .key()
