@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt, net::IpAddr};
 
-use super::Report;
+use super::{HostReport, Report};
 use crate::State;
 
 /// One port whose state is not what it was.
@@ -88,22 +88,19 @@ impl Report {
             .chain(earlier.hosts.keys())
             .copied()
             .collect();
-        let state = |report: &Self, addr, port| Some(report.host(addr)?.port(port)?.state);
         let mut changes = Vec::new();
         for addr in addrs {
-            let hosts = [self.host(addr), earlier.host(addr)].into_iter().flatten();
-            let ports: BTreeSet<u16> = hosts.flat_map(|host| host.ports.keys().copied()).collect();
-            for port in ports {
-                let change = Change {
-                    addr,
-                    port,
-                    before: state(earlier, addr, port),
-                    after: state(self, addr, port),
-                };
-                if is_change(change) {
-                    changes.push(change);
-                }
-            }
+            let states = |report: &Self| report.host(addr).map(HostReport::states);
+            let before = states(earlier).unwrap_or_default();
+            let after = states(self).unwrap_or_default();
+            let ports: BTreeSet<u16> = before.keys().chain(after.keys()).copied().collect();
+            let each = ports.into_iter().map(|port| Change {
+                addr,
+                port,
+                before: before.get(&port).copied(),
+                after: after.get(&port).copied(),
+            });
+            changes.extend(each.filter(|&change| is_change(change)));
         }
         Diff { changes }
     }

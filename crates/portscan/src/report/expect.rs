@@ -139,12 +139,13 @@ impl Report {
         let mut findings = Vec::new();
         for host in self.hosts() {
             let wanted = expected.ports.iter().map(|&port| (port, true));
-            let others = host
-                .ports()
-                .map(|port| port.port)
-                .filter(|port| expected.only && !expected.ports.contains(port));
+            let states = host.states();
+            let others = states
+                .keys()
+                .copied()
+                .filter(|port| expected.only && expected.ports.binary_search(port).is_err());
             for (port, expected_open) in wanted.chain(others.map(|port| (port, false))) {
-                let state = host.port(port).map(|port| port.state);
+                let state = states.get(&port).copied();
                 let finding = Finding {
                     addr: host.addr(),
                     port,

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
+use super::ports::{Kept, PortTable};
 use crate::{
     Reason, State, Verdict,
     event::{Counts, HostDone, Service},
@@ -17,7 +18,7 @@ pub struct HostReport {
     pub(super) up: bool,
     pub(super) answers_everything: bool,
     pub(super) rtt: Option<Duration>,
-    pub(super) ports: BTreeMap<u16, Kept>,
+    pub(super) ports: PortTable,
     pub(super) services: BTreeMap<u16, Service>,
 }
 
@@ -45,34 +46,6 @@ pub struct PortReport<'a> {
     pub service: Option<&'a Service>,
 }
 
-/// What a report keeps of a port: eight bytes, because the verdicts of a large scan come in random order and are to stay in
-/// the processor's caches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Kept {
-    /// `u32::MAX` for none.
-    rtt_us: u32,
-    /// 0 for none.
-    errno: u16,
-    /// Says the state too.
-    reason: Reason,
-    tries: u8,
-}
-
-impl Kept {
-    pub(super) fn new(reason: Reason, tries: u8, errno: Option<i32>, rtt_us: Option<u32>) -> Self {
-        Self {
-            rtt_us: rtt_us.unwrap_or(u32::MAX),
-            errno: errno.map_or(0, |errno| u16::try_from(errno).unwrap_or(u16::MAX)),
-            reason,
-            tries,
-        }
-    }
-
-    pub(super) fn state(self) -> State {
-        self.reason.state()
-    }
-}
-
 /// Ports of one host that share a state and are too many to be listed one by one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Extra {
@@ -96,7 +69,7 @@ impl HostReport {
             up: false,
             answers_everything: false,
             rtt: None,
-            ports: BTreeMap::new(),
+            ports: PortTable::default(),
             services: BTreeMap::new(),
         }
     }
@@ -116,6 +89,7 @@ impl HostReport {
         self.up |= done.up;
         self.answers_everything |= done.answers_everything;
         self.rtt = done.rtt;
+        self.ports.settle();
     }
 
     /// The address.
@@ -171,44 +145,49 @@ impl HostReport {
 
     /// The ports in ascending order.
     pub fn ports(&self) -> impl Iterator<Item = PortReport<'_>> {
-        self.ports
-            .iter()
-            .map(|(&port, kept)| self.port_report(port, kept))
+        let ports = self.ports.ordered();
+        (0..ports.len()).map(move |at| {
+            let (port, kept) = ports[at];
+            self.port_report(port, kept)
+        })
+    }
+
+    /// The state of each port, for many questions.
+    pub(super) fn states(&self) -> BTreeMap<u16, State> {
+        self.ports().map(|port| (port.port, port.state)).collect()
     }
 
     /// One port.
     #[must_use]
     pub fn port(&self, port: u16) -> Option<PortReport<'_>> {
-        Some(self.port_report(port, self.ports.get(&port)?))
+        Some(self.port_report(port, self.ports.get(port)?))
     }
 
-    fn port_report(&self, port: u16, kept: &Kept) -> PortReport<'_> {
+    fn port_report(&self, port: u16, kept: Kept) -> PortReport<'_> {
         PortReport {
             port,
             state: kept.state(),
             reason: kept.reason,
             tries: kept.tries,
-            errno: (kept.errno > 0).then_some(kept.errno.into()),
-            rtt_us: (kept.rtt_us < u32::MAX).then_some(kept.rtt_us),
+            errno: kept.errno(),
+            rtt_us: kept.rtt_us(),
             service: self.services.get(&port),
         }
     }
 
     /// The open ports in ascending order.
     pub fn open_ports(&self) -> impl Iterator<Item = u16> {
-        self.ports
-            .iter()
-            .filter(|(_, kept)| kept.state() == State::Open)
-            .map(|(&port, _)| port)
+        self.ports()
+            .filter(|port| port.state == State::Open)
+            .map(|port| port.port)
     }
 
     /// Ports by state.
     #[must_use]
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();
-        self.ports
-            .values()
-            .for_each(|kept| counts.add(kept.state()));
+        let ports = self.ports.ordered();
+        ports.iter().for_each(|(_, kept)| counts.add(kept.state()));
         counts
     }
 
@@ -260,43 +239,3 @@ impl<'a> PortReport<'a> {
 
 /// The most ports of one state, other than open, that are listed one by one.
 const LISTED: u64 = 25;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_port_takes_eight_bytes_and_loses_nothing() {
-        assert_eq!(size_of::<Kept>(), 8);
-        let mut host = HostReport::new("192.0.2.1".parse().unwrap());
-        let rtt = Some(Duration::from_micros(7));
-        let verdict = |port, reason: Reason, errno, rtt| Verdict {
-            addr: host.addr,
-            port,
-            state: reason.state(),
-            reason,
-            errno,
-            rtt,
-            tries: 3,
-        };
-        let verdicts = [
-            verdict(1, Reason::ConnRefused, Some(111), rtt),
-            verdict(2, Reason::NoResponse, None, None),
-        ];
-        verdicts.iter().for_each(|verdict| host.record(verdict));
-        for (port, verdict) in host.ports().zip(&verdicts) {
-            assert_eq!(
-                (port.port, port.state, port.reason, port.tries, port.errno),
-                (
-                    verdict.port,
-                    verdict.state,
-                    verdict.reason,
-                    verdict.tries,
-                    verdict.errno
-                )
-            );
-            let rtt = port.rtt_us.map(|us| Duration::from_micros(us.into()));
-            assert_eq!(rtt, verdict.rtt);
-        }
-    }
-}

@@ -11,7 +11,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Extra, Header, HostReport, Report, host::Kept};
+use super::{Extra, Header, HostReport, Report, ports::Kept};
 use crate::{Error, Ports, Progress, Reason, Service, State, event::Counts};
 
 #[derive(Serialize, Deserialize)]
@@ -272,8 +272,11 @@ impl From<Host> for HostReport {
         for extra in host.extra_ports {
             let kept = Kept::new(extra.reason, 0, None, None);
             let ports = extra.ports.as_slice();
-            report.ports.extend(ports.iter().map(|&port| (port, kept)));
+            ports
+                .iter()
+                .for_each(|&port| report.ports.insert(port, kept));
         }
+        report.ports.settle();
         Self {
             name: host.name,
             zone: host.zone,

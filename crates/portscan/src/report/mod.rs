@@ -8,6 +8,7 @@ mod given;
 mod host;
 #[cfg(feature = "json")]
 mod json;
+mod ports;
 mod text;
 mod time;
 #[cfg(feature = "xml")]
@@ -166,9 +167,8 @@ impl Report {
                     mine.answers_everything |= host.answers_everything;
                     mine.name = mine.name.take().or_else(|| host.name.clone());
                     mine.zone = mine.zone.take().or_else(|| host.zone.clone());
-                    for (port, kept) in &host.ports {
-                        mine.ports.entry(*port).or_insert(*kept);
-                    }
+                    let both = [host.ports.ordered(), mine.ports.ordered()].concat();
+                    mine.ports = both.into_iter().collect();
                     for (port, service) in &host.services {
                         let entry = mine.services.entry(*port);
                         entry.or_insert_with(|| service.clone());
