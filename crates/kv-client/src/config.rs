@@ -17,6 +17,8 @@ use crate::class::Retry;
 use crate::connection::backoff::Backoff;
 use crate::connection::session::Session;
 use crate::error::Error;
+#[cfg(feature = "tls")]
+use crate::tls::Tls;
 use crate::url::UrlError;
 
 /// How a [`Client`](crate::Client) connects and behaves.
@@ -39,12 +41,13 @@ use crate::url::UrlError;
 /// | `redis+unix://`, `valkey+unix://`, `unix://` | `[user[:password]@]/path/of.sock`; the database as option `db` |
 /// | `redis-cluster://`, `valkey-cluster://` | `[user[:password]@]host[:port][,host[:port]...]`: some nodes of a cluster |
 /// | `redis-sentinel://`, `valkey-sentinel://` | `[user[:password]@]host[:port][,host[:port]...]/service[/db]`: sentinels, port 26379, and the name of what they watch |
+/// | `rediss://`, `valkeys://`, `rediss-cluster://`, `valkeys-cluster://`, `rediss-sentinel://`, `valkeys-sentinel://` | the same over TLS, with the feature `tls` |
 /// | `host`, `host:port`, `/path/of.sock` | short for the first two |
 ///
 /// Options are `db`, `name`, `protocol` (`2`, `3`, `auto`), `connect_timeout_ms`, `command_timeout_ms`, `keepalive_ms`
 /// (0 turns these two off), `max_in_flight`, `max_unwritten_bytes`, `max_lanes` and `max_retries`; of a cluster also
 /// `read_from` (`primary`, `replica`, `any`) and `refresh_ms` (0 is never);
-/// of sentinels `sentinel_user` and `sentinel_password`. An unknown option is an error.
+/// of sentinels `sentinel_user` and `sentinel_password`; with TLS `ca_file`, `cert_file`, `key_file` and `server_name`. An unknown option is an error.
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) address: Address,
@@ -64,6 +67,8 @@ pub struct Config {
     pub(crate) reconnect: bool,
     pub(crate) limits: Limits,
     pub(crate) sentinel_credentials: Option<Credentials>,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<Tls>,
     pub(crate) read_from: ReadFrom,
     pub(crate) refresh_interval: Option<Duration>,
     /// Commands do not wait for a connection that could not be made: there are other nodes.
@@ -175,6 +180,8 @@ impl Config {
             reconnect: true,
             limits: Limits::client(),
             sentinel_credentials: None,
+            #[cfg(feature = "tls")]
+            tls: None,
             read_from: ReadFrom::Primary,
             refresh_interval: Some(Duration::from_secs(60)),
             fail_fast: false,
@@ -240,6 +247,22 @@ impl Config {
     pub fn sentinel_credentials(mut self, credentials: Credentials) -> Self {
         self.sentinel_credentials = Some(credentials);
         self
+    }
+
+    /// Secures every TCP connection by TLS; to sentinels and to all nodes of a cluster, too. Default: no TLS.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Whether its connections are secured.
+    pub(crate) fn uses_tls(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.is_some();
+        #[cfg(not(feature = "tls"))]
+        return false;
     }
 
     /// Whether its connections are to lead to whichever server is the primary.

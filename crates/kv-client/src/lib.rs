@@ -26,6 +26,12 @@
 //! - [`Client::subscribe`] is a stream of messages that says where some may be missing. [`Client::scan_keys`] is one of keys.
 //! - [`Config`] is read from a URL or built step by step; [`Config::connector`] takes streams of your own.
 //!
+//! # Features
+//!
+//! | feature | adds | default |
+//! |---|---|---|
+//! | `tls` | `Tls`, `Config::tls`, `rediss://` and its relatives, by rustls | no |
+//!
 //! # What an error says
 //!
 //! Each [`Error`] names its [kind](Error::kind), the [command](Error::command), and the command's [`Outcome`]:
@@ -143,6 +149,8 @@ mod request;
 mod scan;
 mod sentinel;
 mod table;
+#[cfg(feature = "tls")]
+mod tls;
 mod url;
 
 pub use arg::{ToArg, ToArgs};
@@ -160,4 +168,6 @@ pub use reply::{Elements, Reply};
 pub use request::Request;
 pub use resp_codec::{DecodeError, Frame, Limits};
 pub use scan::{Element, Scan};
+#[cfg(feature = "tls")]
+pub use tls::Tls;
 pub use url::UrlError;

@@ -102,7 +102,7 @@ impl Cluster {
 
     /// Asks `node` for the map.
     pub(super) async fn ask_for_map(&self, addr: &Addr, node: &Node) -> Result<SlotMap> {
-        let tls = false;
+        let tls = self.config.uses_tls();
         match self.ask(node, row!("CLUSTER SHARDS")).await? {
             Reply::Error(error) if error.message().contains("cluster support disabled") => {
                 Err(not_a_cluster(addr, error.text()))

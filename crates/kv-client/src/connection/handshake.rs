@@ -46,9 +46,14 @@ pub(crate) async fn establish(config: &Config, session: &Session) -> Result<Esta
     match timeout(limit, connecting).await {
         Ok(result) => result,
         Err(_) => {
+            let hint = if config.uses_tls() {
+                "; does this port speak TLS?"
+            } else {
+                ""
+            };
             let source = io::Error::new(
                 io::ErrorKind::TimedOut,
-                format!("not connected and set up within {limit:?}"),
+                format!("not connected and set up within {limit:?}{hint}"),
             );
             Err(connect_error(config, source))
         }

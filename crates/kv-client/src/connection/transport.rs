@@ -14,6 +14,10 @@ pub(crate) async fn dial(config: &Config) -> io::Result<Box<dyn Stream>> {
         Address::Tcp { host, port } => {
             let stream = TcpStream::connect((host.as_str(), *port)).await?;
             stream.set_nodelay(true)?;
+            #[cfg(feature = "tls")]
+            if let Some(tls) = &config.tls {
+                return tls.connect(host, stream).await;
+            }
             Ok(Box::new(stream))
         }
         #[cfg(unix)]

@@ -16,7 +16,7 @@ use crate::config::{Address, Config, Credentials, Protocol, ReadFrom};
 pub enum UrlError {
     /// The part in front of `://` is not known.
     #[error(
-        "unknown scheme '{0}'; known are redis, valkey, redis-cluster, valkey-cluster, redis-sentinel, valkey-sentinel, redis+unix, valkey+unix and unix"
+        "unknown scheme '{0}'; known are redis, valkey, redis-cluster, valkey-cluster, redis-sentinel, valkey-sentinel, the same with rediss and valkeys, redis+unix, valkey+unix and unix"
     )]
     Scheme(String),
     /// There is no host, or no path of a socket.
@@ -34,6 +34,9 @@ pub enum UrlError {
     /// A cluster has no other database than 0.
     #[error("a cluster has no database '{0}', it has one only")]
     ClusterDatabase(String),
+    /// The URL asks for TLS, which this program was compiled without.
+    #[error("tls is not compiled in: it is the feature 'tls' of kv-client")]
+    NoTls,
     /// The option is not known; nothing is ignored.
     #[error("unknown option '{0}'")]
     UnknownOption(String),
@@ -73,18 +76,42 @@ impl FromStr for Config {
             Some((rest, query)) => (rest, Some(query)),
             None => (rest, None),
         };
-        let mut config = match scheme {
+        let (kind, secure) = match scheme.strip_prefix("rediss") {
+            Some(kind) => (format!("redis{kind}"), true),
+            None => match scheme.strip_prefix("valkeys") {
+                Some(kind) => (format!("valkey{kind}"), true),
+                None => (scheme.to_owned(), false),
+            },
+        };
+        let mut config = match kind.as_str() {
+            "redis+unix" | "valkey+unix" if secure => {
+                return Err(UrlError::Scheme(scheme.to_owned()));
+            }
             "redis" | "valkey" => tcp(rest)?,
             "redis-cluster" | "valkey-cluster" => cluster(rest)?,
             "redis-sentinel" | "valkey-sentinel" => sentinel(rest)?,
             "redis+unix" | "valkey+unix" | "unix" => unix(rest)?,
-            other => return Err(UrlError::Scheme(other.to_owned())),
+            _ => return Err(UrlError::Scheme(scheme.to_owned())),
         };
+        if secure {
+            require_tls(&mut config)?;
+        }
         if let Some(query) = query {
             options(&mut config, query)?;
         }
         Ok(config)
     }
+}
+
+#[cfg(feature = "tls")]
+fn require_tls(config: &mut Config) -> Result<(), UrlError> {
+    config.tls = Some(crate::tls::Tls::new());
+    Ok(())
+}
+
+#[cfg(not(feature = "tls"))]
+fn require_tls(_config: &mut Config) -> Result<(), UrlError> {
+    Err(UrlError::NoTls)
 }
 
 fn tcp(rest: &str) -> Result<Config, UrlError> {
@@ -208,6 +235,7 @@ fn options(config: &mut Config, query: &str) -> Result<(), UrlError> {
     let mut seen = Vec::new();
     let is_cluster = matches!(config.address, Address::Cluster(_));
     let mut sentinel_login = (None, None);
+    let mut files = TlsFiles::default();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         if seen.contains(&name) {
@@ -216,6 +244,10 @@ fn options(config: &mut Config, query: &str) -> Result<(), UrlError> {
         seen.push(name);
         let value = decode(value)?;
         match name {
+            "ca_file" if config.uses_tls() => files.ca = Some(value),
+            "cert_file" if config.uses_tls() => files.cert = Some(value),
+            "key_file" if config.uses_tls() => files.key = Some(value),
+            "server_name" if config.uses_tls() => files.server_name = Some(value),
             "sentinel_user" if config.follows_primary() => sentinel_login.0 = Some(value),
             "sentinel_password" if config.follows_primary() => sentinel_login.1 = Some(value),
             "db" if is_cluster => return Err(UrlError::ClusterDatabase(value)),
@@ -272,12 +304,49 @@ fn options(config: &mut Config, query: &str) -> Result<(), UrlError> {
             other => return Err(UrlError::UnknownOption(other.to_owned())),
         }
     }
+    files.apply(config)?;
     config.sentinel_credentials = match sentinel_login {
         (Some(user), password) => Some(Credentials::new(user, password.unwrap_or_default())),
         (None, Some(password)) => Some(Credentials::password(password)),
         (None, None) => None,
     };
     Ok(())
+}
+
+/// What the options say about TLS.
+#[derive(Default)]
+struct TlsFiles {
+    ca: Option<String>,
+    cert: Option<String>,
+    key: Option<String>,
+    server_name: Option<String>,
+}
+
+impl TlsFiles {
+    fn apply(self, config: &mut Config) -> Result<(), UrlError> {
+        let identity = match (self.cert, self.key) {
+            (Some(cert), Some(key)) => Some((cert, key)),
+            (None, None) => None,
+            (Some(_), None) => return Err(UrlError::Missing("key_file beside cert_file")),
+            (None, Some(_)) => return Err(UrlError::Missing("cert_file beside key_file")),
+        };
+        #[cfg(feature = "tls")]
+        if let Some(mut tls) = config.tls.take() {
+            if let Some(ca) = self.ca {
+                tls = tls.ca_file(ca);
+            }
+            if let Some((cert, key)) = identity {
+                tls = tls.identity_files(cert, key);
+            }
+            if let Some(name) = self.server_name {
+                tls = tls.server_name(name);
+            }
+            config.tls = Some(tls);
+        }
+        #[cfg(not(feature = "tls"))]
+        let _ = (config, identity, self.ca, self.server_name);
+        Ok(())
+    }
 }
 
 fn number<T: FromStr>(name: &'static str, value: &str) -> Result<T, UrlError> {

@@ -69,7 +69,7 @@ fn nothing_that_is_wrong_is_ignored() {
     for (url, message) in [
         (
             "http://h",
-            "unknown scheme 'http'; known are redis, valkey, redis-cluster, valkey-cluster, redis-sentinel, valkey-sentinel, redis+unix, valkey+unix and unix",
+            "unknown scheme 'http'; known are redis, valkey, redis-cluster, valkey-cluster, redis-sentinel, valkey-sentinel, the same with rediss and valkeys, redis+unix, valkey+unix and unix",
         ),
         ("redis://", "no host"),
         ("", "no host"),
@@ -134,4 +134,23 @@ fn a_configuration_is_written_as_a_url_that_reads_the_same_but_for_the_password(
     }
     let shown = config("redis://user:secret@h").to_string();
     assert_eq!(shown, "redis://user@h:6379");
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn a_secure_url_is_written_as_one() {
+    for url in [
+        "rediss://h:6379",
+        "rediss-cluster://a:1,b:2?ca_file=%2Fca.pem&cert_file=c.pem&key_file=c.key&server_name=db.example",
+        "rediss-sentinel://a:26379/service",
+    ] {
+        assert_eq!(config(url).to_string(), url);
+    }
+    assert_eq!(config("valkeys://h").to_string(), "rediss://h:6379");
+}
+
+#[cfg(not(feature = "tls"))]
+#[test]
+fn a_secure_url_says_what_it_takes() {
+    assert_eq!(refused("rediss://h"), UrlError::NoTls);
 }

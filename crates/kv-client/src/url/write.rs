@@ -33,9 +33,10 @@ impl fmt::Display for Config {
             None => Ok(()),
         };
         let mut options = Options { first: true };
+        let secure = if self.uses_tls() { "s" } else { "" };
         match &self.address {
             Address::Tcp { host, port } => {
-                f.write_str("redis://")?;
+                write!(f, "redis{secure}://")?;
                 user(f)?;
                 if host.contains(':') {
                     write!(f, "[{host}]:{port}")?;
@@ -57,12 +58,12 @@ impl fmt::Display for Config {
             }
             Address::Custom(custom) => return write!(f, "{custom:?}"),
             Address::Cluster(_) => {
-                f.write_str("redis-cluster://")?;
+                write!(f, "redis{secure}-cluster://")?;
                 user(f)?;
                 write!(f, "{}", self.address)?;
             }
             Address::Sentinel { service, sentinels } => {
-                f.write_str("redis-sentinel://")?;
+                write!(f, "redis{secure}-sentinel://")?;
                 user(f)?;
                 write!(f, "{}/", List(sentinels))?;
                 encode(f, service, b"")?;
@@ -105,6 +106,10 @@ impl fmt::Display for Config {
         }
         if self.max_retries != default.max_retries {
             options.write(f, "max_retries", &self.max_retries.to_string())?;
+        }
+        #[cfg(feature = "tls")]
+        for (name, value) in self.tls.iter().flat_map(|tls| tls.url_options()) {
+            options.write(f, name, &value)?;
         }
         let login = self.sentinel_credentials.as_ref();
         if let Some(user) = login.and_then(Credentials::user) {

@@ -1,0 +1,211 @@
+//! TLS against redis-server, with certificates that are made here.
+
+#![cfg(feature = "tls")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper of a test fails as the test does"
+)]
+
+#[path = "support/servers.rs"]
+mod servers;
+mod support;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use kv_client::{Client, Config, Error, ErrorKind, Tls, UrlError};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use servers::Redis;
+
+/// A certificate authority, and what it has signed, as files.
+struct Certificates {
+    dir: PathBuf,
+}
+
+impl Certificates {
+    fn new(name: &str) -> Self {
+        let dir = std::env::temp_dir().join(format!("kv-client-tls-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let certificates = Self { dir };
+        for authority in ["ca", "stranger"] {
+            let key = KeyPair::generate().unwrap();
+            let mut params = CertificateParams::new(Vec::new()).unwrap();
+            params
+                .distinguished_name
+                .push(DnType::CommonName, authority);
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            let cert = params.self_signed(&key).unwrap();
+            certificates.write(&format!("{authority}.pem"), &cert.pem());
+            if authority == "ca" {
+                let issuer = Issuer::new(params, key);
+                certificates.sign("server", "db.example", &issuer);
+                certificates.sign("client", "app.example", &issuer);
+            }
+        }
+        certificates
+    }
+
+    fn sign(&self, file: &str, name: &str, issuer: &Issuer<'_, KeyPair>) {
+        let key = KeyPair::generate().unwrap();
+        let names = [name, "127.0.0.1"].map(str::to_owned);
+        let cert = {
+            let mut params = CertificateParams::new(names).unwrap();
+            params.distinguished_name.push(DnType::CommonName, name);
+            params.signed_by(&key, issuer).unwrap()
+        };
+        self.write(&format!("{file}.pem"), &cert.pem());
+        self.write(&format!("{file}.key"), &key.serialize_pem());
+    }
+
+    fn write(&self, file: &str, text: &str) {
+        std::fs::write(self.dir.join(file), text).unwrap();
+    }
+
+    fn path(&self, file: &str) -> String {
+        self.dir.join(file).to_str().unwrap().to_owned()
+    }
+
+    fn read(&self, file: &str) -> Vec<u8> {
+        std::fs::read(self.dir.join(file)).unwrap()
+    }
+
+    /// A server with a plain port and a secured one, which is given back too.
+    async fn server(&self, auth_clients: &str) -> Option<(Redis, u16)> {
+        let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = held.local_addr().unwrap().port();
+        drop(held);
+        let redis = Redis::start(&[
+            "--tls-port",
+            &port.to_string(),
+            "--tls-cert-file",
+            &self.path("server.pem"),
+            "--tls-key-file",
+            &self.path("server.key"),
+            "--tls-ca-cert-file",
+            &self.path("ca.pem"),
+            "--tls-auth-clients",
+            auth_clients,
+        ])
+        .await?;
+        Some((redis, port))
+    }
+}
+
+impl Drop for Certificates {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+fn config(port: u16, tls: Tls) -> Config {
+    let config: Config = format!("127.0.0.1:{port}").parse().unwrap();
+    config.tls(tls).connect_timeout(Duration::from_secs(10))
+}
+
+async fn refused(config: Config) -> Error {
+    Client::connect(config)
+        .await
+        .expect_err("it is to be refused")
+}
+
+fn cause(error: &Error) -> String {
+    match error.kind() {
+        ErrorKind::Connect { source, .. } => source.to_string(),
+        other => panic!("expected a failed connection, got {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_wants_a_certificate_gets_one_and_nobody_without_is_let_in() {
+    let certificates = Certificates::new("mutual");
+    let Some((mut redis, port)) = certificates.server("yes").await else {
+        return;
+    };
+    let url = format!(
+        "rediss://127.0.0.1:{port}?ca_file={}&cert_file={}&key_file={}",
+        certificates.path("ca.pem").replace('/', "%2F"),
+        certificates.path("client.pem").replace('/', "%2F"),
+        certificates.path("client.key").replace('/', "%2F"),
+    );
+    assert_eq!(url.parse::<Config>().unwrap().to_string(), url);
+    let client = Client::connect(&url)
+        .await
+        .expect("both sides trust each other");
+    // Larger than any buffer on the way.
+    let large = vec![b'x'; 3_000_000];
+    let (_, copy) = client
+        .pipeline((client.set("large", &large), client.get("large")))
+        .await
+        .unwrap();
+    assert_eq!(copy.unwrap(), large);
+    let (popped, _) = tokio::join!(
+        client
+            .command("BLPOP")
+            .arg(("queue", 5))
+            .into::<(String, String)>()
+            .into_future(),
+        client.rpush("queue", "job").into_future()
+    );
+    assert_eq!(popped.unwrap().1, "job");
+    // A new connection is secured like the first.
+    redis.kill();
+    redis.start_again().await;
+    client.set("k", "v").await.expect("connected anew");
+    client.close().await;
+
+    let anonymous = Tls::new().ca_file(certificates.path("ca.pem"));
+    let error = refused(config(port, anonymous)).await;
+    assert!(cause(&error).contains("CertificateRequired"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_server_is_trusted_only_with_the_right_authority_and_name() {
+    let certificates = Certificates::new("trust");
+    let Some((redis, port)) = certificates.server("no").await else {
+        return;
+    };
+    let ours = || Tls::new().ca_pem(certificates.read("ca.pem"));
+    for tls in [ours(), ours().server_name("db.example")] {
+        let client = Client::connect(config(port, tls)).await.expect("trusted");
+        client.ping().await.unwrap();
+        client.close().await;
+    }
+    let error = refused(config(port, ours().server_name("other.example"))).await;
+    assert!(cause(&error).contains("not valid for name"), "{error:?}");
+    for tls in [
+        Tls::new(),
+        Tls::new().ca_file(certificates.path("stranger.pem")),
+    ] {
+        let error = refused(config(port, tls)).await;
+        assert!(cause(&error).contains("UnknownIssuer"), "{error:?}");
+    }
+
+    // Wrong use has a clear error.
+    let plain = config(redis.addr.port(), ours()).connect_timeout(Duration::from_millis(300));
+    let error = refused(plain).await;
+    assert!(
+        cause(&error).ends_with("does this port speak TLS?"),
+        "{error:?}"
+    );
+    let error = Client::connect(format!("127.0.0.1:{port}"))
+        .await
+        .unwrap_err();
+    assert!(cause(&error).contains("closed by the server"), "{error:?}");
+    let missing = certificates.path("missing.pem");
+    let error = refused(config(port, Tls::new().ca_file(&missing))).await;
+    assert!(cause(&error).starts_with(&missing), "{error:?}");
+    let error = refused(config(
+        port,
+        ours().identity_files(certificates.path("ca.pem"), certificates.path("ca.pem")),
+    ))
+    .await;
+    assert!(
+        cause(&error).starts_with(&certificates.path("ca.pem")),
+        "a certificate is no key: {error:?}"
+    );
+    let url = format!("rediss://127.0.0.1:{port}?cert_file=a.pem");
+    assert_eq!(
+        url.parse::<Config>().unwrap_err(),
+        UrlError::Missing("key_file beside cert_file")
+    );
+}
