@@ -25,6 +25,11 @@ const STORE: Keys = Keys::new(&[
     KeySpec::range(1, 0, 1, "OW update"),
     KeySpec::range(2, -1, 1, "RO access"),
 ]);
+/// As [`STORE`]; that it reads what it overwrites is what Redis says of SINTERSTORE alone.
+const INTERSTORE: Keys = Keys::new(&[
+    KeySpec::range(1, 0, 1, "RW update"),
+    KeySpec::range(2, -1, 1, "RO access"),
+]);
 const COUNTED: Keys = Keys::new(&[KeySpec::counted(1, "RO access")]);
 
 #[rustfmt::skip] // a table reads best in columns
@@ -35,8 +40,8 @@ pub(super) const COMMANDS: &[Command] = &[
     row("SDIFFSTORE",  -3, WRITE,        STORE,          algebra::sdiffstore).docs("1.0.0", "destination key [key ...]", "Stores the members of the first set that are in none of the others.", "O(N) where N is the total number of elements in all given sets."),
     row("SINTER",      -2, READ,         Keys::READ_ALL, algebra::sinter).docs("1.0.0", "key [key ...]", "Returns the members that all of the sets have.", "O(N*M) worst case where N is the cardinality of the smallest set and M is the number of sets."),
     row("SINTERCARD",  -3, READ_COUNTED, COUNTED,        algebra::sintercard).docs("7.0.0", "numkeys key [key ...] [LIMIT limit]", "Counts the members that all of the sets have.", "O(N*M) worst case where N is the cardinality of the smallest set and M is the number of sets."),
-    row("SINTERSTORE", -3, WRITE,        STORE,          algebra::sinterstore).docs("1.0.0", "destination key [key ...]", "Stores the members that all of the sets have.", "O(N*M) worst case where N is the cardinality of the smallest set and M is the number of sets."),
-    row("SISMEMBER",    3, READ_FAST,    Keys::READ_ONE, member::sismember).docs("1.0.0", "key member", "Says whether a set has a member.", "O(1)"),
+    row("SINTERSTORE", -3, WRITE,        INTERSTORE,     algebra::sinterstore).docs("1.0.0", "destination key [key ...]", "Stores the members that all of the sets have.", "O(N*M) worst case where N is the cardinality of the smallest set and M is the number of sets."),
+    row("SISMEMBER",    3, READ_FAST,    LOOK, member::sismember).docs("1.0.0", "key member", "Says whether a set has a member.", "O(1)"),
     row("SMEMBERS",     2, READ,         Keys::READ_ONE, member::smembers).docs("1.0.0", "key", "Returns all members of a set.", "O(N) where N is the set cardinality."),
     row("SMISMEMBER",  -3, READ_FAST,    Keys::READ_ONE, member::smismember).docs("6.2.0", "key member [member ...]", "Says for each of several members whether a set has it.", "O(N) where N is the number of elements being checked for membership"),
     row("SMOVE",        4, TAKE_FAST,    MOVE,           member::smove).docs("1.0.0", "source destination member", "Moves a member from one set to another.", "O(1)"),
