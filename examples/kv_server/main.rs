@@ -16,8 +16,9 @@ use kv_server::Server;
 use options::{Action, HELP, Options};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Not the system's: glibc's stalled for up to 2 s while millions of short entries were removed (`kv_table`). That jemalloc does not is measured too;
-/// mimalloc itself has been compared with neither yet.
+/// The least CPU time of three (`kv_compare` with `--redis` naming a build with another one): jemalloc 5.3 takes 1.0 of it at pipeline 1 and 1.14 to
+/// 1.3 at 16 and 100, glibc 1.0 and 1.19 to 1.34. For a key with 64 bytes jemalloc takes 118 bytes, mimalloc 122, glibc 128. And glibc stalled for
+/// up to 2 s while millions of short entries were removed (`kv_table`).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
