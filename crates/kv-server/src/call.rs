@@ -60,8 +60,8 @@ impl Context<'_> {
     /// Runs a built-in command on the selected database as part of this one, and returns its reply as RESP2 has it.
     ///
     /// The built-in commands are there for handlers even where a server [takes them away](crate::Builder::without_builtin_commands) from its
-    /// clients or replaces them, so a command of your own can extend the one whose name it bears. Followers of the
-    /// data see what the built-in command did, in place of the custom one.
+    /// clients or replaces them, so a command of your own can extend the one whose name it bears. Blocking commands do not wait.
+    /// Followers of the data see what the built-in command did, in place of the custom one.
     ///
     /// ```
     /// use kv_server::{Args, Command, Context, Flags, Keys, Result};
@@ -78,8 +78,8 @@ impl Context<'_> {
     ///
     /// # Errors
     ///
-    /// The error that the command replied; the error for unknown commands; an error for a command that waits, belongs to a connection or
-    /// administers the server (`BLPOP`, `SUBSCRIBE`, `SHUTDOWN`: those with the flag `noscript`).
+    /// The error that the command replied; the error for unknown commands; an error for a command that belongs to a connection or administers
+    /// the server (`SUBSCRIBE`, `SHUTDOWN`: those with the flag `noscript`).
     pub fn call<A: AsRef<[u8]>>(&mut self, command: impl IntoIterator<Item = A>) -> Result<Frame> {
         let request = Words::new(command)?;
         let args = Args::new(&request.buf, &request.args);

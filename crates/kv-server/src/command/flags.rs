@@ -68,7 +68,7 @@ flags! {
     /// In ACL category `dangerous`.
     CAT_DANGEROUS = 25, "";
     /// In ACL category `connection`.
-    CAT_CONNECTION = 28, "";
+    CAT_CONNECTION = 27, "";
     /// In the ACL categories of all types that SORT sorts, rather than in `keyspace`.
     CAT_SORTED = 29, "";
     /// Changes databases other than the selected one.

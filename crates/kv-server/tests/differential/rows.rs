@@ -9,10 +9,20 @@ use crate::reference::Redis;
 
 /// What Redis 7.2 changed since 7.0, which the reference may be.
 const NEWER: &[(&str, &str)] = &[
+    ("blmove", "flags"),
+    ("blmpop", "flags"),
+    ("blpop", "flags"),
+    ("brpop", "flags"),
+    ("brpoplpush", "flags"),
+    ("bzmpop", "flags"),
+    ("bzpopmax", "flags"),
+    ("bzpopmin", "flags"),
     ("command|getkeys", "arity"),
     ("command|getkeysandflags", "arity"),
     ("publish", "flags"),
     ("spublish", "flags"),
+    ("zrank", "arity"),
+    ("zrevrank", "arity"),
 ];
 
 /// The fields of a row by name; sets where the order means nothing.

@@ -16,7 +16,7 @@ const TAKE: Flags = Flags::WRITE;
 const TAKE_FAST: Flags = Flags::WRITE.and(Flags::FAST);
 const TAKE_COUNTED: Flags = Flags::WRITE.and(Flags::MOVABLE_KEYS);
 const BLOCK_COUNTED: Flags = TAKE_COUNTED.and(Flags::BLOCKING);
-const BLOCK: Flags = Flags::WRITE.and(Flags::NOSCRIPT).and(Flags::BLOCKING);
+const BLOCK: Flags = Flags::WRITE.and(Flags::BLOCKING);
 const BLOCK_MOVE: Flags = BLOCK.and(Flags::DENYOOM);
 
 const LOOK: Keys = Keys::new(&[KeySpec::range(1, 0, 1, "RO")]);
