@@ -45,6 +45,7 @@ fn add_value(digest: &mut Digest, entry: &Entry) {
         None | Some(Value::String(_)) => kind::STRING,
         Some(Value::List(_)) => kind::LIST,
         Some(Value::Set(_)) => kind::SET,
+        Some(Value::Zset(_)) => kind::ZSET,
         Some(Value::Hash(_)) => kind::HASH,
         Some(Value::Zset(_)) => kind::ZSET,
     };
@@ -55,6 +56,14 @@ fn add_value(digest: &mut Digest, entry: &Entry) {
         Some(Value::Set(set)) => set
             .iter()
             .for_each(|member| xor(digest, member.bytes(&mut [0; I64_LEN]))),
+        Some(Value::Zset(zset)) => {
+            for (member, score) in zset.iter() {
+                let mut pair = Digest::default();
+                mix_item(&mut pair, member);
+                mix(&mut pair, format_f64(score, &mut [0; F64_LEN]));
+                xor(digest, &pair);
+            }
+        }
         Some(Value::Hash(hash)) => {
             for (field, value) in hash.iter() {
                 let mut pair = Digest::default();
@@ -124,6 +133,7 @@ mod tests {
             "RPUSH list a 1 b",
             "SADD ints 1 2 3",
             "SADD set a b 3",
+            "ZADD zset 1 a 2.5 b -inf c",
             "HSET hash f 1 g x",
             "SELECT 5",
             "SET text value",
