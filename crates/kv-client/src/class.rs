@@ -28,24 +28,26 @@ pub enum Class {
 impl Class {
     /// The class of a command with its arguments: that of its row, unless an option says otherwise.
     pub(crate) fn of(row: &Row, request: &Request) -> Self {
-        let has = |words: &[&str]| {
-            let is_one = |arg: &[u8]| {
-                words
-                    .iter()
-                    .any(|word| arg.eq_ignore_ascii_case(word.as_bytes()))
-            };
-            request.args().any(is_one)
+        let options = |first: usize, words: &[&str]| {
+            request.args().skip(first).any(|arg| {
+                let mut words = words.iter();
+                words.any(|word| arg.eq_ignore_ascii_case(word.as_bytes()))
+            })
         };
         match row.word() {
-            "XREAD" | "XREADGROUP" if has(&["BLOCK"]) => Self::Blocking,
-            // NX and GET make a difference to the reply, so only the plain form counts.
-            "SET" if request.args().count() > 2 => Self::Write,
+            "XREAD" | "XREADGROUP" if options(0, &["BLOCK"]) => Self::Blocking,
+            // The reply of the second run would be another one.
+            "SET" if options(2, &["GET"]) => Self::Write,
+            "SET" if options(2, &["NX"]) => Self::Repeatable,
             "GETEX" | "HGETEX" if request.args().count() > 1 => Self::Repeatable,
-            "SORT" | "GEORADIUS" | "GEORADIUSBYMEMBER" if has(&["STORE", "STOREDIST"]) => {
+            "SORT" | "GEORADIUS" | "GEORADIUSBYMEMBER" if options(1, &["STORE", "STOREDIST"]) => {
                 Self::Write
             }
-            "ZADD" if has(&["INCR"]) => Self::Write,
-            "EXPIRE" | "EXPIREAT" | "PEXPIRE" | "PEXPIREAT" if has(&["NX", "GT", "LT"]) => {
+            "ZADD" if options(1, &["INCR"]) => Self::Write,
+            "EXPIRE" | "EXPIREAT" | "PEXPIRE" | "PEXPIREAT" | "HEXPIRE" | "HEXPIREAT"
+            | "HPEXPIRE" | "HPEXPIREAT"
+                if options(2, &["NX", "GT", "LT"]) =>
+            {
                 Self::Write
             }
             _ => row.class,
@@ -111,12 +113,20 @@ mod tests {
             "DEL k",
             "SADD k m",
             "SET k v NX",
+            "SET k v EX 9 get",
             "SORT k STORE d",
             "ZADD k INCR 1 m",
         ] {
             assert!(!Retry::default().repeats(class(line)), "{line}");
         }
-        for line in ["GET k", "SET k v", "MSET k v", "SELECT 1", "SORT k"] {
+        for line in [
+            "GET k",
+            "SET k GET",
+            "SET k v EX 9",
+            "MSET k v",
+            "SELECT 1",
+            "SORT k",
+        ] {
             assert!(Retry::default().repeats(class(line)), "{line}");
         }
     }

@@ -33,6 +33,17 @@ pub trait FromReply: Sized {
     ///
     /// When the reply has another shape; [`Reply::mismatch`] words it.
     fn from_reply(reply: Reply) -> Result<Self, ReplyError>;
+
+    /// A list of these. Pairs may come as lists of two, one after the other, or as a map.
+    #[doc(hidden)]
+    fn list_from_reply(reply: Reply) -> Result<Vec<Self>, ReplyError> {
+        let mut list = Vec::with_capacity(capacity(&reply));
+        for_each(reply, "a list", |element| {
+            list.push(Self::from_reply(element)?);
+            Ok(())
+        })?;
+        Ok(list)
+    }
 }
 
 impl FromReply for Reply {
@@ -70,11 +81,12 @@ impl FromReply for bool {
 macro_rules! integer_from_reply {
     ($($type:ty),+) => {$(
         impl FromReply for $type {
-            /// A number, or a string that holds one.
+            /// A number, or a string that holds one. A double if it is whole: RESP2 sends it as the text of an integer.
             fn from_reply(reply: Reply) -> Result<Self, ReplyError> {
                 const EXPECTED: &str = concat!("an integer (", stringify!($type), ")");
                 match &reply {
                     Reply::Integer(number) => Self::try_from(*number).ok(),
+                    Reply::Double(number) => whole(*number).and_then(|number| Self::try_from(number).ok()),
                     reply => reply.as_bytes().and_then(|text| std::str::from_utf8(text).ok()?.parse().ok()),
                 }
                 .ok_or_else(|| reply.mismatch(EXPECTED))
@@ -85,6 +97,16 @@ macro_rules! integer_from_reply {
 
 // `u8` is left out, so that `Vec<u8>` is binary data and not a list of numbers.
 integer_from_reply!(i8, i16, i32, i64, i128, isize, u16, u32, u64, u128, usize);
+
+/// The same number as an integer, if it is one that a double holds exactly.
+fn whole(number: f64) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "checked to be whole and in range"
+    )]
+    (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i64)
+}
 
 macro_rules! float_from_reply {
     ($($type:ty),+) => {$(
@@ -177,13 +199,9 @@ fn capacity(reply: &Reply) -> usize {
 }
 
 impl<T: FromReply> FromReply for Vec<T> {
+    /// A list; of pairs also a map, or keys and values in turn: what HGETALL and ZRANGE WITHSCORES give in either protocol.
     fn from_reply(reply: Reply) -> Result<Self, ReplyError> {
-        let mut list = Self::with_capacity(capacity(&reply));
-        for_each(reply, "a list", |element| {
-            list.push(T::from_reply(element)?);
-            Ok(())
-        })?;
-        Ok(list)
+        T::list_from_reply(reply)
     }
 }
 
@@ -267,7 +285,7 @@ impl<T: FromReply, const N: usize> FromReply for [T; N] {
 }
 
 macro_rules! tuple_from_reply {
-    ($(($count:literal: $($name:ident),+)),+) => {$(
+    ($(($count:literal: $($name:ident),+ $(; $list:item)?)),+) => {$(
         impl<$($name: FromReply),+> FromReply for ($($name,)+) {
             /// A list of exactly as many elements.
             fn from_reply(reply: Reply) -> Result<Self, ReplyError> {
@@ -282,11 +300,24 @@ macro_rules! tuple_from_reply {
                 let mut elements = elements.iter();
                 Ok(($($name::from_reply(elements.next().unwrap_or(Reply::Null))?,)+))
             }
+
+            $($list)?
         }
     )+};
 }
 
-tuple_from_reply!((1: A), (2: A, B), (3: A, B, C), (4: A, B, C, D), (5: A, B, C, D, E), (6: A, B, C, D, E, F));
+tuple_from_reply!(
+    (1: A),
+    (2: A, B; fn list_from_reply(reply: Reply) -> Result<Vec<Self>, ReplyError> {
+        let mut pairs = Vec::with_capacity(capacity(&reply) / 2);
+        for_each_pair(reply, |a, b| pairs.push((a, b)))?;
+        Ok(pairs)
+    }),
+    (3: A, B, C),
+    (4: A, B, C, D),
+    (5: A, B, C, D, E),
+    (6: A, B, C, D, E, F)
+);
 
 #[cfg(test)]
 mod tests {
@@ -315,6 +346,11 @@ mod tests {
                 Ok(expected.clone()),
                 "{shape:?}"
             );
+            assert_eq!(
+                Vec::<(String, i64)>::from_reply(shape.clone()),
+                Ok(vec![("a".to_owned(), 1), ("b".to_owned(), 2)]),
+                "{shape:?}"
+            );
         }
         let odd = BTreeMap::<String, i64>::from_reply(array([bulk("a")]));
         assert_eq!(
@@ -334,6 +370,10 @@ mod tests {
         assert_eq!(u64::from_reply(bulk("18446744073709551615")), Ok(u64::MAX));
         assert!(u32::from_reply(Reply::Integer(-1)).is_err());
         assert!(i64::from_reply(bulk("1.5")).is_err());
+        assert_eq!(i64::from_reply(Reply::Double(-3.0)), Ok(-3));
+        for number in [1.5, 1e300, f64::INFINITY, f64::NAN] {
+            assert!(i64::from_reply(Reply::Double(number)).is_err(), "{number}");
+        }
         assert_eq!(f64::from_reply(bulk("inf")), Ok(f64::INFINITY));
     }
 

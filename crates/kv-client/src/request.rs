@@ -6,6 +6,7 @@ use std::iter::once;
 use bytes::{Bytes, BytesMut};
 use resp_codec::write;
 
+use crate::arg::ToArgs;
 use crate::class::Class;
 use crate::connection::outgoing::Outgoing;
 use crate::keys::{self, KEY};
@@ -29,6 +30,8 @@ pub struct Request {
     shared: Vec<(usize, Bytes)>,
     /// The length of everything in `shared`.
     shared_len: usize,
+    /// The length of `body` where options go that stand before arguments which are there already; 0 is its end.
+    options_at: usize,
 }
 
 /// Arguments from this length on are sent from the caller's buffer instead of being copied into the write buffer.
@@ -52,6 +55,7 @@ impl Request {
             body,
             shared: Vec::new(),
             shared_len: 0,
+            options_at: 0,
         }
     }
 
@@ -154,6 +158,37 @@ impl Request {
         self.push(format_f64(arg).as_bytes());
     }
 
+    /// Appends how many arguments these are, and then them.
+    pub(crate) fn push_counted(&mut self, args: impl ToArgs) {
+        let mut counted = Self::new("");
+        args.to_args(&mut counted);
+        self.push_i64(i64::try_from(counted.argc - 1).unwrap_or(i64::MAX));
+        args.to_args(self);
+    }
+
+    /// From now on [`Self::insert`] writes here.
+    pub(crate) fn options_here(&mut self) {
+        self.options_at = self.body.len();
+    }
+
+    /// Writes arguments where [`Self::options_here`] was called, behind those that were inserted before.
+    pub(crate) fn insert(&mut self, args: impl ToArgs) {
+        let at = match self.options_at {
+            0 => self.body.len(),
+            at => at,
+        };
+        let behind = self.body.split_off(at);
+        let first_behind = self.shared.partition_point(|&(offset, _)| offset < at);
+        let shared_behind = self.shared.split_off(first_behind);
+        args.to_args(self);
+        let inserted = self.body.len() - at;
+        self.options_at = self.body.len();
+        self.body.extend_from_slice(&behind);
+        let moved = shared_behind.into_iter();
+        self.shared
+            .extend(moved.map(|(offset, arg)| (offset + inserted, arg)));
+    }
+
     fn share(&mut self, arg: Bytes) {
         self.argc += 1;
         self.body
@@ -254,6 +289,32 @@ mod tests {
             request.args().collect::<Vec<_>>(),
             [&b"a"[..], &long, b"b", &long]
         );
+    }
+
+    #[test]
+    fn an_option_goes_where_it_belongs_also_between_long_arguments() {
+        let long = Bytes::from(vec![b'x'; SHARED_FROM]);
+        let mut request = Request::new("ZADD");
+        request.push_shared(&long);
+        request.options_here();
+        request.push(b"1");
+        request.push_shared(&long);
+        request.insert("CH");
+        request.insert(("GT", &long));
+        request.push(b"end");
+        let args = [&long[..], b"CH", b"GT", &long, b"1", &long, b"end"];
+        assert_eq!(request.args().collect::<Vec<_>>(), args);
+        let mut expected = Request::new("ZADD");
+        args.iter().for_each(|arg| expected.push(arg));
+        assert_eq!(request.to_vec(), expected.to_vec());
+    }
+
+    #[test]
+    fn a_count_says_how_many_arguments_follow() {
+        let mut request = Request::new("X");
+        request.push_counted([("a", 1), ("b", 2)]);
+        let args: Vec<_> = request.args().collect();
+        assert_eq!(args, [b"4", b"a", b"1", b"b", b"2"]);
     }
 
     #[test]
