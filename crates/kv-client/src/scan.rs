@@ -80,6 +80,13 @@ impl Client {
         key.to_arg(&mut start);
         Scan::new(self, start)
     }
+
+    /// All members of a sorted set with their scores: [ZSCAN](https://redis.io/docs/latest/commands/zscan/) until the end.
+    pub fn scan_zset(&self, key: impl ToArg) -> Scan<'_, (Bytes, f64)> {
+        let mut start = Request::of(row!("ZSCAN"));
+        key.to_arg(&mut start);
+        Scan::new(self, start)
+    }
 }
 
 impl<'a, T: Element> Scan<'a, T> {
@@ -248,6 +255,7 @@ mod private {
 
     impl Sealed for bytes::Bytes {}
     impl Sealed for (bytes::Bytes, bytes::Bytes) {}
+    impl Sealed for (bytes::Bytes, f64) {}
 }
 
 impl Element for Bytes {
@@ -258,12 +266,12 @@ impl Element for Bytes {
 
 impl Element for (Bytes, Bytes) {
     fn page(reply: crate::Reply) -> Result<(u64, Vec<Self>), crate::ReplyError> {
-        let (cursor, flat) = <(u64, Vec<Bytes>)>::from_reply(reply)?;
-        let mut flat = flat.into_iter();
-        let mut pairs = Vec::with_capacity(flat.len() / 2);
-        while let (Some(field), Some(value)) = (flat.next(), flat.next()) {
-            pairs.push((field, value));
-        }
-        Ok((cursor, pairs))
+        <(u64, Vec<Self>)>::from_reply(reply)
+    }
+}
+
+impl Element for (Bytes, f64) {
+    fn page(reply: crate::Reply) -> Result<(u64, Vec<Self>), crate::ReplyError> {
+        <(u64, Vec<Self>)>::from_reply(reply)
     }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 
-use crate::arg::ToArg;
+use crate::arg::{ToArg, ToArgs};
 use crate::client::Client;
 use crate::command::Command;
 use crate::from_reply::FromReply;
@@ -65,9 +65,9 @@ impl Client {
         self.typed(row!("CLIENT SETNAME")).with(name)
     }
 
-    /// [INFO](https://redis.io/docs/latest/commands/info/): a section of the server's report; `default` is the usual selection.
-    pub fn info(&self, section: impl ToArg) -> Command<'_, String> {
-        self.typed(row!("INFO")).with(section)
+    /// [INFO](https://redis.io/docs/latest/commands/info/): sections of the server's report; `default` is the usual selection.
+    pub fn info(&self, sections: impl ToArgs) -> Command<'_, String> {
+        self.typed(row!("INFO")).with_all(sections)
     }
 
     /// [TIME](https://redis.io/docs/latest/commands/time/): the server's clock.

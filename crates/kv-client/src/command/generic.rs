@@ -9,6 +9,7 @@ use crate::arg::{ToArg, ToArgs};
 use crate::class::Class::Write;
 use crate::client::Client;
 use crate::command::Command;
+use crate::command::options::FlushOptions;
 use crate::error::ReplyError;
 use crate::from_reply::FromReply;
 use crate::reply::Reply;
@@ -243,12 +244,12 @@ impl Client {
     }
 
     /// [FLUSHDB](https://redis.io/docs/latest/commands/flushdb/): deletes all keys of the database.
-    pub fn flushdb(&self) -> Command<'_, ()> {
+    pub fn flushdb(&self) -> Command<'_, (), FlushOptions> {
         self.typed(row!("FLUSHDB"))
     }
 
     /// [FLUSHALL](https://redis.io/docs/latest/commands/flushall/): deletes all keys of all databases.
-    pub fn flushall(&self) -> Command<'_, ()> {
+    pub fn flushall(&self) -> Command<'_, (), FlushOptions> {
         self.typed(row!("FLUSHALL"))
     }
 
@@ -310,6 +311,21 @@ impl<T> Command<'_, T, CopyOptions> {
 }
 
 impl<T> Command<'_, T, RestoreOptions> {
+    /// The time to live is an end, in milliseconds since 1970.
+    pub fn absttl(self) -> Self {
+        self.with("ABSTTL")
+    }
+
+    /// So many seconds have gone since it was used.
+    pub fn idletime(self, seconds: u64) -> Self {
+        self.with("IDLETIME").with(seconds)
+    }
+
+    /// So often was it used, on the scale of OBJECT FREQ.
+    pub fn freq(self, freq: u8) -> Self {
+        self.with("FREQ").with(u16::from(freq))
+    }
+
     /// Replaces what has the name.
     pub fn replace(self) -> Self {
         self.with("REPLACE")
@@ -326,7 +342,7 @@ impl Ttl {
         }
     }
 
-    fn read(reply: Reply, unit: fn(u64) -> Duration) -> Result<Self, ReplyError> {
+    pub(super) fn read(reply: Reply, unit: fn(u64) -> Duration) -> Result<Self, ReplyError> {
         Ok(match i64::from_reply(reply)? {
             -2 => Self::Missing,
             -1 => Self::Persistent,
@@ -336,7 +352,7 @@ impl Ttl {
 }
 
 impl ExpireTime {
-    fn read(reply: Reply, unit: fn(u64) -> Duration) -> Result<Self, ReplyError> {
+    pub(super) fn read(reply: Reply, unit: fn(u64) -> Duration) -> Result<Self, ReplyError> {
         let since_epoch = match Ttl::read(reply, unit)? {
             Ttl::Missing => return Ok(Self::Missing),
             Ttl::Persistent => return Ok(Self::Persistent),

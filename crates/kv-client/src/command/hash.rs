@@ -8,7 +8,13 @@ use crate::arg::{ToArg, ToArgs};
 use crate::client::Client;
 use crate::command::Command;
 use crate::command::options::ScanOptions;
+use crate::from_reply::FromReply;
 use crate::table::row;
+
+/// The options of [`Client::hrandfield`].
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct HRandFieldOptions;
 
 impl Client {
     /// [HSET](https://redis.io/docs/latest/commands/hset/): sets fields, given as one pair, a list of pairs or a map; how
@@ -100,7 +106,11 @@ impl Client {
 
     /// [HRANDFIELD](https://redis.io/docs/latest/commands/hrandfield/): the names of `count` different fields, at random;
     /// of `-count` fields that may repeat if it is negative.
-    pub fn hrandfield(&self, key: impl ToArg, count: i64) -> Command<'_, Vec<Bytes>> {
+    pub fn hrandfield(
+        &self,
+        key: impl ToArg,
+        count: i64,
+    ) -> Command<'_, Vec<Bytes>, HRandFieldOptions> {
         self.typed(row!("HRANDFIELD")).with(key).with(count)
     }
 
@@ -112,5 +122,12 @@ impl Client {
         cursor: u64,
     ) -> Command<'_, (u64, HashMap<Bytes, Bytes>), ScanOptions> {
         self.typed(row!("HSCAN")).with(key).with(cursor)
+    }
+}
+
+impl<'a> Command<'a, Vec<Bytes>, HRandFieldOptions> {
+    /// With the values.
+    pub fn withvalues(self) -> Command<'a, Vec<(Bytes, Bytes)>, HRandFieldOptions> {
+        self.with("WITHVALUES").decoded(Vec::from_reply)
     }
 }

@@ -7,7 +7,18 @@ use bytes::Bytes;
 use crate::arg::{ToArg, ToArgs};
 use crate::client::Client;
 use crate::command::Command;
+use crate::from_reply::FromReply;
 use crate::table::row;
+
+/// The options of [`Client::lpos`].
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct LPosOptions;
+
+/// The options of [`Client::lmpop`] and [`Client::blmpop`].
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct LMPopOptions;
 
 /// An end of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,5 +194,84 @@ impl Client {
             .with(take.word())
             .with(put.word())
             .with(timeout.as_secs_f64())
+    }
+
+    /// [RPOPLPUSH](https://redis.io/docs/latest/commands/rpoplpush/): takes the tail of a list and puts it at the head
+    /// of another; the old form of [`lmove`](Self::lmove).
+    pub fn rpoplpush(&self, from: impl ToArg, to: impl ToArg) -> Command<'_, Option<Bytes>> {
+        self.typed(row!("RPOPLPUSH")).with(from).with(to)
+    }
+
+    /// [BRPOPLPUSH](https://redis.io/docs/latest/commands/brpoplpush/): as [`rpoplpush`](Self::rpoplpush), waiting as
+    /// [`blpop`](Self::blpop) does.
+    pub fn brpoplpush(
+        &self,
+        from: impl ToArg,
+        to: impl ToArg,
+        timeout: Duration,
+    ) -> Command<'_, Option<Bytes>> {
+        self.typed(row!("BRPOPLPUSH"))
+            .with(from)
+            .with(to)
+            .with(timeout.as_secs_f64())
+    }
+
+    /// [LPOS](https://redis.io/docs/latest/commands/lpos/): the position of the first value that equals this one.
+    pub fn lpos(
+        &self,
+        key: impl ToArg,
+        value: impl ToArg,
+    ) -> Command<'_, Option<u64>, LPosOptions> {
+        self.typed(row!("LPOS")).with(key).with(value)
+    }
+
+    /// [LMPOP](https://redis.io/docs/latest/commands/lmpop/): takes from an end of the first list that is not empty:
+    /// its key, and one value unless [`count`](Command::count) says more.
+    pub fn lmpop(
+        &self,
+        keys: impl ToArgs,
+        side: Side,
+    ) -> Command<'_, Option<(Bytes, Vec<Bytes>)>, LMPopOptions> {
+        self.typed(row!("LMPOP"))
+            .with_counted(keys)
+            .with(side.word())
+    }
+
+    /// [BLMPOP](https://redis.io/docs/latest/commands/blmpop/): as [`lmpop`](Self::lmpop), waiting as
+    /// [`blpop`](Self::blpop) does.
+    pub fn blmpop(
+        &self,
+        timeout: Duration,
+        keys: impl ToArgs,
+        side: Side,
+    ) -> Command<'_, Option<(Bytes, Vec<Bytes>)>, LMPopOptions> {
+        self.typed(row!("BLMPOP"))
+            .with(timeout.as_secs_f64())
+            .with_counted(keys)
+            .with(side.word())
+    }
+}
+
+impl<'a, T> Command<'a, T, LPosOptions> {
+    /// Begins with the match of this number, 1 being the first; from the tail if it is negative.
+    pub fn rank(self, rank: i64) -> Self {
+        self.with("RANK").with(rank)
+    }
+
+    /// Looks at so many values only.
+    pub fn maxlen(self, len: u64) -> Self {
+        self.with("MAXLEN").with(len)
+    }
+
+    /// The positions of up to so many, of all if it is 0.
+    pub fn count(self, count: u64) -> Command<'a, Vec<u64>, LPosOptions> {
+        self.with("COUNT").with(count).decoded(Vec::from_reply)
+    }
+}
+
+impl<T> Command<'_, T, LMPopOptions> {
+    /// Takes up to that many values.
+    pub fn count(self, count: u64) -> Self {
+        self.with("COUNT").with(count)
     }
 }

@@ -21,22 +21,79 @@ use crate::reply::Reply;
 use crate::request::Request;
 use crate::table::Row;
 
+mod acl;
+mod bitmap;
+mod client_admin;
+mod cluster;
 mod connection;
+mod diagnosis;
 mod generic;
+mod geo;
 mod hash;
+mod hash_ttl;
+mod hyperloglog;
+mod introspection;
 mod list;
 mod pubsub;
+mod scripting;
+mod server;
 mod set;
+mod sort;
+mod stream;
+mod stream_group;
 mod string;
+mod zset;
+mod zset_range;
+mod zset_sets;
 
+pub use acl::{AclLogEntry, AclPatterns, AclUser};
+pub use bitmap::{BitField, BitOp, BitOverflow};
+pub use client_admin::{ClientFilter, TrackingInfo};
+pub use cluster::{ClusterLink, Shard, ShardNode, SlotRange, SlotState};
+pub use diagnosis::{LatencyEvent, LatencyHistogram, SlowCommand};
 pub use generic::{ExpireTime, KeyType, Ttl};
+pub use geo::{GeoBy, GeoFound, GeoFrom, GeoUnit};
+pub use hash_ttl::FieldChange;
+pub use introspection::CommandInfo;
 pub use list::Side;
+pub use scripting::{FunctionInfo, FunctionStats, LibraryInfo, RunningScript};
+pub use server::{ModuleInfo, ServerRole};
+pub use stream::{StreamEntry, StreamId, Trim};
+pub use stream_group::{
+    AutoClaimed, ConsumerInfo, FullConsumerInfo, FullGroupInfo, GroupInfo, PendingEntry,
+    PendingSummary, StreamFullInfo, StreamInfo,
+};
+pub use zset::ScoreEnd;
+pub use zset_sets::Aggregate;
 
 /// Which options a [`Command`] has: its last type parameter.
 pub mod options {
     pub use super::AnyOptions;
+    pub use super::bitmap::{BitFieldOptions, BitFieldReadOptions, BitRangeOptions};
+    pub use super::client_admin::{ClientPauseOptions, ClientUnblockOptions};
+    pub use super::cluster::ClusterFailoverOptions;
+    pub use super::diagnosis::MemoryUsageOptions;
     pub use super::generic::{CopyOptions, ExpireOptions, RestoreOptions, ScanOptions};
+    pub use super::geo::{GeoAddOptions, GeoRadiusOptions, GeoSearchOptions, GeoStoreOptions};
+    pub use super::hash::HRandFieldOptions;
+    pub use super::hash_ttl::{HExpireOptions, HGetExOptions, HSetExOptions};
+    pub use super::introspection::CommandListOptions;
+    pub use super::list::{LMPopOptions, LPosOptions};
+    pub use super::scripting::{
+        FlushOptions, FunctionListOptions, FunctionLoadOptions, FunctionRestoreOptions,
+    };
+    pub use super::server::{FailoverOptions, MigrateOptions, ShutdownOptions};
+    pub use super::sort::{SortOptions, SortReadOptions};
+    pub use super::stream::{XAddOptions, XRangeOptions, XReadOptions, XSetIdOptions};
+    pub use super::stream_group::{
+        XAutoClaimOptions, XClaimOptions, XGroupCreateOptions, XPendingOptions, XReadGroupOptions,
+    };
     pub use super::string::{GetExOptions, LcsOptions, SetOptions};
+    pub use super::zset::{ZAddOptions, ZMPopOptions, ZRandMemberOptions, ZRankOptions};
+    pub use super::zset_range::{
+        ZRangeByLexOptions, ZRangeByScoreOptions, ZRangeOptions, ZRevRangeOptions,
+    };
+    pub use super::zset_sets::{InterCardOptions, ZCombineOptions, ZDiffOptions};
 }
 
 /// One command to a server, which is run when it is awaited and not before.
@@ -103,7 +160,11 @@ impl Client {
     }
 
     pub(crate) fn typed<T: FromReply, O>(&self, row: &'static Row) -> Command<'_, T, O> {
-        Command::new(self, Request::of(row), T::from_reply)
+        self.read_by(row, T::from_reply)
+    }
+
+    pub(crate) fn read_by<T, O>(&self, row: &'static Row, decode: Decode<T>) -> Command<'_, T, O> {
+        Command::new(self, Request::of(row), decode)
     }
 }
 
@@ -192,6 +253,24 @@ impl<'a, T, O> Command<'a, T, O> {
     /// Appends any number of arguments.
     pub(crate) fn with_all(mut self, args: impl ToArgs) -> Self {
         args.to_args(&mut self.request);
+        self
+    }
+
+    /// Appends how many arguments these are, and then them.
+    pub(crate) fn with_counted(mut self, args: impl ToArgs) -> Self {
+        self.request.push_counted(args);
+        self
+    }
+
+    /// What [`Self::option`] adds stands here, before what follows.
+    pub(crate) fn options_here(mut self) -> Self {
+        self.request.options_here();
+        self
+    }
+
+    /// Adds an option where they belong.
+    pub(crate) fn option(mut self, args: impl ToArgs) -> Self {
+        self.request.insert(args);
         self
     }
 

@@ -34,4 +34,16 @@ impl Client {
     pub fn pubsub_numpat(&self) -> Command<'_, u64> {
         self.typed(row!("PUBSUB NUMPAT"))
     }
+
+    /// [PUBSUB SHARDCHANNELS](https://redis.io/docs/latest/commands/pubsub-shardchannels/): sharded channels with
+    /// subscribers that match a pattern.
+    pub fn pubsub_shardchannels(&self, pattern: impl ToArg) -> Command<'_, Vec<Bytes>> {
+        self.typed(row!("PUBSUB SHARDCHANNELS")).with(pattern)
+    }
+
+    /// [PUBSUB SHARDNUMSUB](https://redis.io/docs/latest/commands/pubsub-shardnumsub/): subscribers of each of these
+    /// sharded channels.
+    pub fn pubsub_shardnumsub(&self, channels: impl ToArgs) -> Command<'_, HashMap<Bytes, u64>> {
+        self.typed(row!("PUBSUB SHARDNUMSUB")).with_all(channels)
+    }
 }
