@@ -251,7 +251,7 @@ fn samples(c: &Client) -> Vec<Request> {
         c.cluster_count_failure_reports("n"), c.cluster_countkeysinslot(1), c.cluster_delslots(1), c.cluster_keyslot("k"),
         c.cluster_delslotsrange((1, 2)), c.cluster_failover().force(), c.cluster_flushslots(), c.cluster_forget("n"),
         c.cluster_getkeysinslot(1, 1), c.cluster_links(), c.cluster_meet("127.0.0.1", 1), c.cluster_myid(),
-        c.cluster_myshardid(), c.cluster_nodes(), c.cluster_replicas("n"), c.cluster_replicate("n"), c.cluster_reset(),
+        c.cluster_myshardid(), c.cluster_nodes_text(), c.cluster_replicas("n"), c.cluster_replicate("n"), c.cluster_reset(),
         c.cluster_reset_hard(), c.cluster_saveconfig(), c.cluster_set_config_epoch(1), c.cluster_shards(),
         c.cluster_setslot(1, SlotState::Stable), c.cluster_slaves("n"), c.cluster_slots(),
         c.cluster_slot_stats(("SLOTSRANGE", 0, 1)),

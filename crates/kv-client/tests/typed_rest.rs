@@ -430,7 +430,7 @@ async fn a_node_says_what_it_knows_of_its_cluster() {
             (shards[0].nodes[0].port, &shards[0].nodes[0].role[..]),
             (Some(redis.addr.port()), "master")
         );
-        assert!(c.cluster_nodes().await.unwrap().contains(&me));
+        assert!(c.cluster_nodes_text().await.unwrap().contains(&me));
         assert!(
             c.cluster_info()
                 .await

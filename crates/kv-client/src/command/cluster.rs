@@ -132,7 +132,7 @@ impl Client {
     }
 
     /// [CLUSTER NODES](https://redis.io/docs/latest/commands/cluster-nodes/): the nodes, a line each.
-    pub fn cluster_nodes(&self) -> Command<'_, String> {
+    pub fn cluster_nodes_text(&self) -> Command<'_, String> {
         self.typed(row!("CLUSTER NODES"))
     }
 
