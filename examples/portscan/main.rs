@@ -7,6 +7,7 @@ mod args;
 mod output;
 
 use std::{
+    collections::BTreeSet,
     io::{self, IsTerminal, Write},
     path::PathBuf,
     process::ExitCode,
@@ -14,7 +15,7 @@ use std::{
 
 use clap::Parser;
 use futures::StreamExt;
-use portscan::{Compliance, Event, Report, Scan, State, Verdict};
+use portscan::{Compliance, Event, HostReport, Report, Scan, State, Verdict};
 
 use self::{
     args::{Args, Job},
@@ -53,6 +54,7 @@ async fn run(args: Args) -> anyhow::Result<End> {
         return Ok(End::Open);
     }
     output::check_files(&args.output)?;
+    let before = args.diff.as_deref().map(output::read_report).transpose()?;
     let Job { scanner, earlier } = job;
     let scan = scanner.start().await?;
     let mut found = Found {
@@ -64,18 +66,33 @@ async fn run(args: Args) -> anyhow::Result<End> {
         report.merge(&earlier);
     }
     found.list(&report);
-    for file in &args.output {
-        output::write(&report, file)?;
-    }
+    let kept = keep(&args, &scan, &report);
+    let end = judge(&args, &report, before.as_ref());
+    Ok(if kept { end } else { End::Incomplete })
+}
+
+/// Writes the reports, and where to go on. What cannot be written does not keep the rest from being written.
+fn keep(args: &Args, scan: &Scan, report: &Report) -> bool {
+    let mut written: Vec<anyhow::Result<()>> = args
+        .output
+        .iter()
+        .map(|file| output::write(report, file))
+        .collect();
     if !report.is_complete() {
         let file = args
             .checkpoint
             .clone()
             .unwrap_or_else(|| PathBuf::from("portscan.checkpoint"));
-        Saved::new(&scan.checkpoint(), &report)?.write(&file)?;
-        eprintln!("stopped; to go on: portscan --resume {}", file.display());
+        let saved = Saved::new(&scan.checkpoint(), report).and_then(|saved| saved.write(&file));
+        if saved.is_ok() {
+            eprintln!("stopped; to go on: portscan --resume {}", file.display());
+        }
+        written.push(saved);
     }
-    judge(&args, &report)
+    for error in written.iter().filter_map(|result| result.as_ref().err()) {
+        eprintln!("portscan: {error:#}");
+    }
+    written.iter().all(Result::is_ok)
 }
 
 /// Runs the scan to its end, or until it is interrupted.
@@ -161,9 +178,9 @@ impl Found {
     }
 }
 
-fn judge(args: &Args, report: &Report) -> anyhow::Result<End> {
-    if let Some(file) = &args.diff {
-        print!("{}", report.changes_since(&output::read_report(file)?));
+fn judge(args: &Args, report: &Report, before: Option<&Report>) -> End {
+    if let Some(before) = before {
+        print!("{}", report.changes_since(before));
     }
     let mut end = if report.counts().open > 0 {
         End::Open
@@ -179,11 +196,21 @@ fn judge(args: &Args, report: &Report) -> anyhow::Result<End> {
             Compliance::Unknown => End::Incomplete,
         };
     }
-    let undecided = report.counts().undecided > 0;
-    if (!report.is_complete() || undecided || !report.unresolved().is_empty())
+    let undecided = report.counts().undecided;
+    if undecided > 0 {
+        let causes: BTreeSet<&str> = report
+            .hosts()
+            .flat_map(HostReport::ports)
+            .filter(|port| port.state == State::Undecided)
+            .map(|port| port.reason.as_str())
+            .collect();
+        let causes = causes.into_iter().collect::<Vec<_>>().join(", ");
+        eprintln!("portscan: {undecided} ports are undecided, by this machine's fault: {causes}");
+    }
+    if (!report.is_complete() || undecided > 0 || !report.unresolved().is_empty())
         && !matches!(end, End::Unexpected)
     {
         end = End::Incomplete;
     }
-    Ok(end)
+    end
 }

@@ -10,7 +10,8 @@ use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use portscan::{Checkpoint, Progress, Report};
 
-/// Refuses an extension that names no format, before anything is scanned.
+/// Refuses what cannot be written in the end, before anything is scanned: an extension that names no format, a folder that
+/// does not exist or is closed to this user.
 pub fn check_files(files: &[PathBuf]) -> anyhow::Result<()> {
     for file in files {
         if !FORMATS.contains(&extension(file)) {
@@ -20,6 +21,10 @@ pub fn check_files(files: &[PathBuf]) -> anyhow::Result<()> {
                 FORMATS.join(" .")
             );
         }
+        let partial = partial(file);
+        File::create(&partial)
+            .and_then(|_| fs::remove_file(&partial))
+            .with_context(|| format!("writing {} is not possible", file.display()))?;
     }
     Ok(())
 }
@@ -84,13 +89,18 @@ fn replace(
     fill: impl FnOnce(&mut BufWriter<File>) -> Result<(), portscan::Error>,
 ) -> anyhow::Result<()> {
     let name = || format!("writing {} failed", file.display());
-    let mut partial = file.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
+    let partial = partial(file);
     let mut out = BufWriter::new(File::create(&partial).with_context(name)?);
     fill(&mut out).with_context(name)?;
     out.flush().with_context(name)?;
     fs::rename(&partial, file).with_context(name)
+}
+
+/// Where a file is written before it takes its place.
+fn partial(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".partial");
+    PathBuf::from(name)
 }
 
 fn extension(file: &Path) -> &str {

@@ -75,6 +75,11 @@ fn the_exit_code_tells_the_outcome() {
         Some(3),
         "not scanned, so not known"
     );
+    let undecided = run(&["192.168.7.7", "22"]);
+    assert_eq!(
+        String::from_utf8_lossy(&undecided.stderr),
+        "portscan: 1 ports are undecided, by this machine's fault: no-route\n"
+    );
     assert_eq!(code(&["127.0.0.1", "22", "--dry-run"]), Some(0));
 }
 
@@ -113,6 +118,18 @@ fn bad_use_names_what_is_wrong_and_sends_nothing() {
         (
             &["127.0.0.1", "22", "-o", "report.pdf"],
             "report.pdf: the extension names the format",
+        ),
+        (
+            &["127.0.0.1", "22", "-o", "/nonexistent/report.xml"],
+            "writing /nonexistent/report.xml is not possible",
+        ),
+        (
+            &["127.0.0.1", "22", "--diff", "/nonexistent/report.json"],
+            "reading /nonexistent/report.json failed",
+        ),
+        (
+            &["127.0.0.1", "22", "--exclude", "127.0.0.0/8"],
+            "no target is left to scan",
         ),
         (
             &["127.0.0.1", "22", "--rate", "0"],

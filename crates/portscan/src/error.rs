@@ -14,8 +14,8 @@ pub enum Error {
     /// A port expression cannot be understood.
     #[error(transparent)]
     Ports(#[from] PortsError),
-    /// The list of targets is empty.
-    #[error("no target is named")]
+    /// The list of targets is empty, or everything in it is left out again.
+    #[error("no target is left to scan")]
     NoTargets,
     /// The list of ports is empty, or everything in it is left out again.
     #[error("no port is left to scan")]

@@ -242,7 +242,7 @@ const LEAST_TIMEOUT_ELSEWHERE: Duration = Duration::from_millis(300);
 const LEAST_TRIES: u8 = 3;
 
 /// Enough that a thousand silent ports wait at the same time.
-const FIRST_WINDOW: usize = 1024;
+pub(crate) const FIRST_WINDOW: usize = 1024;
 
 const LEAST_WINDOW: usize = 64;
 

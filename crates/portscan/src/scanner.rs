@@ -250,32 +250,8 @@ impl Scanner {
     ///
     /// As [`Scanner::start`], raw sockets excepted.
     pub async fn dry_run(&self) -> Result<DryRun, Error> {
-        let plan = self.plan().await?;
-        let rate = self.probes_per_second(&plan.addresses);
-        let probes = plan.probes();
-        let seconds = rate.map_or(0, |rate| probes / u64::from(rate));
-        let hosts = plan.addresses.len();
-        let questions = hosts.saturating_mul(self.discovery.len() as u64);
-        let most_tries = match self.retries {
-            Retries::Adaptive { max } => u64::from(max) + 1,
-            Retries::Fixed(count) => u64::from(count) + 1,
-        };
-        let decoys = hosts.saturating_mul(self.decoys.into());
-        Ok(DryRun {
-            unresolved: plan.addresses.unresolved().to_vec(),
-            addresses: hosts,
-            ports: plan.ports.len(),
-            probes,
-            // A SYN and a RST for a closed port; an open one takes SYN, ACK and FIN of ours.
-            packets_least: probes.saturating_add(questions),
-            packets_most: probes
-                .saturating_add(questions)
-                .saturating_add(decoys)
-                .saturating_mul(most_tries)
-                .saturating_mul(3),
-            least: Duration::from_secs(seconds),
-            rate,
-        })
+        let settings = self.settings(self.plan().await?);
+        Ok(DryRun::of(&settings, self.technique))
     }
 
     /// Looks names up, checks the scope, and starts the scan. Nothing is sent until the stream is polled.
@@ -296,17 +272,7 @@ impl Scanner {
         let plan = self.plan().await?;
         let mut header = Header::new(&self, &plan, now());
         let descriptors = limits::descriptors(self.raise_descriptor_limit);
-        let mut settings = Settings {
-            timeout: self.timeout,
-            retries: self.retries,
-            max_in_flight: self.max_in_flight,
-            rate: self.probes_per_second(&plan.addresses),
-            discovery: self.discovery.clone(),
-            decoys: self.decoys,
-            look: self.look,
-            progress_every: self.progress_every,
-            plan,
-        };
+        let mut settings = self.settings(plan);
         let mut notices: Vec<Notice> = settings
             .plan
             .addresses
@@ -405,7 +371,25 @@ impl Scanner {
             },
         };
         self.scope.check(&plan.addresses)?;
+        // Names that could not be looked up are told by the report, even if there is nothing else.
+        if plan.addresses.is_empty() && plan.addresses.unresolved().is_empty() {
+            return Err(Error::NoTargets);
+        }
         Ok(plan)
+    }
+
+    fn settings(&self, plan: Plan) -> Settings {
+        Settings {
+            timeout: self.timeout,
+            retries: self.retries,
+            max_in_flight: self.max_in_flight,
+            rate: self.probes_per_second(&plan.addresses),
+            discovery: self.discovery.clone(),
+            decoys: self.decoys,
+            look: self.look,
+            progress_every: self.progress_every,
+            plan,
+        }
     }
 
     fn check_settings(&self) -> Result<(), Error> {

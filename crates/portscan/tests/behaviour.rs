@@ -524,6 +524,16 @@ async fn a_target_out_of_scope_is_refused_before_anything_is_sent() {
         (256, 25_600, 25_600)
     );
     assert_eq!(dry.least, Duration::from_secs(5));
+    assert_eq!(
+        dry.silent,
+        Duration::from_millis(37_500),
+        "25 times 1,024 silences of 1.5 s"
+    );
+    let none = Scanner::of(
+        "10.0.0.1 !10.0.0.0/24".parse().unwrap(),
+        "22".parse().unwrap(),
+    );
+    assert!(matches!(none.start().await, Err(Error::NoTargets)));
 }
 
 #[tokio::test]
