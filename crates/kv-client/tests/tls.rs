@@ -190,7 +190,12 @@ async fn a_server_is_trusted_only_with_the_right_authority_and_name() {
     let error = Client::connect(format!("127.0.0.1:{port}"))
         .await
         .unwrap_err();
-    assert!(cause(&error).contains("closed by the server"), "{error:?}");
+    // Whether the server's end comes first, or that it did not read everything, is a matter of timing.
+    let ends = ["closed by the server", "reset by peer", "Broken pipe"];
+    assert!(
+        ends.iter().any(|end| cause(&error).contains(end)),
+        "{error:?}"
+    );
     let missing = certificates.path("missing.pem");
     let error = refused(config(port, Tls::new().ca_file(&missing))).await;
     assert!(cause(&error).starts_with(&missing), "{error:?}");
