@@ -7,6 +7,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tracing::error;
 
+use crate::keyspace::ExpiredFields;
+
 /// One change of the data, as a command that repeats it exactly.
 ///
 /// Relative times are absolute (`EXPIRE` arrives as `PEXPIREAT`), random choices are made (`SPOP` arrives as `SREM`), and keys that expire or
@@ -78,6 +80,13 @@ impl Effects {
             db,
             vec![Bytes::from_static(b"DEL"), Bytes::copy_from_slice(key)],
         );
+    }
+
+    /// Fields of a hash were removed because their time came.
+    pub(crate) fn publish_expired_fields(&self, db: usize, expired: &ExpiredFields) {
+        let words = [&b"HDEL"[..], &expired.key].into_iter();
+        let words = words.chain(expired.fields.iter().map(|field| &**field));
+        self.emit(db, words.map(Bytes::copy_from_slice).collect());
     }
 
     /// A key was removed to make room; `lazily` if its memory is freed aside.

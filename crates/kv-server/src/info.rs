@@ -195,11 +195,13 @@ fn persistence(cx: &mut Context<'_>, out: &mut Lines) {
 
 fn stats(cx: &mut Context<'_>, out: &mut Lines) {
     let (mut hits, mut misses, mut expired, mut evicted) = (0, 0, 0, 0);
+    let mut expired_fields = 0;
     for (_, db) in cx.others.with(cx.db) {
         hits += db.counters.hits;
         misses += db.counters.misses;
         expired += db.counters.expired;
         evicted += db.counters.evicted;
+        expired_fields += db.counters.expired_fields;
     }
     let (stats, pubsub) = (&cx.shared.stats, &cx.shared.pubsub);
     out.field("total_connections_received", stats.connections);
@@ -208,6 +210,7 @@ fn stats(cx: &mut Context<'_>, out: &mut Lines) {
     out.field("total_net_output_bytes", stats.bytes_out);
     out.field("rejected_connections", stats.rejected_connections);
     out.field("expired_keys", expired);
+    out.field("expired_subkeys", expired_fields);
     out.field("evicted_keys", evicted);
     out.field("evicted_clients", stats.evicted_clients);
     out.field("keyspace_hits", hits);

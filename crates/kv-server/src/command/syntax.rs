@@ -51,8 +51,8 @@ impl Kind {
             "key" | "source" | "destination" | "newkey" | "key1" | "key2" => Self::Key,
             "pattern" => Self::Pattern,
             "seconds" | "milliseconds" | "count" | "index" | "start" | "stop" | "end"
-            | "offset" | "ttl" | "frequency" | "decrement" | "cursor" | "numkeys" | "db"
-            | "index1" | "index2" | "destination-db" | "port" | "protover" | "client-id"
+            | "offset" | "ttl" | "frequency" | "decrement" | "cursor" | "numfields" | "numkeys"
+            | "db" | "index1" | "index2" | "destination-db" | "port" | "protover" | "client-id"
             | "rank" | "num-matches" | "len" | "min-match-len" | "element-index" | "timeout-ms" => {
                 Self::Integer
             }

@@ -3,7 +3,7 @@
 use resp_codec::number::parse_i64;
 
 use crate::keyspace::table;
-use crate::value::{Form, Text, Value};
+use crate::value::{Form, Hash, Text, Value, ValueType as _};
 
 /// A slot of the keyspace's table.
 ///
@@ -281,6 +281,11 @@ impl Entry {
             Self::Object(object) => Some(&mut object.value),
             Self::Packed(_) => None,
         }
+    }
+
+    /// A hash, to be changed.
+    pub(crate) fn hash_mut(&mut self) -> Option<&mut Hash> {
+        self.value_mut().and_then(Hash::of_mut)
     }
 
     /// The same value under another key.

@@ -31,14 +31,16 @@ impl Db {
         self.changes.expired.push(key.into());
     }
 
-    /// A lower bound of the time at which the next key expires.
+    /// A lower bound of the time at which the next key or field expires.
     pub(crate) fn next_expiry(&self) -> Option<i64> {
-        (self.volatile > 0).then(|| self.table.next_expiry())
+        let keys = (self.volatile > 0).then(|| self.table.next_expiry());
+        keys.into_iter().chain(self.next_field_expiry()).min()
     }
 
     #[cfg(test)]
     pub(crate) fn expire_everything(&mut self) {
         while self.expire_some() {}
+        while self.expire_some_fields() {}
     }
 
     /// Removes keys whose time has come, as many as the budget allows. Returns whether more may be due.
@@ -54,6 +56,7 @@ impl Db {
         self.volatile -= due.len();
         for entry in &due {
             self.keep_removed(entry);
+            self.deadlines.remove(entry.key());
             self.note_expired(entry);
         }
         !sweep.finished
@@ -70,6 +73,7 @@ impl Engine {
             if db.next_expiry().is_some_and(|at| at < now) {
                 db.begin(now);
                 more |= db.expire_some();
+                more |= db.expire_some_fields();
                 any = true;
                 self.shared.publish_changes(index, db);
             }

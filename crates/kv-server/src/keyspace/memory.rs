@@ -18,7 +18,7 @@ impl Db {
     /// Bytes of the table, and of all that it holds.
     pub(crate) fn memory(&mut self) -> usize {
         self.count_handed_out();
-        self.table.memory() + self.table.entry_bytes()
+        self.table.memory() + self.table.entry_bytes() + self.deadlines.memory()
     }
 
     /// Bytes of the table itself.

@@ -3,6 +3,7 @@
 pub(crate) mod entry;
 mod evict;
 mod expiry;
+mod fields;
 mod memory;
 pub(crate) mod notify;
 mod preserve;
@@ -19,6 +20,7 @@ mod watch;
 
 use crate::error::{ReplyError, Result};
 use crate::keyspace::entry::{Entry, NEVER};
+use crate::keyspace::fields::Deadlines;
 use crate::keyspace::memory::HandedOut;
 use crate::keyspace::notify::{Class, Event};
 use crate::keyspace::preserve::Preserve;
@@ -29,6 +31,7 @@ use crate::keyspace::watch::Watched;
 use crate::rng::Rng;
 use crate::value::{Value, ValueType};
 
+pub(crate) use crate::keyspace::fields::ExpiredFields;
 pub(crate) use crate::keyspace::preserve::Part;
 
 /// One database.
@@ -60,6 +63,8 @@ pub(crate) struct Db {
     preserve: Option<Box<Preserve>>,
     /// A collection whose size may have changed since it was counted.
     handed_out: Option<HandedOut>,
+    /// Hashes with fields that expire.
+    deadlines: Deadlines,
 }
 
 /// What a command did to one database.
@@ -68,6 +73,8 @@ pub(crate) struct Changes {
     pub(crate) count: u64,
     /// Keys that were removed because their time came.
     pub(crate) expired: Vec<Box<[u8]>>,
+    /// Fields of hashes that were removed because their time came.
+    pub(crate) expired_fields: Vec<ExpiredFields>,
     /// Keys that were removed to make room.
     pub(crate) evicted: Vec<Box<[u8]>>,
     pub(crate) events: Vec<Event>,
@@ -80,6 +87,7 @@ pub(crate) struct Counters {
     pub(crate) hits: u64,
     pub(crate) misses: u64,
     pub(crate) expired: u64,
+    pub(crate) expired_fields: u64,
     pub(crate) evicted: u64,
 }
 
@@ -88,6 +96,7 @@ impl Changes {
     pub(crate) fn is_empty(&self) -> bool {
         self.count == 0
             && self.expired.is_empty()
+            && self.expired_fields.is_empty()
             && self.evicted.is_empty()
             && self.events.is_empty()
             && self.ready.is_empty()
@@ -112,6 +121,7 @@ impl Db {
             notify: Class::NONE,
             preserve: None,
             handed_out: None,
+            deadlines: Deadlines::default(),
         }
     }
 
@@ -158,9 +168,13 @@ impl Db {
     #[inline]
     fn find(&mut self, key: &[u8]) -> Option<Position> {
         let at = self.table.find(key)?;
-        if self.table.at(at).expire_at() < self.now {
+        let entry = self.table.at(at);
+        if entry.expire_at() < self.now {
             self.remove_expired(at);
             return None;
+        }
+        if entry.next_field_expiry() < self.now {
+            return self.expire_fields(at);
         }
         Some(at)
     }
@@ -349,8 +363,12 @@ impl Db {
         self.event(Class::NEW, "new", entry.key());
         self.keep_absent(hash, entry.key());
         self.count_handed_out();
+        let fields_expire = entry.next_field_expiry() != NEVER;
         let at = self.table.insert_unique(hash, entry);
         self.table.set_clock(at, self.first_clock());
+        if fields_expire {
+            self.note_fields_at(at);
+        }
         at
     }
 
@@ -363,6 +381,7 @@ impl Db {
         self.volatile += usize::from(entry.expire_at() != NEVER);
         let at = self.table.insert_unique(hash, entry);
         self.table.set_clock(at, self.first_clock());
+        self.note_fields_at(at);
         true
     }
 
@@ -371,6 +390,7 @@ impl Db {
         self.keep(at);
         self.count_handed_out();
         self.table.replace_at(at, entry);
+        self.note_fields_at(at);
         self.recount(at, old, new);
     }
 
@@ -393,6 +413,7 @@ impl Db {
         self.count_handed_out();
         let entry = self.table.remove_at(at);
         self.volatile -= usize::from(entry.expire_at() != NEVER);
+        self.deadlines.remove(entry.key());
         entry
     }
 
@@ -467,6 +488,7 @@ impl Db {
             }
         }
         self.handed_out = None;
+        self.deadlines = Deadlines::default();
         self.keep_cleared();
         self.table.clear()
     }
@@ -481,6 +503,7 @@ impl Db {
         other.touch_all_existing(self);
         std::mem::swap(&mut self.table, &mut other.table);
         std::mem::swap(&mut self.volatile, &mut other.volatile);
+        std::mem::swap(&mut self.deadlines, &mut other.deadlines);
         std::mem::swap(&mut self.preserve, &mut other.preserve);
         std::mem::swap(&mut self.expiry_cursor, &mut other.expiry_cursor);
         self.all_waiters_ready();

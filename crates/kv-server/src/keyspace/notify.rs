@@ -109,6 +109,11 @@ impl Shared {
                 self.effects.publish_expired(index, &key);
             }
         }
+        for expired in db.changes.expired_fields.drain(..) {
+            if self.effects.are_followed() {
+                self.effects.publish_expired_fields(index, &expired);
+            }
+        }
         for key in db.changes.evicted.drain(..) {
             if self.effects.are_followed() {
                 self.effects

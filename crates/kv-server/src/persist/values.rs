@@ -23,6 +23,9 @@ pub(super) fn write<W: Write>(writer: &mut Writer<W>, entry: &Entry) -> io::Resu
         }
         Some(Value::List(list)) => writer.list(key, expire_ms, list.len(), list.iter().map(bytes)),
         Some(Value::Hash(hash)) => {
+            if let Some(first) = hash.first_expiry() {
+                return writer.expiring_hash(key, expire_ms, hash.len(), first, with_expiry(hash));
+            }
             let fields = hash
                 .iter()
                 .map(|(field, value)| (bytes(field), bytes(value)));
@@ -45,6 +48,9 @@ pub(crate) fn dump(entry: &Entry, config: &Config) -> io::Result<Vec<u8>> {
         None | Some(Value::String(_)) => dump.string(entry.as_string().unwrap_or_default()),
         Some(Value::List(list)) => dump.list(list.len(), list.iter().map(bytes)),
         Some(Value::Hash(hash)) => {
+            if let Some(first) = hash.first_expiry() {
+                return dump.expiring_hash(hash.len(), first, with_expiry(hash));
+            }
             let fields = hash
                 .iter()
                 .map(|(field, value)| (bytes(field), bytes(value)));
@@ -84,6 +90,11 @@ pub(crate) fn restore(
         }
     })?;
     Ok(loaded.into_entry(key, expire_at))
+}
+
+fn with_expiry(hash: &Hash) -> impl Iterator<Item = (Cow<'_, [u8]>, Cow<'_, [u8]>, Option<i64>)> {
+    let fields = hash.iter_with_expiry();
+    fields.map(|(field, value, at)| (bytes(field), bytes(value), at))
 }
 
 fn bytes(item: Item<'_>) -> Cow<'_, [u8]> {
@@ -175,6 +186,19 @@ impl Build for Builder<'_> {
             if !hash.set(field, value, &self.config.hash) {
                 return Err(Duplicate);
             }
+        }
+        Ok(())
+    }
+
+    fn expiring_hash(
+        &mut self,
+        field: &[u8],
+        value: &[u8],
+        expire_ms: i64,
+    ) -> Result<(), Duplicate> {
+        self.hash(field, value)?;
+        if let Loaded::Collection(Value::Hash(hash)) = &mut self.value {
+            hash.set_expire_at(field, expire_ms);
         }
         Ok(())
     }

@@ -69,9 +69,18 @@ impl Value {
         match self {
             Self::String(_) => false,
             Self::List(list) => list.len() == 0,
-            Self::Hash(hash) => hash.len() == 0,
+            Self::Hash(hash) => hash.is_empty(),
             Self::Set(set) => set.len() == 0,
             Self::Zset(zset) => zset.len() == 0,
+        }
+    }
+
+    /// A lower bound of the time at which a field of a hash expires; `i64::MAX` if none does.
+    #[inline]
+    pub(crate) fn next_field_expiry(&self) -> i64 {
+        match self {
+            Self::Hash(hash) => hash.next_expiry(),
+            _ => i64::MAX,
         }
     }
 

@@ -42,10 +42,19 @@ pub(super) fn hincrbyfloat(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
         })
         .ok_or_else(|| ReplyError::text("ERR hash value is not a float"))?;
     let sum = value.add(increment).ok_or(ReplyError::NanOrInfinity)?;
+    let expires = cx
+        .db
+        .view::<Hash>(key)
+        .is_some_and(|hash| hash.expire_at(field).is_some());
     let text = sum.to_decimal();
     put(key, field, &text, cx)?;
     cx.db.changed(Class::HASH, "hincrbyfloat", key);
-    cx.propagate(&[b"HSET", key, field, &text]);
+    if expires {
+        // HSET would let the field live for ever.
+        cx.propagate(&[b"HSETEX", key, b"KEEPTTL", b"FIELDS", b"1", field, &text]);
+    } else {
+        cx.propagate(&[b"HSET", key, field, &text]);
+    }
     cx.out.bulk(&text);
     Ok(())
 }
@@ -54,6 +63,6 @@ fn put(key: &[u8], field: &[u8], value: &[u8], cx: &mut Context<'_>) -> Result {
     let limits = cx.shared.config.hash;
     let hash: &mut Hash = cx.db.get_or_default(key)?;
     hash.expect(1, [field, value].into_iter(), &limits);
-    hash.set(field, value, &limits);
+    hash.set_keeping_expiry(field, value, &limits);
     Ok(())
 }

@@ -103,7 +103,7 @@ pub(super) fn hscan(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     let options = scan::Options::parse(&mut args, false)?;
     scan::reply(&mut cx.out, cursor, options.count, |cursor, out| {
         let mut step = scan::Step::default();
-        step.cursor = hash.scan(cursor, |field, value| {
+        step.cursor = hash.scan(cursor, &mut |field, value| {
             step.seen += 1;
             if options.matches(field.bytes(&mut Default::default())) {
                 step.written += 2;

@@ -15,7 +15,7 @@ pub(super) fn hrandfield(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     let key = args.next()?;
     if args.remaining() == 0 {
         let hash = cx.db.get::<Hash>(key)?;
-        match hash.and_then(|hash| hash.random(|| cx.shared.rng.next())) {
+        match hash.and_then(|hash| hash.random(&mut || cx.shared.rng.next())) {
             Some((field, _)) => cx.out.item(field),
             None => cx.out.null(),
         }
@@ -36,7 +36,7 @@ pub(super) fn hrandfield(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     if count < 0 {
         header(wanted, with_values, &mut cx.out);
         for _ in 0..wanted {
-            if let Some(pair) = hash.random(|| rng.next()) {
+            if let Some(pair) = hash.random(&mut || rng.next()) {
                 write(pair, with_values, &mut cx.out);
             }
         }
@@ -71,11 +71,11 @@ fn choose<'a>(hash: &'a Hash, count: usize, rng: &mut Rng) -> Vec<Pair<'a>> {
     /// A hash that is so many times larger than what is wanted is not copied.
     const FEW: usize = 3;
     let len = hash.len();
-    match hash {
-        Hash::Table(_) if count.saturating_mul(FEW) < len => {
+    match hash.is_table() {
+        true if count.saturating_mul(FEW) < len => {
             let mut chosen = HashMap::with_capacity(count);
             while chosen.len() < count {
-                if let Some((Item::Text(field), value)) = hash.random(|| rng.next()) {
+                if let Some((Item::Text(field), value)) = hash.random(&mut || rng.next()) {
                     chosen.insert(field, value);
                 }
             }

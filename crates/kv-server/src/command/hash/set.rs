@@ -60,7 +60,7 @@ pub(super) fn hdel(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
         return Ok(());
     };
     let removed = args.rest().filter(|field| hash.remove(field)).count();
-    let is_empty = hash.len() == 0;
+    let is_empty = hash.is_empty();
     if removed > 0 {
         cx.db.changed_by(removed as u64, Class::HASH, "hdel", key);
     }

@@ -54,6 +54,18 @@ impl Dump {
         payload(kind::HASH, |out| self.encoder.hash(out, len, fields))
     }
 
+    /// A hash with fields that expire, the first of them at `first`; times are in milliseconds since 1970.
+    pub(crate) fn expiring_hash(
+        &mut self,
+        len: usize,
+        first: i64,
+        fields: impl IntoIterator<Item = (impl AsRef<[u8]>, impl AsRef<[u8]>, Option<i64>)>,
+    ) -> io::Result<Vec<u8>> {
+        payload(kind::HASH_METADATA, |out| {
+            self.encoder.expiring_hash(out, len, first, fields)
+        })
+    }
+
     pub(crate) fn zset(
         &mut self,
         len: usize,

@@ -56,6 +56,27 @@ impl Encoder {
         check_count(len, count)
     }
 
+    /// When fields expire is written as the distance from `first`, plus one, or as 0 for never.
+    pub(super) fn expiring_hash(
+        &mut self,
+        out: &mut impl Write,
+        len: usize,
+        first: i64,
+        fields: impl IntoIterator<Item = (impl AsRef<[u8]>, impl AsRef<[u8]>, Option<i64>)>,
+    ) -> io::Result<()> {
+        out.write_all(&first.to_le_bytes())?;
+        length::write(out, len as u64)?;
+        let mut count = 0;
+        for (field, value, expire_ms) in fields {
+            let ttl = expire_ms.map_or(0, |at| at.saturating_sub(first).saturating_add(1).max(1));
+            length::write(out, ttl.unsigned_abs())?;
+            self.strings.write(out, field.as_ref())?;
+            self.strings.write(out, value.as_ref())?;
+            count += 1;
+        }
+        check_count(len, count)
+    }
+
     /// Fails with `InvalidInput` also for a score that is not a number, which no Redis would load.
     pub(super) fn zset(
         &mut self,

@@ -82,6 +82,8 @@ pub(crate) enum ErrorKind {
     UnexpectedEnd,
     #[error("the file does not begin with `REDIS` and a version of four digits")]
     Magic,
+    #[error("a field of a hash expires at no time that there is")]
+    FieldExpiry,
     #[error("version {version} is outside of the known versions 1 to {max}")]
     Version { version: u32, max: u32 },
     #[error("the checksum is {computed:016x}, not {stored:016x} as stored")]

@@ -52,6 +52,12 @@ fn write_key(
             let fields = hash.iter().map(|(field, value)| (field, value));
             writer.hash(key, expire_ms, hash.len(), fields)
         }
+        RdbValue::ExpiringHash(hash) => {
+            let times = hash.iter().filter_map(|(_, _, at)| *at);
+            let first = times.min().unwrap_or_default();
+            let fields = hash.iter().map(|(field, value, at)| (field, value, *at));
+            writer.expiring_hash(key, expire_ms, hash.len(), first, fields)
+        }
         RdbValue::Zset(zset) => {
             let members = zset.iter().map(|(member, score)| (member, *score));
             writer.zset(key, expire_ms, zset.len(), members)

@@ -54,7 +54,8 @@ pub(crate) use write::{Options, Writer};
 /// The version in the header of files and payloads that we write.
 ///
 /// 8, of Redis 4.0, is the first with scores as binary doubles and with lengths of 64 bits. What came later serves
-/// encodings, streams (9), functions (10) and expiring hash fields (12), none of which is written here.
+/// encodings, streams (9) and functions (10), none of which is written here, and hashes with fields that expire (12): such
+/// a hash is written as Redis 7.4 does, and what is older does not know its kind.
 pub(crate) const VERSION: u16 = 8;
 
 /// The latest version that is read, of Redis 7.4.
@@ -85,8 +86,10 @@ mod kind {
     pub(super) const STREAM_2: u8 = 19;
     pub(super) const SET_LISTPACK: u8 = 20;
     pub(super) const STREAM_3: u8 = 21;
-    /// The first and the last kind of hashes whose fields may expire.
+    /// Hashes whose fields may expire; the first two are of release candidates of Redis 7.4.
     pub(super) const HASH_METADATA_PRE_GA: u8 = 22;
+    pub(super) const HASH_LISTPACK_EX_PRE_GA: u8 = 23;
+    pub(super) const HASH_METADATA: u8 = 24;
     pub(super) const HASH_LISTPACK_EX: u8 = 25;
 }
 

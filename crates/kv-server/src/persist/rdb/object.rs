@@ -44,6 +44,18 @@ impl Objects {
             kind::LIST => self.list(source, build)?,
             kind::SET => self.set(source, build)?,
             kind::HASH => self.hash(source, build)?,
+            kind::HASH_METADATA => {
+                let first = u64::from_le_bytes(source.array()?);
+                self.expiring_hash(source, build, |ttl| first.checked_add(ttl - 1))?
+            }
+            kind::HASH_METADATA_PRE_GA => self.expiring_hash(source, build, Some)?,
+            kind::HASH_LISTPACK_EX | kind::HASH_LISTPACK_EX_PRE_GA => {
+                if kind == kind::HASH_LISTPACK_EX {
+                    // When the first field expires, which the fields say too.
+                    let _: [u8; 8] = source.array()?;
+                }
+                self.packed(source, |bytes| unpack::expiring_hash(bytes, build))?
+            }
             kind::ZSET => self.zset(source, build, text_score)?,
             kind::ZSET_2 => self.zset(source, build, binary_score)?,
             kind::LIST_QUICKLIST => self.quicklist(source, build)?,
@@ -111,6 +123,34 @@ impl Objects {
             build
                 .hash(&self.first, &self.second)
                 .map_err(|twice| source.error(twice.into()))?;
+        }
+        Ok(len)
+    }
+
+    /// A number before each field says when it expires: 0 for never, else `absolute` of it.
+    fn expiring_hash<R: Read, B: Build>(
+        &mut self,
+        source: &mut Source<R>,
+        build: &mut B,
+        absolute: impl Fn(u64) -> Option<u64>,
+    ) -> Result<u64> {
+        let len = source.length()?;
+        build.begin(Collection::Hash, hint(len));
+        for _ in 0..len {
+            let expire_ms = match source.length()? {
+                0 => None,
+                ttl => {
+                    let at = absolute(ttl).and_then(|at| i64::try_from(at).ok());
+                    Some(at.ok_or_else(|| source.error(ErrorKind::FieldExpiry))?)
+                }
+            };
+            source.string(&mut self.first)?;
+            source.string(&mut self.second)?;
+            match expire_ms {
+                Some(at) => build.expiring_hash(&self.first, &self.second, at),
+                None => build.hash(&self.first, &self.second),
+            }
+            .map_err(|twice| source.error(twice.into()))?;
         }
         Ok(len)
     }
@@ -214,14 +254,14 @@ fn hint(len: u64) -> usize {
 
 /// Whether a kind is one that Redis has used, supported here or not.
 pub(super) fn is_known(kind: u8) -> bool {
-    !matches!(unsupported(kind), ErrorKind::Opcode(_)) || matches!(kind, 0..=20 if kind != 8)
+    !matches!(unsupported(kind), ErrorKind::Opcode(_))
+        || matches!(kind, 0..=20 | 22..=25 if kind != 8)
 }
 
 fn unsupported(kind: u8) -> ErrorKind {
     ErrorKind::Unsupported(match kind {
         kind::STREAM | kind::STREAM_2 | kind::STREAM_3 => "a stream",
         kind::MODULE | kind::MODULE_2 => "a value of a module",
-        kind::HASH_METADATA_PRE_GA..=kind::HASH_LISTPACK_EX => "a hash with expiring fields",
         _ => return ErrorKind::Opcode(kind),
     })
 }

@@ -46,6 +46,39 @@ pub(super) fn hash(packing: Packing, bytes: &[u8], build: &mut impl Build) -> Re
     })
 }
 
+/// Fields, values and times in turn; the time 0 is none.
+pub(super) fn expiring_hash(bytes: &[u8], build: &mut impl Build) -> Result<u64> {
+    build.begin(Collection::Hash, 0);
+    let (mut field_text, mut value_text) = (IntBuf::new(), IntBuf::new());
+    let mut waiting: [Option<Entry<'_>>; 2] = [None, None];
+    let mut count = 0;
+    Packing::Listpack.entries(bytes, |entry| {
+        let [field, value] = &mut waiting;
+        if field.is_none() {
+            *field = Some(entry);
+        } else if value.is_none() {
+            *value = Some(entry);
+        } else if let (Some(field), Some(value)) = (field.take(), value.take()) {
+            count += 1;
+            let (field, value) = (field.bytes(&mut field_text), value.bytes(&mut value_text));
+            match entry {
+                Entry::Integer(0) => build.hash(field, value)?,
+                Entry::Integer(at @ 1..) => build.expiring_hash(field, value, at)?,
+                _ => return Err(ErrorKind::FieldExpiry),
+            }
+        }
+        Ok(())
+    })?;
+    if waiting[0].is_some() {
+        return Err(ErrorKind::Packed {
+            encoding: Packing::Listpack.name(),
+            problem: "a field without a value or a time",
+            at: bytes.len(),
+        });
+    }
+    Ok(count)
+}
+
 pub(super) fn zset(packing: Packing, bytes: &[u8], build: &mut impl Build) -> Result<u64> {
     build.begin(Collection::Zset, 0);
     let mut text = IntBuf::new();

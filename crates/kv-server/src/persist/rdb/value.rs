@@ -7,6 +7,8 @@ pub(crate) enum RdbValue {
     List(Vec<Vec<u8>>),
     Set(Vec<Vec<u8>>),
     Hash(Vec<(Vec<u8>, Vec<u8>)>),
+    /// A hash with fields that expire, at Unix times in milliseconds.
+    ExpiringHash(Vec<(Vec<u8>, Vec<u8>, Option<i64>)>),
     Zset(Vec<(Vec<u8>, f64)>),
 }
 
@@ -36,6 +38,14 @@ pub(crate) trait Build {
     fn set(&mut self, member: &[u8]) -> Result<(), Duplicate>;
 
     fn hash(&mut self, field: &[u8], value: &[u8]) -> Result<(), Duplicate>;
+
+    /// A field that expires at a Unix time in milliseconds, never negative.
+    fn expiring_hash(
+        &mut self,
+        field: &[u8],
+        value: &[u8],
+        expire_ms: i64,
+    ) -> Result<(), Duplicate>;
 
     /// `score` is a number or infinite, never NaN.
     fn zset(&mut self, member: &[u8], score: f64) -> Result<(), Duplicate>;
@@ -86,8 +96,27 @@ impl Build for Collect {
     }
 
     fn hash(&mut self, field: &[u8], value: &[u8]) -> Result<(), Duplicate> {
+        match &mut self.0 {
+            RdbValue::Hash(hash) => hash.push((field.to_vec(), value.to_vec())),
+            RdbValue::ExpiringHash(hash) => hash.push((field.to_vec(), value.to_vec(), None)),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn expiring_hash(
+        &mut self,
+        field: &[u8],
+        value: &[u8],
+        expire_ms: i64,
+    ) -> Result<(), Duplicate> {
         if let RdbValue::Hash(hash) = &mut self.0 {
-            hash.push((field.to_vec(), value.to_vec()));
+            let plain = std::mem::take(hash).into_iter();
+            let plain = plain.map(|(field, value)| (field, value, None));
+            self.0 = RdbValue::ExpiringHash(plain.collect());
+        }
+        if let RdbValue::ExpiringHash(hash) = &mut self.0 {
+            hash.push((field.to_vec(), value.to_vec(), Some(expire_ms)));
         }
         Ok(())
     }

@@ -104,6 +104,20 @@ impl<W: Write> Writer<W> {
         self.encoder.hash(&mut self.out, len, fields)
     }
 
+    /// A hash with fields that expire, the first of them at `first`; times are in milliseconds since 1970.
+    pub(crate) fn expiring_hash(
+        &mut self,
+        key: &[u8],
+        expire_ms: Option<i64>,
+        len: usize,
+        first: i64,
+        fields: impl IntoIterator<Item = (impl AsRef<[u8]>, impl AsRef<[u8]>, Option<i64>)>,
+    ) -> io::Result<()> {
+        self.key(kind::HASH_METADATA, key, expire_ms)?;
+        self.encoder
+            .expiring_hash(&mut self.out, len, first, fields)
+    }
+
     /// A score that is not a number is an error of kind `InvalidInput`.
     pub(crate) fn zset(
         &mut self,

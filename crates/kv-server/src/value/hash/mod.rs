@@ -1,9 +1,13 @@
-//! A hash: a pack of fields and values in turn while it is small, a table of pairs when it is large.
+//! A hash: a pack of fields and values in turn while it is small, a table of pairs when it is large; and beside them the
+//! times of fields that expire.
 
+mod expiring;
 mod pair;
 #[cfg(test)]
 mod tests;
+mod times;
 
+use self::expiring::Expiring;
 pub(crate) use self::pair::Pair;
 use crate::keyspace::table::{Entry, Slot, Table};
 use crate::value::pack::{Item, Pack};
@@ -33,6 +37,7 @@ impl Default for Limits {
 pub(crate) enum Hash {
     Pack(Pack),
     Table(Box<Table<Pair>>),
+    Expiring(Box<Expiring>),
 }
 
 impl Default for Hash {
@@ -46,6 +51,15 @@ impl Hash {
         match self {
             Self::Pack(pack) => pack.len() / 2,
             Self::Table(table) => table.len(),
+            Self::Expiring(expiring) => expiring.len(),
+        }
+    }
+
+    /// Whether it holds nothing at all, not even fields that only wait to be taken out.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::Expiring(expiring) => expiring.fields.is_empty(),
+            _ => self.len() == 0,
         }
     }
 
@@ -56,6 +70,8 @@ impl Hash {
                 pack.next(at).map(|value| pack.at(value))
             }
             Self::Table(table) => table.get(field).map(|pair| Item::Text(pair.value())),
+            Self::Expiring(expiring) if expiring.hides(field) => None,
+            Self::Expiring(expiring) => expiring.fields.get(field),
         }
     }
 
@@ -63,6 +79,7 @@ impl Hash {
         match self {
             Self::Pack(pack) => pack.find(pack.first(), field, 2).is_some(),
             Self::Table(table) => table.find(field).is_some(),
+            Self::Expiring(expiring) => !expiring.hides(field) && expiring.fields.contains(field),
         }
     }
 
@@ -73,19 +90,23 @@ impl Hash {
         texts: impl Iterator<Item = &'a [u8]>,
         limits: &Limits,
     ) {
-        if let Self::Pack(pack) = self {
+        let plain = match self {
+            Self::Expiring(expiring) => &mut expiring.fields,
+            plain => plain,
+        };
+        if let Self::Pack(pack) = plain {
             let mut sum = 0;
             let long = texts.map(<[u8]>::len).any(|len| {
                 sum += len;
                 len > limits.value
             });
             if long || fields > limits.entries || !pack.has_room_for(sum) {
-                self.make_table();
+                plain.make_table();
             }
         }
     }
 
-    /// Sets the value of a field. Whether the field is new.
+    /// Sets the value of a field, which from then on does not expire. Whether the field is new.
     ///
     /// Long texts are for [`expect`](Self::expect) to find; only the number of fields is looked at here.
     pub(crate) fn set(&mut self, field: &[u8], value: &[u8], limits: &Limits) -> bool {
@@ -122,6 +143,11 @@ impl Hash {
                     }
                 }
             }
+            Self::Expiring(_) => {
+                let is_new = self.set_keeping_expiry(field, value, limits);
+                self.persist(field);
+                is_new
+            }
         }
     }
 
@@ -148,23 +174,42 @@ impl Hash {
                 found.is_some()
             }
             Self::Table(table) => table.remove(field).is_some(),
+            Self::Expiring(expiring) => {
+                let was_there = !expiring.hides(field);
+                let removed = expiring.fields.remove(field);
+                expiring.times.remove(field);
+                self.settle();
+                removed && was_there
+            }
         }
     }
 
     /// All fields with their values: in order of insertion in a pack, else in no order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Item<'_>, Item<'_>)> {
-        let (pack, table) = match self {
+        let (plain, hiding) = match self {
+            Self::Expiring(expiring) => {
+                let hiding = Some(expiring).filter(|expiring| expiring.hides_any());
+                (&expiring.fields, hiding)
+            }
+            plain => (plain, None),
+        };
+        let (pack, table) = match plain {
             Self::Pack(pack) => (Some(pack), None),
             Self::Table(table) => (None, Some(table)),
+            Self::Expiring(_) => (None, None),
         };
         let mut items = pack.into_iter().flat_map(Pack::iter);
         let packed = std::iter::from_fn(move || Some((items.next()?, items.next()?)));
         let table = table.into_iter().flat_map(|table| table.iter());
-        packed.chain(table.map(|pair| (Item::Text(pair.key()), Item::Text(pair.value()))))
+        let all =
+            packed.chain(table.map(|pair| (Item::Text(pair.key()), Item::Text(pair.value()))));
+        all.filter(move |(field, _)| {
+            hiding.is_none_or(|hiding| !hiding.hides(field.bytes(&mut Default::default())))
+        })
     }
 
     /// A field with its value, each with the same chance; `None` if there is none.
-    pub(crate) fn random(&self, mut random: impl FnMut() -> u64) -> Option<(Item<'_>, Item<'_>)> {
+    pub(crate) fn random(&self, random: &mut dyn FnMut() -> u64) -> Option<(Item<'_>, Item<'_>)> {
         match self {
             Self::Pack(pack) => {
                 let at = pack.nth(2 * below(random(), self.len())?)?;
@@ -174,11 +219,15 @@ impl Hash {
                 let pair = table.at(table.random(random)?);
                 Some((Item::Text(pair.key()), Item::Text(pair.value())))
             }
+            Self::Expiring(expiring) if expiring.hides_any() => {
+                self.iter().nth(below(random(), self.len())?)
+            }
+            Self::Expiring(expiring) => expiring.fields.random(random),
         }
     }
 
     /// Shows some pairs from `cursor` on, and returns the next cursor, 0 at the end; a compact hash shows all of them.
-    pub(crate) fn scan(&self, cursor: u64, mut f: impl FnMut(Item<'_>, Item<'_>)) -> u64 {
+    pub(crate) fn scan(&self, cursor: u64, f: &mut dyn FnMut(Item<'_>, Item<'_>)) -> u64 {
         match self {
             Self::Table(table) => table.scan(cursor, |pair| {
                 f(Item::Text(pair.key()), Item::Text(pair.value()))
@@ -187,6 +236,20 @@ impl Hash {
                 self.iter().for_each(|(field, value)| f(field, value));
                 0
             }
+            Self::Expiring(expiring) => expiring.fields.scan(cursor, &mut |field, value| {
+                if !expiring.hides(field.bytes(&mut Default::default())) {
+                    f(field, value);
+                }
+            }),
+        }
+    }
+
+    /// Whether a few random fields are found without looking at all.
+    pub(crate) fn is_table(&self) -> bool {
+        match self {
+            Self::Pack(_) => false,
+            Self::Table(_) => true,
+            Self::Expiring(expiring) => !expiring.hides_any() && expiring.fields.is_table(),
         }
     }
 
@@ -195,6 +258,8 @@ impl Hash {
         match self {
             Self::Pack(_) => "listpack",
             Self::Table(_) => "hashtable",
+            Self::Expiring(expiring) if matches!(expiring.fields, Self::Pack(_)) => "listpackex",
+            Self::Expiring(_) => "hashtable",
         }
     }
 
@@ -203,6 +268,9 @@ impl Hash {
         match self {
             Self::Pack(pack) => pack.memory(),
             Self::Table(table) => size_of::<Table<Pair>>() + table.memory() + table.entry_bytes(),
+            Self::Expiring(expiring) => {
+                size_of::<Expiring>() + expiring.fields.memory() + expiring.times.memory()
+            }
         }
     }
 }

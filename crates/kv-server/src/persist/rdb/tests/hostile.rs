@@ -46,6 +46,16 @@ impl Build for Count {
         Ok(())
     }
 
+    fn expiring_hash(
+        &mut self,
+        field: &[u8],
+        value: &[u8],
+        expire_ms: i64,
+    ) -> std::result::Result<(), Duplicate> {
+        assert!(expire_ms > 0, "a time that stands for none");
+        self.hash(field, value)
+    }
+
     fn zset(&mut self, member: &[u8], score: f64) -> std::result::Result<(), Duplicate> {
         assert!(!score.is_nan(), "a score that is not a number");
         self.add(&[member]);
@@ -231,6 +241,14 @@ fn a_member_that_the_caller_has_already_is_an_error() {
             Ok(())
         }
         fn hash(&mut self, field: &[u8], _value: &[u8]) -> std::result::Result<(), Duplicate> {
+            self.set(field)
+        }
+        fn expiring_hash(
+            &mut self,
+            field: &[u8],
+            _value: &[u8],
+            _expire_ms: i64,
+        ) -> std::result::Result<(), Duplicate> {
             self.set(field)
         }
         fn zset(&mut self, member: &[u8], _score: f64) -> std::result::Result<(), Duplicate> {

@@ -76,7 +76,9 @@ fn payloads_go_to_a_real_server_and_back() {
 /// The same few hundred keys each time, in order, some with an expiry far ahead.
 pub(super) fn sample() -> Vec<Key> {
     let mut runner = TestRunner::deterministic();
-    let strategy = (string(), any::<bool>(), value());
+    // The reference is Redis 7.0, whose hashes have no fields that expire.
+    let value = value().prop_filter("newer", |value| !matches!(value, RdbValue::ExpiringHash(_)));
+    let strategy = (string(), any::<bool>(), value);
     let keys = (0..400).map(|_| {
         let (key, expires, value) = strategy.new_tree(&mut runner).expect("a key").current();
         (
@@ -105,6 +107,7 @@ pub(super) fn sorted_value(mut value: RdbValue) -> RdbValue {
         RdbValue::String(_) | RdbValue::List(_) => {}
         RdbValue::Set(set) => set.sort(),
         RdbValue::Hash(hash) => hash.sort(),
+        RdbValue::ExpiringHash(hash) => hash.sort(),
         RdbValue::Zset(zset) => zset.sort_by(|(a, _), (b, _)| a.cmp(b)),
     }
     value

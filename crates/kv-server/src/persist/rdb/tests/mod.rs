@@ -8,6 +8,8 @@ mod pack;
 mod round_trip;
 mod speed;
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 
 use super::{law::Key, *};
@@ -65,9 +67,27 @@ fn value() -> impl Strategy<Value = RdbValue> {
         btree_set(string(), 1..20).prop_map(|set| RdbValue::Set(set.into_iter().collect())),
         btree_map(string(), string(), 1..20)
             .prop_map(|hash| RdbValue::Hash(hash.into_iter().collect())),
+        btree_map(
+            string(),
+            (string(), proptest::option::of(1..i64::MAX)),
+            1..20
+        )
+        .prop_map(expiring_hash),
         btree_map(string(), score(), 1..20)
             .prop_map(|zset| RdbValue::Zset(zset.into_iter().collect())),
     ]
+}
+
+fn expiring_hash(hash: BTreeMap<Vec<u8>, (Vec<u8>, Option<i64>)>) -> RdbValue {
+    let fields = hash
+        .into_iter()
+        .map(|(field, (value, at))| (field, value, at));
+    let fields: Vec<_> = fields.collect();
+    if fields.iter().any(|(_, _, at)| at.is_some()) {
+        return RdbValue::ExpiringHash(fields);
+    }
+    let plain = fields.into_iter().map(|(field, value, _)| (field, value));
+    RdbValue::Hash(plain.collect())
 }
 
 /// Keys of a file, all different.

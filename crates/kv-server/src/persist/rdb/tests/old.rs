@@ -392,11 +392,56 @@ fn empty_collections_are_skipped_with_what_was_said_about_them() {
 }
 
 #[test]
+fn hashes_with_fields_that_expire_are_read_in_all_four_kinds() {
+    let triples = [
+        Entry::String(b"f"),
+        Entry::String(b"v"),
+        Entry::Integer(0),
+        Entry::String(b"g"),
+        Entry::Integer(7),
+        Entry::Integer(1_700_000_000_123),
+    ];
+    let triples = raw_string(&pack::listpack(&triples));
+    let first = 1_700_000_000_123_u64.to_le_bytes();
+    let absolute = [&[0x81][..], &1_700_000_000_123_u64.to_be_bytes()].concat();
+    let fields = |at: &[u8]| [&b"\x02\x00\x01f\x01v"[..], at, b"\x01g\x017"].concat();
+    let expected = RdbValue::ExpiringHash(vec![
+        (b"f".to_vec(), b"v".to_vec(), None),
+        (b"g".to_vec(), b"7".to_vec(), Some(1_700_000_000_123)),
+    ]);
+    for (kind, body) in [
+        (kind::HASH_METADATA_PRE_GA, fields(&absolute)),
+        (kind::HASH_METADATA, [&first[..], &fields(b"\x01")].concat()),
+        (kind::HASH_LISTPACK_EX_PRE_GA, triples.clone()),
+        (kind::HASH_LISTPACK_EX, [&first[..], &triples].concat()),
+    ] {
+        let keys = read_keys(&raw_file(12, &raw_key(kind, "k", &body))).expect("a hash");
+        assert_eq!(
+            keys,
+            [(b"k".to_vec(), None, expected.clone())],
+            "kind {kind}"
+        );
+    }
+    let beyond = [&[0x81][..], &u64::MAX.to_be_bytes()].concat();
+    let body = [&first[..], &fields(&beyond)].concat();
+    let error = read_keys(&raw_file(12, &raw_key(kind::HASH_METADATA, "k", &body)));
+    let error = error.expect_err("a time beyond all others");
+    assert!(matches!(error.kind(), ErrorKind::FieldExpiry), "{error}");
+    let odd = [Entry::String(b"f"), Entry::String(b"v")];
+    let odd = raw_string(&pack::listpack(&odd));
+    let error = read_keys(&raw_file(
+        12,
+        &raw_key(kind::HASH_LISTPACK_EX_PRE_GA, "k", &odd),
+    ));
+    let error = error.expect_err("a field without a time");
+    assert!(matches!(error.kind(), ErrorKind::Packed { .. }), "{error}");
+}
+
+#[test]
 fn kinds_that_are_not_supported_are_named_with_their_key() {
     for (kind, name) in [
         (kind::STREAM_3, "a stream"),
         (kind::MODULE_2, "a value of a module"),
-        (kind::HASH_LISTPACK_EX, "a hash with expiring fields"),
     ] {
         let error =
             read_keys(&raw_file(12, &raw_key(kind, "k\n", &[0]))).expect_err("not supported");

@@ -239,6 +239,11 @@ pub(super) fn dump(value: &RdbValue, compress: bool) -> Vec<u8> {
         RdbValue::List(value) => dump.list(value.len(), value),
         RdbValue::Set(value) => dump.set(value.len(), value),
         RdbValue::Hash(value) => dump.hash(value.len(), value.iter().map(|(f, v)| (f, v))),
+        RdbValue::ExpiringHash(value) => {
+            let first = value.iter().filter_map(|(_, _, at)| *at).min();
+            let fields = value.iter().map(|(f, v, at)| (f, v, *at));
+            dump.expiring_hash(value.len(), first.unwrap_or_default(), fields)
+        }
         RdbValue::Zset(value) => dump.zset(value.len(), value.iter().map(|(m, s)| (m, *s))),
     }
     .expect("a value")
