@@ -36,8 +36,8 @@ expect "--bigkeys" 1000002 "$("${cli[@]}" --bigkeys | sed -n 's/^Sampled \([0-9]
 expect "--latency" 1 "$(timeout 2 "${cli[@]}" --latency --raw 2>/dev/null | tr '\r' '\n' | grep -cE '^[0-9]+ [0-9]+ [0-9.]+ [0-9]+$' | awk '{ print ($1 > 0) }')"
 expect "FLUSHALL" OK "$("${cli[@]}" FLUSHALL)"
 
-# redis-benchmark, the tests of its default list whose commands exist.
-for test in ping_inline ping_mbulk set get incr lpush rpush lpop rpop sadd hset spop lrange_100 lrange_300 lrange_500 lrange_600 mset; do
+# redis-benchmark, its default list.
+for test in ping_inline ping_mbulk set get incr lpush rpush lpop rpop sadd hset spop zadd zpopmin lrange_100 lrange_300 lrange_500 lrange_600 mset; do
     redis-benchmark -p "$port" -t "$test" -n 20000 -P 16 -q >"$dir/bench" 2>&1
     expect "redis-benchmark $test" 0 "$(grep -ciE 'error|ERR ' "$dir/bench" || true)"
 done
@@ -51,6 +51,19 @@ expect "with expiries" 1 "$(("$("${cli[@]}" PTTL kept)" > 0))"
 expect "SHUTDOWN ends the process" "" "$("${cli[@]}" SHUTDOWN NOSAVE)"
 while "$server" status --pidfile "$dir/pid" >/dev/null; do :; done
 expect "stop without a server" "not running" "$("$server" stop --pidfile "$dir/pid")"
+
+# What cannot be saved is not lost by a signal.
+mkdir "$dir/data"
+"$server" start --port "$port" --pidfile "$dir/pid" --dir "$dir/data" --save "3600 1" --logfile "$dir/log"
+"${cli[@]}" SET kept yes >/dev/null
+mv "$dir/data" "$dir/moved"
+kill "$(cat "$dir/pid")"
+until grep -q 'a signal does not end this server' "$dir/log"; do sleep 0.05; done
+expect "SIGTERM without a place to save to" yes "$("${cli[@]}" GET kept)"
+mv "$dir/moved" "$dir/data"
+kill "$(cat "$dir/pid")"
+while "$server" status --pidfile "$dir/pid" >/dev/null; do sleep 0.05; done
+expect "SIGTERM saves" 1 "$(find "$dir/data" -name dump.rdb -size +0 | wc -l)"
 
 expect "an unknown option is refused" 1 "$("$server" --no-such-option 1 >/dev/null 2>&1; echo $?)"
 expect "appendonly yes is refused" 1 "$("$server" --appendonly yes >/dev/null 2>&1; echo $?)"

@@ -11,6 +11,7 @@ use std::error::Error;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use kv_server::Server;
 use options::{Action, HELP, Options};
@@ -95,14 +96,38 @@ fn serve(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
         );
         let server = options.builder()?.start().await?;
         announce(&server)?;
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-            () = server.shutdown_requested() => {}
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+                () = server.shutdown_requested() => break,
+            }
+            match shut_down(&server).await {
+                Ok(()) => break,
+                Err(error) => tracing::error!(%error, "a signal does not end this server"),
+            }
         }
         server.shutdown().await;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// What a client's SHUTDOWN does: if the data is to be saved and cannot be, the server goes on.
+async fn shut_down(server: &Server) -> Result<(), kv_server::ReplyError> {
+    const PAUSE: Duration = Duration::from_millis(20);
+    let db = server.db(0);
+    // A snapshot in the background comes to its end first.
+    while is_saving(&db)? {
+        tokio::time::sleep(PAUSE).await;
+    }
+    db.call(["SHUTDOWN"]).map(drop)
+}
+
+fn is_saving(db: &kv_server::Db<'_>) -> Result<bool, kv_server::ReplyError> {
+    let info = db.call(["INFO", "persistence"])?;
+    Ok(info
+        .as_str()
+        .is_some_and(|text| text.contains("rdb_bgsave_in_progress:1")))
 }
 
 /// The one line on standard output; nobody may be listening.

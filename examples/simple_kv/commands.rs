@@ -4,7 +4,7 @@ use kv_server::{
     Args, Builder, Command, Context, Flags, Keys, ReplyError, Result, Server, Unknown, WhenFull,
 };
 
-use crate::value;
+use crate::{schedule, value};
 
 /// A server with these commands and no others; [`later`](crate::later) and [`extension`](crate::extension) add theirs.
 pub fn server() -> Builder {
@@ -57,7 +57,7 @@ fn flush(args: Args<'_>, cx: &mut Context<'_>) -> Result {
     if args.remaining() > 0 {
         return Err(wrong_number("FLUSH"));
     }
-    let removed = cx.clear();
+    let removed = schedule::clear_others(cx)?;
     cx.reply().len(removed);
     Ok(())
 }

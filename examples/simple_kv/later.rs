@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use kv_server::{Args, Builder, Command, Context, Existing, Flags, Keys, ReplyError, Result};
 
-use crate::value;
+use crate::{schedule, value};
 
 /// A built-in command: the name, whether it writes, and which arguments are values rather than names or numbers.
 type Row = (&'static str, bool, fn(usize) -> bool);
@@ -81,6 +81,7 @@ pub fn add(builder: Builder, dir: PathBuf) -> Builder {
                 built_in(name, is_value, args, cx)
             }))
         });
+    let builder = schedule::add(builder);
     let (saved, restored, merged) = (dir.clone(), dir.clone(), dir);
     let write = Flags::WRITE;
     builder

@@ -14,6 +14,7 @@ mod client;
 mod commands;
 mod extension;
 mod later;
+mod schedule;
 mod session;
 mod value;
 

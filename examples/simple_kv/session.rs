@@ -103,6 +103,17 @@ async fn later_commands() -> Result<(), Box<dyn Error>> {
         ("restore kept", "1"),
         ("mget k own", r#"["6", null]"#),
         ("restore nothing", "0"),
+        ("add 20 later", "1"),
+        ("add 10 same", "1"),
+        ("add 10 same", "1"),
+        ("read 5", "[]"),
+        ("flush", "3"),
+        ("length_schedule", "3"),
+        ("read 10", r#"["same", "same"]"#),
+        ("read", r#"["later"]"#),
+        ("add 30 x", "1"),
+        ("flush_schedule", "1"),
+        ("sadd s a", "1"),
     ] {
         let words = line.split(' ').map(text).collect();
         said(line, client.request(words).await?, expected)?;

@@ -29,8 +29,8 @@ pub(crate) type Observer = Arc<dyn Fn(&Effect) + Send + Sync>;
 #[derive(Default)]
 pub(crate) struct Effects {
     observers: Vec<Observer>,
-    /// What the running command wants propagated in place of itself.
-    rewritten: Vec<Vec<Bytes>>,
+    /// What the running command wants propagated in place of itself, and in which database if not the selected one.
+    rewritten: Vec<(Option<usize>, Vec<Bytes>)>,
 }
 
 impl Effects {
@@ -48,13 +48,14 @@ impl Effects {
     }
 
     pub(crate) fn rewrite(&mut self, command: &[&[u8]]) {
+        self.rewrite_in(None, command);
+    }
+
+    /// As [`rewrite`](Self::rewrite), in a certain database.
+    pub(crate) fn rewrite_in(&mut self, db: Option<usize>, command: &[&[u8]]) {
         if self.are_followed() {
-            self.rewritten.push(
-                command
-                    .iter()
-                    .map(|arg| Bytes::copy_from_slice(arg))
-                    .collect(),
-            );
+            let command = command.iter().map(|arg| Bytes::copy_from_slice(arg));
+            self.rewritten.push((db, command.collect()));
         }
     }
 
@@ -68,8 +69,8 @@ impl Effects {
         if self.rewritten.is_empty() {
             self.emit(db, args.map(Bytes::copy_from_slice).collect());
         } else {
-            for command in std::mem::take(&mut self.rewritten) {
-                self.emit(db, command);
+            for (other, command) in std::mem::take(&mut self.rewritten) {
+                self.emit(other.unwrap_or(db), command);
             }
         }
     }

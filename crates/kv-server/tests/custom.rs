@@ -5,7 +5,9 @@ mod common;
 use std::sync::{Arc, Mutex};
 
 use common::{Client, Dir, start};
-use kv_server::{Args, Command, Context, Existing, Flags, Keys, ReplyError, Result, Server};
+use kv_server::{
+    Args, Builder, Command, Context, Existing, Flags, Keys, ReplyError, Result, Server,
+};
 
 /// `SET key value`: Redis's, with a suffix.
 fn set(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
@@ -169,7 +171,7 @@ async fn snapshots_of_a_custom_command_are_read_back_merged_or_filled_in() {
     let server = start(
         files()
             .into_iter()
-            .fold(Server::builder(), kv_server::Builder::command),
+            .fold(Server::builder(), Builder::command),
     )
     .await;
     let mut client = Client::new(&server);
@@ -216,7 +218,7 @@ async fn a_damaged_snapshot_changes_nothing() {
     let server = start(
         files()
             .into_iter()
-            .fold(Server::builder(), kv_server::Builder::command),
+            .fold(Server::builder(), Builder::command),
     )
     .await;
     let mut client = Client::new(&server);
@@ -232,4 +234,35 @@ async fn a_damaged_snapshot_changes_nothing() {
         "{reply}"
     );
     client.check("GET k", "$1\r\n2\r\n").await;
+}
+
+#[tokio::test]
+async fn followers_see_the_keys_that_a_snapshot_brings() {
+    let dir = Dir::new();
+    let file = dir.0.join("kept.rdb");
+    let copy = Arc::new(start(Server::builder()).await);
+    let follower = copy.clone();
+    let builder = Server::builder().on_write(move |effect| {
+        let reply = follower.db(effect.db).call(&effect.command);
+        assert!(reply.is_ok(), "{reply:?}");
+    });
+    let server = start(files().into_iter().fold(builder, Builder::command)).await;
+    let mut client = Client::new(&server);
+    for line in [
+        "MSET k v n 1".to_owned(),
+        "EXPIRE n 1000".to_owned(),
+        "SELECT 2".to_owned(),
+        "RPUSH l a b".to_owned(),
+        format!("KEEP {}", file.display()),
+        "FLUSHALL".to_owned(),
+        "SET other 1".to_owned(),
+        "SELECT 0".to_owned(),
+        format!("BACK {}", file.display()),
+    ] {
+        assert!(!client.call(&line).await.starts_with('-'), "{line}");
+    }
+    for db in [0, 2] {
+        assert_eq!(server.db(db).dump(), copy.db(db).dump());
+    }
+    assert_eq!(copy.db(2).range("l").unwrap(), [b"a", b"b"]);
 }

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use crate::context::Context;
 use crate::error::{ReplyError, Result};
+use crate::keyspace::entry::NEVER;
 use crate::keyspace::notify::Class;
 use crate::keyspace::table::Entry as _;
 use crate::keyspace::{Db, Part};
-use crate::persist::load_file;
+use crate::persist::{self, load_file};
 
 /// What happens to the keys that are there when a snapshot is read into a running server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,10 +70,12 @@ impl Context<'_> {
         }
         self.shared.crossed = true;
         let mut brought = 0;
-        for ((_, db), mut loaded) in self.others.with(self.db).zip(loaded) {
+        let effects = &mut self.shared.effects;
+        for ((number, db), mut loaded) in self.others.with(self.db).zip(loaded) {
             db.begin(now_ms);
-            if existing == Existing::Remove {
+            if existing == Existing::Remove && db.len() > 0 {
                 db.clear();
+                effects.rewrite_in(Some(number), &[b"FLUSHDB"]);
             }
             let keys: Vec<Box<[u8]>> = loaded.iter().map(|entry| entry.key().into()).collect();
             for key in keys {
@@ -82,6 +85,25 @@ impl Context<'_> {
                 let Some(entry) = loaded.remove(&key) else {
                     continue;
                 };
+                if effects.are_followed() {
+                    let payload = persist::dump(&entry, &self.shared.config).map_err(|error| {
+                        ReplyError::text(format!("ERR {}: {error}", key.escape_ascii()))
+                    })?;
+                    let at = match entry.expire_at() {
+                        NEVER => 0,
+                        at => at,
+                    };
+                    let at = at.to_string();
+                    let restore: [&[u8]; 6] = [
+                        b"RESTORE",
+                        &key,
+                        at.as_bytes(),
+                        &payload,
+                        b"REPLACE",
+                        b"ABSTTL",
+                    ];
+                    effects.rewrite_in(Some(number), &restore);
+                }
                 db.insert(entry);
                 db.changed(Class::GENERIC, "restore", &key);
                 brought += 1;
