@@ -34,6 +34,15 @@ pub trait FromReply: Sized {
     /// When the reply has another shape; [`Reply::mismatch`] words it.
     fn from_reply(reply: Reply) -> Result<Self, ReplyError>;
 
+    /// This, or `None` for null.
+    #[doc(hidden)]
+    fn option_from_reply(reply: Reply) -> Result<Option<Self>, ReplyError> {
+        match reply {
+            Reply::Null => Ok(None),
+            reply => Self::from_reply(reply).map(Some),
+        }
+    }
+
     /// A list of these. Pairs may come as lists of two, one after the other, or as a map.
     #[doc(hidden)]
     fn list_from_reply(reply: Reply) -> Result<Vec<Self>, ReplyError> {
@@ -157,12 +166,9 @@ impl FromReply for String {
 }
 
 impl<T: FromReply> FromReply for Option<T> {
-    /// Null is `None`.
+    /// Null is `None`; for a struct with the derived `FromReply`, an empty map too.
     fn from_reply(reply: Reply) -> Result<Self, ReplyError> {
-        match reply {
-            Reply::Null => Ok(None),
-            reply => T::from_reply(reply).map(Some),
-        }
+        T::option_from_reply(reply)
     }
 }
 

@@ -32,6 +32,40 @@
 //! |---|---|---|
 //! | `tls` | `Tls`, `Config::tls`, `rediss://` and its relatives, by rustls | no |
 //!
+//! # Structs
+//!
+//! With the feature `derive`, a struct is made of a hash, and a hash of a struct:
+//!
+#![cfg_attr(feature = "derive", doc = "```")]
+#![cfg_attr(not(feature = "derive"), doc = "```ignore")]
+//! use kv_client::{FromReply, ToArgs};
+//!
+//! #[derive(FromReply, ToArgs)]
+//! struct User {
+//!     name: String,
+//!     #[kv(rename = "birth-year")]
+//!     born: u16,
+//!     #[kv(default)] // where the hash has no such field
+//!     visits: u64,
+//!     email: Option<String>,
+//! }
+//!
+//! # async fn example(client: kv_client::Client, ada: User) -> kv_client::Result<()> {
+//! client.hset("user:1", &ada).await?;
+//! let user: Option<User> = client.hgetall("user:1").into().await?; // `None` if there is no such key
+//! # Ok(()) }
+//! ```
+//!
+//! What cannot be derived is an error of the compiler that says why:
+//!
+#![cfg_attr(feature = "derive", doc = "```compile_fail")]
+#![cfg_attr(not(feature = "derive"), doc = "```ignore")]
+//! #[derive(kv_client::FromReply)]
+//! enum Shape { // `FromReply` can be derived for a struct with named fields, or with a single one; this is an enum
+//!     Circle,
+//! }
+//! ```
+//!
 //! # What an error says
 //!
 //! Each [`Error`] names its [kind](Error::kind), the [command](Error::command), and the command's [`Outcome`]:
@@ -164,6 +198,8 @@ pub use connection::backoff::Backoff;
 pub use error::{Error, ErrorKind, Outcome, Phase, ReplyError, Result, ServerError};
 pub use fields::Fields;
 pub use from_reply::FromReply;
+#[cfg(feature = "derive")]
+pub use kv_client_derive::{FromReply, ToArgs};
 pub use pipeline::{Batch, Pipeline, Transaction};
 pub use pubsub::{Event, Gap, Message, Overflow, Subscribe, Subscription};
 pub use reply::{Elements, Reply};

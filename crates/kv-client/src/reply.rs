@@ -123,6 +123,18 @@ impl Reply {
         matches!(self, Self::Simple(status) if status == "OK")
     }
 
+    /// Whether this is null, or an aggregate without elements: what there is of a key that does not exist.
+    #[must_use]
+    pub fn is_null_or_empty(&self) -> bool {
+        match self {
+            Self::Null => true,
+            Self::Array(elements) | Self::Map(elements) | Self::Set(elements) => {
+                elements.is_empty()
+            }
+            _ => false,
+        }
+    }
+
     /// The elements of an array, a set, a push or a map.
     #[must_use]
     pub fn into_elements(self) -> Option<Elements> {
