@@ -23,6 +23,8 @@
 //! - A [`Command`] is a value: it is awaited, or put into a [pipeline](Client::pipeline) or a
 //!   [transaction](Client::transaction), where a tuple of commands becomes a tuple of their types.
 //!   What has no method of its own is [`Client::command`].
+//! - [`Client::watch`] is an optimistic transaction, [`Client::script`] a script that the server keeps, [`Client::monitor`] a
+//!   stream of what a server runs.
 //! - [`Client::subscribe`] is a stream of messages that says where some may be missing. [`Client::scan_keys`] is one of keys.
 //! - [`Config`] is read from a URL or built step by step; [`Config::connector`] takes streams of your own.
 //!
@@ -93,6 +95,7 @@
 //! | a pipeline | as its most delicate command; otherwise [`results`](Pipeline::results) has the outcome of each |
 //! | a transaction | as a pipeline; without a whole EXEC it was not run |
 //! | commands that block | have connections of their own, for which the same holds |
+//! | a [watch](Client::watch) | begins again on another connection, unless its transaction was sent |
 //! | login, database and name | are restored before anything else is sent, also if AUTH, SELECT or CLIENT SETNAME changed them |
 //! | subscriptions | are renewed, and [`Gap::Reconnected`] marks the place in the stream |
 //! | the server refuses the login | what waits fails at once with the server's words; the client keeps trying |
@@ -156,7 +159,7 @@
 //! | [`Config::keepalive`] | 10 s of silence, twice | the connection is made anew |
 //! | [`Config::max_in_flight`] | 10,000 commands | callers wait in line |
 //! | [`Config::max_unwritten_bytes`] | 64 MiB | callers wait in line |
-//! | [`Config::max_lanes`] | 16 commands that block | callers wait in line |
+//! | [`Config::max_lanes`] | 16 commands that block, and 16 watches | callers wait in line |
 //! | [`Config::limits`] | replies of 1 GiB, strings of 512 MiB, 128 levels | the connection is made anew |
 //! | [`Subscribe::capacity`] | 1024 messages | [`Overflow`] |
 //!
@@ -177,16 +180,20 @@ mod fields;
 mod from_reply;
 mod join;
 mod keys;
+mod monitor;
 mod pipeline;
 mod pubsub;
 mod reply;
 mod request;
 mod scan;
+mod script;
 mod sentinel;
+mod sha1;
 mod table;
 #[cfg(feature = "tls")]
 mod tls;
 mod url;
+mod watch;
 
 pub use arg::{ToArg, ToArgs};
 pub use class::{Class, Retry};
@@ -200,12 +207,15 @@ pub use fields::Fields;
 pub use from_reply::FromReply;
 #[cfg(feature = "derive")]
 pub use kv_client_derive::{FromReply, ToArgs};
+pub use monitor::{Monitor, Monitored};
 pub use pipeline::{Batch, Pipeline, Transaction};
 pub use pubsub::{Event, Gap, Message, Overflow, Subscribe, Subscription};
 pub use reply::{Elements, Reply};
 pub use request::Request;
 pub use resp_codec::{DecodeError, Frame, Limits};
 pub use scan::{Element, Scan};
+pub use script::{Script, ScriptCall};
 #[cfg(feature = "tls")]
 pub use tls::Tls;
 pub use url::UrlError;
+pub use watch::Watch;

@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kv_client::{
-    Address, Client, ErrorKind, Event, Gap, Outcome, Protocol, ReadFrom, Role, Subscription,
-    key_slot,
+    Address, Client, ErrorKind, Event, Gap, Outcome, Protocol, ReadFrom, Role, Script,
+    Subscription, key_slot,
 };
 use support::RedisCluster;
 use tokio::time::timeout;
@@ -33,6 +33,7 @@ async fn a_cluster_is_served_as_one_while_it_changes() {
             .expect("connects");
         commands_go_where_their_keys_are(&client).await;
         pipelines_and_transactions(&client).await;
+        watches_and_scripts(&client).await;
         scans_return_every_key(&client).await;
         the_nodes_are_known(&client).await;
         client.close().await;
@@ -158,6 +159,33 @@ async fn pipelines_and_transactions(client: &Client) {
         .transaction((client.ping(), client.ping()))
         .await
         .expect("on any node");
+}
+
+async fn watches_and_scripts(client: &Client) {
+    client.set("{w}a", 1).await.unwrap();
+    let double = |tx: Client| async move {
+        let value: i64 = tx.get("{w}a").into().await?;
+        tx.transaction((tx.set("{w}b", value * 2),)).await
+    };
+    client.watch(["{w}a", "{w}b"]).run(double).await.unwrap();
+    assert_eq!(client.get("{w}b").into::<i64>().await.unwrap(), 2);
+    let error = client.watch(["foo", "bar"]).run(double).await.unwrap_err();
+    assert!(
+        matches!(error.kind(), ErrorKind::CrossSlot { .. }),
+        "{error:?}"
+    );
+
+    // Each node gets to know the script when it first needs it.
+    let name = Script::new("return KEYS[1]");
+    for key in ["foo", "bar", "hello", "foo"] {
+        let got: String = client.script(&name, key, ()).into().await.unwrap();
+        assert_eq!(got, key);
+    }
+    let error = client.monitor().await.unwrap_err();
+    assert!(
+        matches!(error.kind(), ErrorKind::OneNode { .. }),
+        "{error:?}"
+    );
 }
 
 async fn scans_return_every_key(client: &Client) {

@@ -17,7 +17,7 @@ use crate::connection::backoff::random;
 use crate::connection::exchange::{Again, Exchange, Requests};
 use crate::connection::link::{Answer, Failure, Freight, TimeLimit};
 use crate::connection::node::{Node, locked};
-use crate::error::{ErrorKind, Outcome, Phase};
+use crate::error::{Error, ErrorKind, Outcome, Phase};
 use crate::reply::Reply;
 use crate::request::Request;
 use crate::table::row;
@@ -284,6 +284,32 @@ impl Cluster {
                 .is_none_or(|deadline| Instant::now() < deadline)
     }
 
+    /// The node of the one slot that a request is about.
+    pub(crate) fn home_of(&self, request: &Request) -> Result<Arc<Node>, Error> {
+        let failed = |kind| Error::new(kind, Outcome::NotSent).of(request.clone_name());
+        let slot = common_slot(std::iter::once(request)).map_err(failed)?;
+        let journey = Journey::new(slot, Again::NEVER, Class::Write);
+        let home = self.destination(&journey).map(|(_, node)| node);
+        home.ok_or_else(|| failed(no_node(&journey).kind))
+    }
+
+    /// Learns from an error that was given to the caller.
+    pub(crate) fn heed(&self, error: &Error) {
+        if let Some(error) = error.server_error() {
+            let mut again = Again::NEVER;
+            // Without a host in it there is nothing to learn; the refresh that follows knows more.
+            let nowhere = Addr::new("", 0);
+            if let Verdict::Moved(slot, to) =
+                judge(Ok(Reply::Error(error.clone())), &nowhere, &mut again)
+            {
+                if !to.host.is_empty() {
+                    self.moved(slot, &to);
+                }
+            }
+        }
+        self.wish.notify_one();
+    }
+
     /// What is said of a request that there is no time left for, after `result`.
     pub(super) fn out_of_time(
         &self,
@@ -297,10 +323,7 @@ impl Cluster {
         if self.is_closed() {
             return Err(not_sent(ErrorKind::Closed));
         }
-        let source = Some(Box::new(crate::error::Error::new(
-            failure.kind,
-            failure.outcome,
-        )));
+        let source = Some(Box::new(Error::new(failure.kind, failure.outcome)));
         Err(not_sent(ErrorKind::Timeout {
             phase: Phase::Connecting,
             after: limit.timeout.unwrap_or_default(),

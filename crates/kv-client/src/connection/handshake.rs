@@ -115,7 +115,17 @@ impl<'a> Peer<'a> {
         Ok((peer, version))
     }
 
-    fn established(self, version: Version) -> Established {
+    /// Goes on talking on a connection that is made already.
+    pub(crate) fn resume(config: &'a Config, established: Established) -> Self {
+        Self {
+            stream: established.stream,
+            input: established.input,
+            decoder: FrameDecoder::new(config.limits),
+            config,
+        }
+    }
+
+    pub(crate) fn established(self, version: Version) -> Established {
         Established {
             stream: self.stream,
             version,

@@ -16,6 +16,7 @@ use crate::connection::session::Session;
 use crate::connection::topics::Topics;
 use crate::pubsub::Carrier;
 use crate::sentinel::watch;
+use crate::watch::Booths;
 
 /// See the module. Its connections end with it.
 #[derive(Debug)]
@@ -34,6 +35,8 @@ pub(crate) struct Node {
     /// Look out for another primary.
     watches: Mutex<Vec<AbortHandle>>,
     orphanage: Option<Arc<Orphanage>>,
+    /// Connections for WATCH.
+    pub(crate) booths: Booths,
 }
 
 impl Drop for Node {
@@ -57,6 +60,7 @@ impl Node {
             link: Arc::clone(&shared.link),
             shared,
             lanes: Lanes::new(&config),
+            booths: Booths::new(config.max_lanes),
             config,
             session,
             dedicated: Mutex::default(),
@@ -73,6 +77,7 @@ impl Node {
             dedicated.link.end(life);
         }
         self.lanes.close();
+        self.booths.close();
         locked(&self.watches)
             .drain(..)
             .for_each(|watch| watch.abort());
