@@ -40,6 +40,7 @@ mod keyspace;
 mod listen;
 mod lock;
 mod long_double;
+mod lzf;
 mod patrol;
 mod persist;
 mod pubsub;

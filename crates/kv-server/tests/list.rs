@@ -212,3 +212,53 @@ async fn a_list_carries_any_bytes() {
         client.expect(expected).await;
     }
 }
+
+#[tokio::test]
+async fn the_inner_part_of_a_long_list_may_be_compressed() {
+    let server = server().await;
+    let mut client = Client::new(&server);
+    let usage = async |client: &mut Client| -> usize {
+        let reply = client.call("MEMORY USAGE l").await;
+        reply[1..].trim().parse().expect("a number")
+    };
+    let texts: Vec<_> = (0..500)
+        .map(|n| format!("{n:04}{}", "abc".repeat(100)))
+        .collect();
+    let texts: Vec<_> = texts.iter().map(String::as_str).collect();
+    let push = [&["RPUSH", "l"], &texts[..]].concat();
+    client.request(&push).await;
+    client.expect(":500\r\n").await;
+    let plain = usage(&mut client).await;
+    client
+        .check("CONFIG SET list-compress-depth 1", "+OK\r\n")
+        .await;
+    client.check("DEL l", ":1\r\n").await;
+    client.request(&push).await;
+    client.expect(":500\r\n").await;
+    let compressed = usage(&mut client).await;
+    assert!(compressed * 4 < plain, "{compressed} of {plain} bytes");
+    client.check("LRANGE l 0 -1", &bulks(&texts)).await;
+    client.check("LINDEX l 250", &bulk(texts[250])).await;
+    client
+        .check(&format!("LPOS l {}", texts[300]), ":300\r\n")
+        .await;
+    client
+        .check(&format!("LPOS l {} RANK -1", texts[301]), ":301\r\n")
+        .await;
+    client
+        .check("SORT l ALPHA LIMIT 400 1", &bulks(&[texts[400]]))
+        .await;
+    client.check("LINSERT l AFTER none x", ":-1\r\n").await;
+    client.call("DUMP l").await;
+    client.check("COPY l m", ":1\r\n").await;
+    client
+        .check("LRANGE m 200 299", &bulks(&texts[200..300]))
+        .await;
+    // Reading leaves nothing decompressed behind, and changing it neither.
+    assert_eq!(usage(&mut client).await, compressed);
+    client.check("LSET l 250 x", "+OK\r\n").await;
+    client
+        .check(&format!("LREM l 0 {}", texts[100]), ":1\r\n")
+        .await;
+    assert!(usage(&mut client).await <= compressed + 400);
+}

@@ -116,6 +116,10 @@ pub(crate) const PARAMS: &[Param] = &[
         config.frequency.log_factor = number(value, 0, INT_MAX)?;
         Ok(())
     }),
+    param("list-compress-depth", Change::Any, |config| config.list.depth.to_string(), |config, value| {
+        config.list.depth = size(value::integer(value, 0, INT_MAX.into())?);
+        Ok(())
+    }),
     param("list-max-listpack-size", Change::Any, |config| config.list.size.to_string(), |config, value| {
         config.list.size = value::signed(value)?;
         Ok(())

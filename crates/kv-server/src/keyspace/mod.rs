@@ -18,6 +18,8 @@ pub(crate) mod usage;
 mod waiters;
 mod watch;
 
+use std::ops::Range;
+
 use crate::error::{ReplyError, Result};
 use crate::keyspace::entry::{Entry, NEVER};
 use crate::keyspace::fields::Deadlines;
@@ -296,6 +298,17 @@ impl Db {
     /// A collection, for a command that reads.
     pub(crate) fn get<T: ValueType>(&mut self, key: &[u8]) -> Result<Option<&T>> {
         self.read(key).map(typed).transpose()
+    }
+
+    /// After elements of a list were read: gives back what it took to decompress them.
+    pub(crate) fn close_list(&mut self, key: &[u8], elements: Range<usize>) {
+        let Some(at) = self.table.find(key) else {
+            return;
+        };
+        // What a list holds stays the same, so no copy of it needs to be kept.
+        if let Some(Value::List(list)) = self.table.at_mut(at).value_mut() {
+            list.close(elements);
+        }
     }
 
     /// A collection, to be changed. Call [`remove_if_empty`](Self::remove_if_empty) when elements were taken out.

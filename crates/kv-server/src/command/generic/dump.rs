@@ -21,6 +21,7 @@ pub(super) fn dump(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
         ReplyError::text("ERR the value cannot be written")
     })?;
     cx.out.bulk(&payload);
+    cx.db.close_list(key, 0..usize::MAX);
     Ok(())
 }
 

@@ -47,9 +47,15 @@ pub(super) fn lindex(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     };
     // As in Redis, the index matters only where there is a list.
     let index = args.integer()?;
-    match absolute(index, list.len()).and_then(|index| list.get(index)) {
+    let index = absolute(index, list.len());
+    match index.and_then(|index| list.get(index)) {
         Some(item) => cx.out.item(item),
         None => cx.out.null(),
+    }
+    if list.is_squeezed() {
+        index
+            .into_iter()
+            .for_each(|index| cx.db.close_list(key, index..index + 1));
     }
     Ok(())
 }
@@ -81,6 +87,9 @@ pub(super) fn lrange(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     cx.out.array(range.len());
     let items = list.iter_from(range.start).take(range.len());
     items.for_each(|item| cx.out.item(item));
+    if list.is_squeezed() {
+        cx.db.close_list(key, range);
+    }
     Ok(())
 }
 

@@ -34,7 +34,11 @@ pub(super) fn linsert(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
         cx.out.integer(0);
         return Ok(());
     };
-    let Some(index) = list.iter().position(equals(pivot)) else {
+    let found = list.iter().position(equals(pivot));
+    if list.is_squeezed() {
+        list.close(0..list.len());
+    }
+    let Some(index) = found else {
         cx.out.integer(-1);
         return Ok(());
     };
@@ -126,6 +130,9 @@ pub(super) fn lpos(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
                 .take(wanted)
                 .for_each(write);
         }
+    }
+    if list.is_some_and(List::is_squeezed) {
+        cx.db.close_list(key, 0..len);
     }
     match count {
         Some(_) => cx.out.put_before(start, |out| out.array(found)),

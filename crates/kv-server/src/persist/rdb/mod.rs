@@ -17,7 +17,7 @@
 //! | `dump.rs` | payloads of DUMP and RESTORE |
 //! | `object.rs`, `value.rs`, `encode.rs` | values by kind; what reading them builds; how they are written |
 //! | `listpack.rs`, `ziplist.rs`, `intset.rs`, `zipmap.rs`, `packed.rs`, `unpack.rs` | collections in one string |
-//! | `string.rs`, `length.rs`, `lzf.rs`, `crc64.rs`, `source.rs`, `error.rs` | what all of it is made of |
+//! | `string.rs`, `length.rs`, `crc64.rs`, `source.rs`, `error.rs` | what all of it is made of |
 //! | `law.rs` | what holds for any bytes, fuzzed |
 //!
 //! The format is described by `rdb.c` and `rdb.h` of Redis; third-party description: <https://rdb.fnordig.de>.
@@ -31,7 +31,6 @@ mod intset;
 pub(crate) mod law;
 mod length;
 mod listpack;
-mod lzf;
 mod object;
 mod packed;
 mod read;

@@ -4,9 +4,9 @@ use std::io::{self, Read, Write};
 
 use super::error::{ErrorKind, Result};
 use super::length::{self, Length};
-use super::lzf;
 use super::packed::IntBuf;
 use super::source::Source;
+use crate::lzf;
 
 impl<R: Read> Source<R> {
     /// Replaces `out` by the next string.

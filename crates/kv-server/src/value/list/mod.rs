@@ -1,8 +1,11 @@
 //! A list: one pack while it is small, a tree of packs when it is large.
 
+mod page;
 #[cfg(test)]
 mod tests;
 mod tree;
+
+use std::ops::Range;
 
 use self::tree::{Behind, Node};
 use crate::value::pack::{Item, Pack};
@@ -13,6 +16,8 @@ use crate::value::{Value, ValueType};
 pub(crate) struct Limits {
     /// `list-max-listpack-size`: negative numbers are sizes, -1 is 4 KiB, -2 is 8 KiB and so on to -5; positive ones are elements.
     pub(crate) size: i32,
+    /// `list-compress-depth`: so many packs at each end of a tree are not compressed; 0 compresses none at all.
+    pub(crate) depth: usize,
     /// In a tree, an element of so many bytes has a pack of its own.
     pub(crate) alone: usize,
 }
@@ -21,6 +26,7 @@ impl Limits {
     pub(crate) const fn new(size: i32) -> Self {
         Self {
             size,
+            depth: 0,
             alone: 1 << 30,
         }
     }
@@ -119,10 +125,9 @@ impl List {
     /// After elements were taken out: returns to the compact form if that is filled by half at most.
     pub(crate) fn shrink(&mut self, limits: Limits) {
         if let Self::Tree(tree) = self {
-            if let Some(pack) = tree.only_pack() {
-                if limits.allows_half(pack.listpack_len(), pack.len()) {
-                    *self = Self::Pack(std::mem::take(pack));
-                }
+            let only = tree.only_pack();
+            if only.is_some_and(|(bytes, count)| limits.allows_half(bytes, count)) {
+                *self = Self::Pack(tree.take_pack());
             }
         }
     }
@@ -170,6 +175,27 @@ impl List {
     pub(crate) fn get(&self, index: usize) -> Option<Item<'_>> {
         let (pack, index) = self.pack_of(index)?;
         pack.nth(index).map(|at| pack.at(at))
+    }
+
+    /// Calls `f` with every element; leaves nothing to [`close`](Self::close).
+    pub(crate) fn for_each(&self, mut f: impl FnMut(Item<'_>)) {
+        match self {
+            Self::Pack(pack) => pack.iter().for_each(f),
+            Self::Tree(tree) => tree.for_each_pack(&mut |pack| pack.iter().for_each(&mut f)),
+        }
+    }
+
+    /// Whether parts of it are compressed, so that readers have to [`close`](Self::close) it.
+    #[inline]
+    pub(crate) fn is_squeezed(&self) -> bool {
+        matches!(self, Self::Tree(tree) if tree.squeezed() > 0)
+    }
+
+    /// Gives back what reading took to decompress these elements.
+    pub(crate) fn close(&mut self, elements: Range<usize>) {
+        if let Self::Tree(tree) = self {
+            tree.close(elements.start, elements.end);
+        }
     }
 
     fn pack_of(&self, index: usize) -> Option<(&Pack, usize)> {

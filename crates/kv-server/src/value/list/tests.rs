@@ -99,14 +99,23 @@ proptest! {
     #[test]
     fn a_list_does_what_a_vector_does(
         fill in prop_oneof![1..4_i32, Just(-1), Just(-2)],
+        depth in prop_oneof![2 => Just(0), 1 => 1..4_usize],
         alone in prop_oneof![2 => Just(1 << 30), 1 => 1..80_usize],
         edits in prop::collection::vec(edit(), 1..60),
     ) {
         let (mut list, mut model) = (List::default(), Vec::new());
-        let limits = Limits { size: fill, alone };
+        let limits = Limits { size: fill, depth, alone };
         for edit in edits {
             apply(&mut list, &mut model, edit, limits);
             check(&list, &model);
+            if let List::Tree(tree) = &list {
+                let inner = tree.packs().count.saturating_sub(2 * depth);
+                let most = if depth > 0 { inner } else { 0 };
+                prop_assert!(tree.squeezed() <= most);
+            }
+            if depth == 2 {
+                list.close(0..model.len());
+            }
         }
     }
 }
@@ -168,8 +177,8 @@ fn a_list_leaves_the_compact_form_above_its_limit_and_returns_at_half_of_it() {
 #[test]
 fn a_long_element_shares_its_pack_with_no_other() {
     let limits = Limits {
-        size: -2,
         alone: 10,
+        ..Limits::default()
     };
     let mut list = List::Tree(Box::default());
     for text in ["a", "b", "a long element", "c", "d"] {
@@ -195,4 +204,61 @@ fn a_long_element_shares_its_pack_with_no_other() {
         "d",
     ];
     assert_eq!(left, expected.map(|text| text.as_bytes().to_vec()));
+}
+
+#[test]
+fn inner_packs_are_compressed_and_the_ends_are_not() {
+    let limits = Limits {
+        depth: 2,
+        ..Limits::default()
+    };
+    let text = |n: usize| format!("{n:05} {}", "text ".repeat(60)).into_bytes();
+    let check = |list: &List, from: usize| {
+        for (index, n) in (from..1000).enumerate().step_by(7) {
+            assert_eq!(list.get(index).unwrap().to_vec(), text(n), "{index}");
+        }
+    };
+    let state = |list: &List| match list {
+        List::Tree(tree) => (tree.packs().count, tree.squeezed()),
+        List::Pack(_) => panic!("no tree"),
+    };
+    let mut list = List::default();
+    for n in 0..1000 {
+        list.expect(1, 306, limits);
+        list.push(End::Right, &text(n), limits);
+    }
+    let (packs, squeezed) = state(&list);
+    assert!(packs > 30, "{packs}");
+    assert_eq!(squeezed, packs - 4);
+    let memory = list.memory();
+    assert!(memory < 1000 * 306 / 4, "{memory}");
+    check(&list, 0);
+    let copy = list.clone();
+    list.close(0..list.len());
+    assert_eq!(list.memory(), memory);
+    // In the middle, at the ends, and over all of them.
+    list.set(500, b"another", limits);
+    assert_eq!(state(&list), (packs, squeezed));
+    list.set(500, &text(500), limits);
+    for n in 0..700 {
+        assert!(list.pop(End::Left, limits, |item| assert_eq!(item.to_vec(), text(n))));
+    }
+    check(&list, 700);
+    let (packs, squeezed) = state(&list);
+    assert_eq!(squeezed, packs - 4);
+    check(&copy, 0);
+    let mut all = 0;
+    copy.for_each(|item| {
+        assert_eq!(item.to_vec(), text(all));
+        all += 1;
+    });
+    assert_eq!(all, 1000);
+    // Without compression, what is edited becomes plain, and the rest stays readable.
+    let plain = Limits::default();
+    list.set(150, &text(850), plain);
+    assert_eq!(state(&list).1, squeezed - 1);
+    check(&list, 700);
+    list.remove(1, 298, plain);
+    assert_eq!(list.len(), 2);
+    assert_eq!(list.get(1).unwrap().to_vec(), text(999));
 }

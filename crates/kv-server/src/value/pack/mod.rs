@@ -301,6 +301,13 @@ impl Pack {
         cut
     }
 
+    /// A pack of what [`bytes`](Self::bytes) showed of another one.
+    pub(crate) fn from_bytes(bytes: &[u8], len: usize) -> Self {
+        let mut pack = Self::default();
+        pack.append_bytes(bytes, len);
+        pack
+    }
+
     /// Adds the elements of another pack.
     pub(crate) fn append(&mut self, other: &Self) {
         if !other.is_empty() {

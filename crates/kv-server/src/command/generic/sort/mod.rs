@@ -115,7 +115,11 @@ fn elements(key: &[u8], db: &mut Db) -> Result<Elements> {
     let (texts, ordered) = match db.read(key) {
         None => (Texts::default(), true),
         Some(entry) => match entry.value() {
-            Some(Value::List(list)) => (Texts::of(list.iter()), true),
+            Some(Value::List(list)) => {
+                let mut texts = Texts::default();
+                list.for_each(|item| texts.push(item));
+                (texts, true)
+            }
             Some(Value::Set(set)) => (Texts::of(set.iter()), false),
             Some(Value::Zset(zset)) => {
                 let members = zset.iter().map(|(member, _)| member);

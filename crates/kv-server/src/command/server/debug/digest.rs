@@ -47,23 +47,14 @@ fn add_value(digest: &mut Digest, entry: &Entry) {
         Some(Value::Set(_)) => kind::SET,
         Some(Value::Zset(_)) => kind::ZSET,
         Some(Value::Hash(_)) => kind::HASH,
-        Some(Value::Zset(_)) => kind::ZSET,
     };
     mix(digest, &kind.to_be_bytes());
     match entry.value() {
         None | Some(Value::String(_)) => mix(digest, entry.as_string().unwrap_or_default()),
-        Some(Value::List(list)) => list.iter().for_each(|item| mix_item(digest, item)),
+        Some(Value::List(list)) => list.for_each(|item| mix_item(digest, item)),
         Some(Value::Set(set)) => set
             .iter()
             .for_each(|member| xor(digest, member.bytes(&mut [0; I64_LEN]))),
-        Some(Value::Zset(zset)) => {
-            for (member, score) in zset.iter() {
-                let mut pair = Digest::default();
-                mix_item(&mut pair, member);
-                mix(&mut pair, format_f64(score, &mut [0; F64_LEN]));
-                xor(digest, &pair);
-            }
-        }
         Some(Value::Hash(hash)) => {
             for (field, value) in hash.iter() {
                 let mut pair = Digest::default();

@@ -32,11 +32,14 @@ pub(super) fn object(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
         // Writing to a string cannot fail.
         let _ = write!(
             line,
-            " ql_nodes:{} ql_avg_node:{average:.2} ql_listpack_max:{limit} ql_compressed:0 ql_uncompressed_size:{}",
-            nodes.count, nodes.bytes,
+            " ql_nodes:{} ql_avg_node:{average:.2} ql_listpack_max:{limit} ql_compressed:{} ql_uncompressed_size:{}",
+            nodes.count,
+            u8::from(tree.squeezed() > 0),
+            nodes.bytes,
         );
     }
     cx.out.simple(&line);
+    cx.db.close_list(key, 0..usize::MAX);
     Ok(())
 }
 

@@ -1,10 +1,11 @@
-//! LZF, the compression of long strings in RDB files: literal runs and back references within 8 KiB.
+//! LZF, the compression of long strings in RDB files and of the inner parts of lists: literal runs and back references within 8 KiB.
 //!
 //! A control byte below 32 announces that many literal bytes, plus one. Otherwise its upper three bits are a length
 //! minus two (7: a byte to add follows), its lower five bits and the next byte the distance minus one.
 
 /// Compresses strings one after another, reusing its table.
-pub(super) struct Compressor {
+#[derive(Debug)]
+pub(crate) struct Compressor {
     /// For each hash of three bytes, `base` plus the last position that had it. Entries below `base` belong to earlier
     /// inputs, so nothing is cleared between two inputs.
     table: Box<[u32]>,
@@ -12,7 +13,7 @@ pub(super) struct Compressor {
 }
 
 impl Compressor {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             table: vec![0; 1 << HASH_BITS].into_boxed_slice(),
             base: 1,
@@ -20,7 +21,7 @@ impl Compressor {
     }
 
     /// Replaces `out` by the compressed `input`; `false` if that saves less than five bytes, as Redis decides.
-    pub(super) fn compress(&mut self, input: &[u8], out: &mut Vec<u8>) -> bool {
+    pub(crate) fn compress(&mut self, input: &[u8], out: &mut Vec<u8>) -> bool {
         out.clear();
         let Some(max) = input.len().checked_sub(4) else {
             return false;
@@ -80,7 +81,7 @@ impl Compressor {
 /// Appends the `len` bytes that `input` decompresses to; `None`, with part of them appended, if it does not.
 ///
 /// Reserves at most 88 bytes for each byte of input, whatever `len` says: no valid input holds more.
-pub(super) fn decompress(mut input: &[u8], len: usize, out: &mut Vec<u8>) -> Option<()> {
+pub(crate) fn decompress(mut input: &[u8], len: usize, out: &mut Vec<u8>) -> Option<()> {
     if len / MAX_EXPANSION > input.len() {
         return None;
     }
