@@ -34,7 +34,8 @@ expect "DBSIZE" 1000002 "$("${cli[@]}" DBSIZE)"
 expect "--scan finds every key" 1000000 "$("${cli[@]}" --scan --pattern 'key:*' | sort -u | wc -l)"
 expect "--bigkeys" 1000002 "$("${cli[@]}" --bigkeys | sed -n 's/^Sampled \([0-9]*\) keys in the keyspace!$/\1/p')"
 expect "--latency" 1 "$(timeout 2 "${cli[@]}" --latency --raw 2>/dev/null | tr '\r' '\n' | grep -cE '^[0-9]+ [0-9]+ [0-9.]+ [0-9]+$' | awk '{ print ($1 > 0) }')"
-expect "FLUSHALL" OK "$("${cli[@]}" FLUSHALL)"
+expect "FLUSH" OK "$("${cli[@]}" FLUSH)"
+expect "DBSIZE after it" 0 "$("${cli[@]}" DBSIZE)"
 
 # redis-benchmark, its default list.
 for test in ping_inline ping_mbulk set get incr lpush rpush lpop rpop sadd hset spop zadd zpopmin lrange_100 lrange_300 lrange_500 lrange_600 mset; do

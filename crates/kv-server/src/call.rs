@@ -107,7 +107,7 @@ impl Context<'_> {
             return Err(ReplyError::Arity(found.full_name.clone().into()));
         }
         let mut out = BytesMut::new();
-        let (mut wait, before) = (None, self.db.changes.count);
+        let (mut wait, before) = (None, self.changes());
         let rewritten = self.shared.effects.rewritten();
         let mut inner = Context {
             db: self.db,
@@ -126,12 +126,18 @@ impl Context<'_> {
         let result = handle(args.skip(words), &mut inner);
         self.shared.crossed |= flags.contains(Flags::CROSS_DB);
         result?;
-        let changed = self.db.changes.count > before;
+        let changed = self.changes() > before;
         if changed && self.shared.effects.rewritten() == rewritten {
             let words: Vec<&[u8]> = args.all().collect();
             self.propagate(&words);
         }
         reply(&out)
+    }
+
+    /// How much has changed so far, in any database.
+    fn changes(&mut self) -> u64 {
+        let dbs = self.others.with(self.db);
+        dbs.map(|(_, db)| db.changes.count).sum()
     }
 
     /// Tells followers what a custom command did by itself, as the built-in command that repeats it.
