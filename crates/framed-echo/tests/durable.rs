@@ -4,6 +4,7 @@
 use std::{
     collections::HashSet,
     env,
+    io::{BufRead, BufReader},
     net::TcpListener,
     process::{Child, Command, Stdio},
     time::Duration,
@@ -17,6 +18,7 @@ use framed_echo::{
     server::Server,
 };
 use futures::StreamExt;
+use tokio::sync::watch;
 
 /// A process that is killed, with `kill -9`, when it goes out of scope.
 struct Killed(Child);
@@ -47,19 +49,23 @@ async fn store() -> (Killed, kv_client::Client, String) {
         "--appendonly",
         "no",
     ]);
-    let server = Killed(
-        command
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("redis-server is installed"),
-    );
+    let server = start(command, "Ready to accept connections");
     let url = format!("redis://127.0.0.1:{port}");
-    loop {
-        match kv_client::Client::connect(&*url).await {
-            Ok(client) => return (server, client, url),
-            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-        }
-    }
+    let client = kv_client::Client::connect(&*url).await;
+    (server, client.expect("it is ready"), url)
+}
+
+/// Starts a process, and waits until it says that it is ready.
+fn start(mut command: Command, ready: &str) -> Killed {
+    command.stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().expect("the program is installed");
+    let mut output = BufReader::new(child.stdout.take().expect("piped")).lines();
+    let killed = Killed(child);
+    let said = output.any(|line| line.expect("text").contains(ready));
+    assert!(said, "it ended without saying {ready:?}");
+    // Goes on reading: a full pipe would stop the process.
+    std::thread::spawn(move || output.for_each(drop));
+    killed
 }
 
 #[tokio::test]
@@ -163,6 +169,24 @@ async fn old_messages_make_room_and_are_not_fetched() {
 }
 
 #[tokio::test]
+async fn what_is_removed_twice_is_counted_once() {
+    let (_server, client, _) = store().await;
+    let inbox = KvInbox::new(client.clone(), Quota::default());
+    for text in ["four", "seven.."] {
+        let message = Message::text(9, 1, text);
+        inbox.store(1, &message).await.expect("reachable");
+    }
+    let fetched = inbox.fetch(1, EntryId::default(), 10).await;
+    let first = [fetched.expect("reachable")[0].entry];
+    // As two connections of one receiver do that have both got it.
+    let (one, two) = tokio::join!(inbox.remove(1, &first), inbox.remove(1, &first));
+    one.and(two).expect("reachable");
+    let bytes = client.command("GET").arg("framed:inbox:{1}:bytes");
+    let bytes: i64 = bytes.into().await.expect("reachable");
+    assert_eq!(bytes, 7);
+}
+
+#[tokio::test]
 async fn a_store_that_does_not_answer_is_a_refusal_and_not_a_loss() {
     let (store, client, _) = store().await;
     let inbox = KvInbox::new(client, Quota::default());
@@ -188,7 +212,8 @@ async fn relay_process() {
         .bind(address)
         .start()
         .await;
-    let _server = server.expect("a free port");
+    let server = server.expect("a free port");
+    println!("listening on {}", server.local_addr());
     std::future::pending().await
 }
 
@@ -197,28 +222,28 @@ fn relay(address: &str, url: &str) -> Killed {
     command
         .args(["relay_process", "--exact", "--nocapture"])
         .env(RELAY, format!("{address} {url}"));
-    Killed(
-        command
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("this test runs"),
-    )
+    start(command, "listening on")
 }
 
-async fn client(address: &str, id: u32) -> (Client, framed_echo::client::Incoming) {
+/// Connects; if the relay has just been killed, as soon as it runs again.
+async fn client(
+    address: &str,
+    id: u32,
+    mut starts: watch::Receiver<usize>,
+) -> (Client, framed_echo::client::Incoming) {
     let backoff = Backoff {
         first: Duration::from_millis(20),
         max: Duration::from_millis(100),
         attempts: None,
     };
     loop {
+        starts.mark_unchanged();
         let builder = Client::builder(address)
             .id(id)
             .reconnect(Some(backoff.clone()));
         match builder.connect().await {
             Ok(connected) => return connected,
-            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await, // the relay is starting
+            Err(_) => starts.changed().await.expect("it is started again"),
         }
     }
 }
@@ -232,21 +257,18 @@ async fn kill_9_loses_no_acknowledged_message() {
     let (_store, _client, url) = store().await;
     let address = format!("127.0.0.1:{}", free_port());
     let mut process = relay(&address, &url);
-    let (alice, alice_in) = client(&address, 1).await;
+    let (started, starts) = watch::channel(1);
+    let (alice, alice_in) = client(&address, 1, starts.clone()).await;
     drop(alice_in);
 
+    let (progress, mut acknowledged_so_far) = watch::channel(0);
     let send = tokio::spawn(async move {
         let mut acknowledged = Vec::new();
         for batch in 0..MESSAGES / 10 {
             let mut posted = Vec::new();
             for n in batch * 10..batch * 10 + 10 {
-                posted.push((
-                    n,
-                    alice
-                        .post(Message::text(1, 2, n.to_string()))
-                        .await
-                        .expect("open"),
-                ));
+                let message = Message::text(1, 2, n.to_string());
+                posted.push((n, alice.post(message).await.expect("open")));
             }
             for (n, posted) in posted {
                 // A refusal would mean that the store failed; it does not here.
@@ -254,6 +276,7 @@ async fn kill_9_loses_no_acknowledged_message() {
                     Sent::Delivered | Sent::Kept => acknowledged.push(n),
                     other => panic!("{other}"),
                 }
+                progress.send_replace(acknowledged.len());
             }
         }
         acknowledged
@@ -264,7 +287,7 @@ async fn kill_9_loses_no_acknowledged_message() {
         let mut seen = HashSet::new();
         let mut duplicates = 0;
         let mut per_visit = 0;
-        let (mut bob, mut incoming) = client(&address_of_receiver, 2).await;
+        let (mut bob, mut incoming) = client(&address_of_receiver, 2, starts.clone()).await;
         while seen.len() < MESSAGES {
             if let Some(Event::Message(message)) = incoming.next().await {
                 let text = String::from_utf8(message.body.into()).expect("text");
@@ -278,16 +301,25 @@ async fn kill_9_loses_no_acknowledged_message() {
                 // Away for a moment, so that messages are kept.
                 per_visit = 0;
                 drop((bob, incoming));
-                (bob, incoming) = client(&address_of_receiver, 2).await;
+                (bob, incoming) = client(&address_of_receiver, 2, starts.clone()).await;
             }
         }
         (seen, duplicates)
     });
 
-    for _ in 0..KILLS {
-        tokio::time::sleep(Duration::from_millis(150)).await; // any moment is a good one to be killed at
+    for kill in 1..=KILLS {
+        // In the middle of a batch, each time at another place in it.
+        let enough = kill * MESSAGES / (KILLS + 1) + kill;
+        let wait = acknowledged_so_far.wait_for(|so_far| *so_far >= enough);
+        let enough = tokio::time::timeout(Duration::from_secs(60), wait).await;
+        drop(
+            enough
+                .expect("it goes on after a kill")
+                .expect("still sending"),
+        );
         drop(process);
         process = relay(&address, &url);
+        started.send_replace(kill + 1);
     }
     let acknowledged = tokio::time::timeout(Duration::from_secs(60), send)
         .await

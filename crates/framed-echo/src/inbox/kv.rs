@@ -60,7 +60,7 @@ impl KvInbox {
         Ok(seconds * 1000 + micros / 1000)
     }
 
-    /// Messages and bytes in an inbox.
+    /// Messages and bytes in an inbox. An empty one holds nothing, whatever the count of bytes has come to.
     async fn usage(&self, receiver: u32) -> Result<(usize, usize), InboxError> {
         let messages = self
             .client
@@ -71,13 +71,23 @@ impl KvInbox {
             .client
             .command("GET")
             .arg(bytes_key(receiver))
-            .into::<Option<usize>>();
+            .into::<Option<i64>>();
         let (messages, bytes) = self
             .client
             .pipeline((messages, bytes))
             .await
             .map_err(failed)?;
-        Ok((messages, bytes.unwrap_or(0)))
+        let bytes = bytes.filter(|_| messages > 0).unwrap_or(0);
+        Ok((messages, usize::try_from(bytes).unwrap_or(0)))
+    }
+
+    /// Forgets how long these messages are, and returns how long they are together.
+    fn forget(&self, receiver: u32, entries: &[EntryId]) -> usize {
+        let mut lens = self.lens.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = entries
+            .iter()
+            .filter_map(|entry| lens.remove(&(receiver, *entry)));
+        known.sum()
     }
 
     fn has_room(&self, (messages, bytes): (usize, usize), len: usize) -> bool {
@@ -163,7 +173,9 @@ impl Inbox for KvInbox {
             .arg(write_head(&message.head))
             .arg("b")
             .arg(message.body.clone());
-        let count = self.client.command("INCRBY").arg(&*bytes_key).arg(len);
+        // An empty inbox begins to count anew.
+        let count = if usage.0 == 0 { "SET" } else { "INCRBY" };
+        let count = self.client.command(count).arg(&*bytes_key).arg(len);
         let mut batch = vec![add, count];
         if let Some(ttl) = self.quota.ttl {
             let ttl_ms = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
@@ -200,13 +212,8 @@ impl Inbox for KvInbox {
         if entries.is_empty() {
             return Ok(());
         }
-        let freed: usize = {
-            let lens = self.lens.lock().unwrap_or_else(PoisonError::into_inner);
-            entries
-                .iter()
-                .filter_map(|entry| lens.get(&(receiver, *entry)))
-                .sum()
-        };
+        // Taken out: what was delivered twice is removed twice, and may be counted once only.
+        let freed = self.forget(receiver, entries);
         let mut delete = self.client.command("XDEL").arg(key(receiver));
         for entry in entries {
             delete = delete.arg(id_text(*entry));
@@ -220,10 +227,7 @@ impl Inbox for KvInbox {
             .transaction(vec![delete, count])
             .await
             .map_err(failed)?;
-        let mut lens = self.lens.lock().unwrap_or_else(PoisonError::into_inner);
-        for entry in entries {
-            lens.remove(&(receiver, *entry));
-        }
+        self.forget(receiver, entries); // fetched once more meanwhile
         Ok(())
     }
 }
