@@ -316,12 +316,15 @@ async fn policy_wait_holds_the_sender_until_the_reader_reads() {
         early.is_err(),
         "one megabyte does not fit into the queue and the buffers"
     );
+    assert!(server.stats().waited > 0, "{}", server.stats());
     let receive = async {
         for n in 0..1000 {
             assert_eq!(number(&reply(&mut bob).await), n);
         }
     };
     tokio::join!(send, receive);
+    let stats = server.stats();
+    assert_eq!((stats.dropped, stats.spilled, stats.cut), (0, 0, 0));
 }
 
 #[tokio::test(start_paused = true)]

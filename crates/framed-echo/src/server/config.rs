@@ -4,18 +4,23 @@ use std::time::Duration;
 
 use crate::Limits;
 
-/// What happens to a message for a connection whose queue is full.
+/// What happens to a message for a connection whose queue is full. Each case has its counter in
+/// [`Stats`](super::Stats).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SlowReader {
-    /// Its sender waits, and is not read from meanwhile. The write timeout ends the wait.
+    /// Its sender waits, and is not read from meanwhile. The write timeout ends the wait. Counted in
+    /// [`waited`](super::Stats::waited).
     #[default]
     Wait,
-    /// The oldest messages in the queue make room; their senders get an error.
+    /// The oldest messages in the queue make room; their senders get an error. Counted in
+    /// [`dropped`](super::Stats::dropped).
     DropOldest,
-    /// It goes to the inbox, and is delivered from there when the queue has emptied.
+    /// It goes to the inbox, and is delivered from there when the queue has emptied. Counted in
+    /// [`spilled`](super::Stats::spilled).
     Inbox,
-    /// The connection is closed, and what it has not received goes to the inbox.
+    /// The connection is closed, and what it has not received goes to the inbox. Counted in
+    /// [`cut`](super::Stats::cut).
     Cut,
 }
 

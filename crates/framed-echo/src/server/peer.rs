@@ -106,7 +106,10 @@ impl Peer {
         }
         // Boxed, because it is rare and long, and would be copied around with every message otherwise.
         let pushed = match outbox.push(message.into()) {
-            Err(Refused::Full(delivery)) => Box::pin(outbox.push_when_room(delivery)).await,
+            Err(Refused::Full(delivery)) => {
+                Counters::add(&self.counters().waited, 1);
+                Box::pin(outbox.push_when_room(delivery)).await
+            }
             Err(Refused::Closed(delivery)) => Err(delivery),
             Ok(()) => Ok(()),
         };
@@ -120,7 +123,10 @@ impl Peer {
             Ok(()) => Offered::Queued,
             Err(Refused::Closed(delivery)) => Offered::Closed(delivery),
             Err(Refused::Full(delivery)) => match outbox.limits().slow_reader {
-                SlowReader::Wait => self.deliver_when_room(delivery).await,
+                SlowReader::Wait => {
+                    Counters::add(&self.counters().waited, 1);
+                    self.deliver_when_room(delivery).await
+                }
                 SlowReader::DropOldest => match outbox.push_over(delivery) {
                     Ok(dropped) => Offered::QueuedOver(dropped),
                     Err(delivery) => Offered::Closed(delivery),

@@ -69,6 +69,8 @@ counters! {
     spilled,
     /// Messages delivered out of the inbox.
     fetched,
+    /// Messages that had to wait because the receiver's queue was full, and their senders with them.
+    waited,
     /// Messages given up because the receiver's queue was full.
     dropped,
     /// Connections closed because their queue was full.
