@@ -5,10 +5,14 @@
 //!
 //!     FRAMED_ECHO_MESSAGES=1000000 cargo test --release -p framed-echo --test load -- --nocapture
 
-use std::{env, time::Duration};
+use std::{
+    env,
+    time::{Duration, Instant},
+};
 
 use framed_echo::{
-    ClientCodec, Item, Request,
+    ClientCodec, Item, Kind, Message, Request,
+    client::{Client, Event, Incoming, Sent},
     inbox::MemoryInbox,
     relay::Relay,
     server::{Config, Handler, Server, SlowReader},
@@ -184,4 +188,88 @@ async fn stalled_and_killed_readers_hold_nobody_up_and_memory_stays_in_its_budge
         drop(stalled);
         server.shutdown(Duration::from_millis(100)).await;
     }
+}
+
+async fn session(server: &Server<Relay<MemoryInbox>>, id: u32) -> (Client, Incoming) {
+    let builder = Client::builder(server.local_addr().to_string()).id(id);
+    builder.connect().await.expect("listening")
+}
+
+/// One video for a receiver who gets text from somebody else all the while.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_video_of_500_mb_neither_fills_memory_nor_holds_up_text() {
+    const LEN: u32 = 500_000_000;
+    const PIECE: usize = 1_000_000;
+
+    let server = relay(Config::default()).await;
+    let (receiver, mut incoming) = session(&server, 2).await;
+    let (sender, _in) = session(&server, 1).await;
+    let (writer, _in) = session(&server, 3).await;
+    let started = Instant::now();
+    let video = tokio::spawn(async move {
+        let mut video = sender.open(2, Kind::VIDEO, LEN).await.expect("open");
+        for n in 0..LEN as usize / PIECE {
+            let piece = vec![n.to_le_bytes()[0]; PIECE];
+            assert!(video.write(piece.into()).await, "the connection lives");
+        }
+        assert_eq!(video.finish().await.expect("received"), Sent::Delivered);
+        (sender, started.elapsed())
+    });
+    let receive = tokio::spawn(async move {
+        let (mut texts, mut during, mut watch) = (0_u32, 0, None);
+        while let Some(event) = incoming.next().await {
+            match event {
+                Event::Large(mut large) => {
+                    watch = Some(tokio::spawn(async move {
+                        let (mut at, mut piece) = (0, vec![0; PIECE]);
+                        while let Some(chunk) = large.chunk().await.expect("under way") {
+                            let mut rest = &chunk[..];
+                            while !rest.is_empty() {
+                                let here = rest.len().min(PIECE - at % PIECE);
+                                piece[..here].fill((at / PIECE).to_le_bytes()[0]);
+                                assert!(rest[..here] == piece[..here], "behind byte {at}");
+                                (at, rest) = (at + here, &rest[here..]);
+                            }
+                        }
+                        assert_eq!(at, LEN as usize);
+                    }));
+                }
+                Event::Message(message) if message.body == "end" => {
+                    incoming.acknowledge();
+                    break;
+                }
+                Event::Message(message) => {
+                    assert_eq!(message.body, texts.to_string());
+                    texts += 1;
+                    during += u32::from(watch.as_ref().is_some_and(|watch| !watch.is_finished()));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        watch.expect("a video came").await.expect("all of it");
+        (receiver, during)
+    });
+    let (mut waits, mut most) = (Vec::new(), 0);
+    while !video.is_finished() {
+        let sent = Instant::now();
+        let text = Message::text(3, 2, waits.len().to_string());
+        writer.send(text).await.expect("delivered");
+        waits.push(sent.elapsed());
+        most = most.max(server.stats().memory_bytes);
+    }
+    writer
+        .send(Message::text(3, 2, "end"))
+        .await
+        .expect("delivered");
+    let (_sender, took) = video.await.expect("no panic");
+    let (_receiver, during) = receive.await.expect("no panic");
+    waits.sort();
+    println!(
+        "500 MB in {took:?}; {during} texts meanwhile, each there and acknowledged in {:?} (median), {:?} at most; \
+         {most} bytes held at most",
+        waits[waits.len() / 2],
+        waits[waits.len() - 1],
+    );
+    assert!(during > 10, "{during} texts while the video was under way");
+    assert!(most < 4_000_000, "{most} bytes for a video of {LEN}");
 }
