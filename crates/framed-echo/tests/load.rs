@@ -5,16 +5,17 @@
 //!
 //!     FRAMED_ECHO_MESSAGES=1000000 cargo test --release -p framed-echo --test load -- --nocapture
 
+mod common;
+
 use std::{
     env,
     time::{Duration, Instant},
 };
 
+use common::{client, relay};
 use framed_echo::{
     ClientCodec, Item, Kind, Message, Request,
-    client::{Client, Event, Incoming, Sent},
-    inbox::MemoryInbox,
-    relay::Relay,
+    client::{Event, Sent},
     server::{Config, Handler, Server, SlowReader},
 };
 use futures::{SinkExt, StreamExt, future::join_all};
@@ -27,15 +28,6 @@ type Plain = Framed<TcpStream, ClientCodec>;
 
 fn messages() -> u32 {
     env::var("FRAMED_ECHO_MESSAGES").map_or(50_000, |count| count.parse().expect("a number"))
-}
-
-async fn relay(config: Config) -> Server<Relay<MemoryInbox>> {
-    let builder = Server::builder().handler(Relay::in_memory()).config(config);
-    builder
-        .bind("127.0.0.1:0")
-        .start()
-        .await
-        .expect("a free port")
 }
 
 /// With the smallest receive buffer there is: a reader that stalls is noticed soon.
@@ -190,11 +182,6 @@ async fn stalled_and_killed_readers_hold_nobody_up_and_memory_stays_in_its_budge
     }
 }
 
-async fn session(server: &Server<Relay<MemoryInbox>>, id: u32) -> (Client, Incoming) {
-    let builder = Client::builder(server.local_addr().to_string()).id(id);
-    builder.connect().await.expect("listening")
-}
-
 /// One video for a receiver who gets text from somebody else all the while.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_video_of_500_mb_neither_fills_memory_nor_holds_up_text() {
@@ -202,9 +189,9 @@ async fn a_video_of_500_mb_neither_fills_memory_nor_holds_up_text() {
     const PIECE: usize = 1_000_000;
 
     let server = relay(Config::default()).await;
-    let (receiver, mut incoming) = session(&server, 2).await;
-    let (sender, _in) = session(&server, 1).await;
-    let (writer, _in) = session(&server, 3).await;
+    let (receiver, mut incoming) = client(&server, 2).await;
+    let (sender, _in) = client(&server, 1).await;
+    let (writer, _in) = client(&server, 3).await;
     let started = Instant::now();
     let video = tokio::spawn(async move {
         let mut video = sender.open(2, Kind::VIDEO, LEN).await.expect("open");
