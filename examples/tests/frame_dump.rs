@@ -2,21 +2,24 @@
 
 #![allow(clippy::unwrap_used, reason = "test code outside a test function")]
 
-mod support;
-
 use std::{
-    fs,
+    env, fs,
     io::Write,
-    process::{Output, Stdio},
+    path::Path,
+    process::{Command, Output, Stdio},
 };
 
 use etherparse::PacketBuilder;
 
-use crate::support::{Folder, program};
-
+/// Runs the program. `cargo test -p examples` builds it beside this test; `--test frame_dump` alone does not.
 fn dump(args: &[&str], input: &[u8]) -> Output {
-    let mut command = program("frame-dump");
-    let mut child = command
+    let test = env::current_exe().unwrap();
+    let program = test.ancestors().nth(2).unwrap().join("examples/frame-dump");
+    assert!(
+        program.exists(),
+        "cargo build -p examples --example frame-dump"
+    );
+    let mut child = Command::new(program)
         .args(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -213,8 +216,7 @@ fn a_capture_that_is_cut_off_is_shown_up_to_there_and_is_an_error() {
 
 #[test]
 fn the_bytes_of_one_direction_need_no_packets() {
-    let folder = Folder::new("frame-dump");
-    let path = folder.0.join("requests.bin");
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("frame-dump-requests");
     fs::write(&path, [request("hi"), request("you")].concat()).unwrap();
     let output = dump(&[path.to_str().unwrap()], b"");
     let bare = |line: &str| line.strip_prefix("1 ").unwrap().to_owned();
