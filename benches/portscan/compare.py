@@ -6,7 +6,7 @@ usage: compare.py PORTSCAN [--rounds 5] [--rustscan PATH] [all|hosts|sweep|filte
 Needs root (or user namespaces), nmap, gcc, iproute2, nftables. The rounds are interleaved; figures are medians. CPU is user and
 system time of the scanner alone, memory its peak.
 """
-import argparse, os, resource, shutil, socket, statistics, subprocess, sys, tempfile, threading, time
+import argparse, os, shutil, socket, statistics, subprocess, sys, tempfile, threading, time
 
 LISTENERS = [22, 25, 53, 80, 110, 143, 443, 993, 1433, 3306, 5432, 6379, 8080, 8443, 9200, 11211, 27017, 40001, 50002, 65535]
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -22,15 +22,17 @@ def serve(address):
                 listener.accept()[0].close()
         threading.Thread(target=loop, daemon=True).start()
 
-def measure(command, timeout=300):
-    """Wall, CPU (s) and peak memory (MB) of a command, and what it printed."""
-    with tempfile.TemporaryFile() as out:
-        begun = time.monotonic()
-        child = subprocess.Popen(command, stdout=out, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
-        _, status, usage = os.wait4(child.pid, 0)
-        wall = time.monotonic() - begun
+def measure(command):
+    """Wall, CPU (s) and peak memory (MB) of a command, and what it printed.
+
+    It is started by a small program (peak.c): a child's peak counts the memory of whoever forked it, and Python's is large."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as usage:
+        os.set_inheritable(usage.fileno(), True)
+        subprocess.run([PEAK, str(usage.fileno()), *command], stdout=out, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, close_fds=False)
+        usage.seek(0)
+        wall, cpu, kilobytes = usage.read().split()
         out.seek(0)
-        return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, out.read().decode(errors="replace")
+        return float(wall), float(cpu), int(kilobytes) / 1024, out.read().decode(errors="replace")
 
 def opened(name, text):
     import re
@@ -71,6 +73,39 @@ def veth(addresses):
     peer.stdin.write("\n".join(lines) + "\necho\n"); peer.stdin.flush(); peer.stdout.readline()
     return peer
 
+def accuracy(portscan, rounds):
+    """All 65,535 ports with 20 listeners, again and again: what was missed, invented or left undecided, whatever the circumstances."""
+    def count(name, command):
+        missed = invented = undecided = 0
+        for _ in range(rounds):
+            done = subprocess.run(command, capture_output=True, text=True)
+            got = opened("portscan", done.stdout)
+            missed, invented, undecided = missed + len(set(LISTENERS) - got), invented + len(got - set(LISTENERS)), undecided + (done.returncode != 0)
+        print(f"| {name:44} | {rounds:5} | {missed:6} | {invented:5} | {undecided:10} |", flush=True)
+    print(f"\n| {'20 listeners, 65,535 ports':44} | scans | missed | false | not decided |\n|{'-' * 46}|------:|-------:|------:|------------:|", flush=True)
+    serve("127.0.0.1")
+    loopback = [*portscan, "127.0.0.1", "all"]
+    count("loopback", loopback)
+    count("loopback, ulimit -n 256", ["sh", "-c", 'ulimit -n 256; exec "$@"', "sh", *loopback])
+    peer = veth(1)
+    ask(peer, f"PORTSCAN_BENCH_SERVE=10.66.2.1 python3 {os.path.abspath(__file__)} - & trap 'kill $!' EXIT")
+    peer.stdout.readline() # they listen
+    for technique in ("connect", "syn"):
+        for percent in (1, 5):
+            chain = "nft delete table inet loss 2>/dev/null || true; nft add table inet loss; nft 'add chain inet loss input { type filter hook input priority 0; }'; nft 'add rule inet loss input iifname %s numgen random mod 100 < %d drop'"
+            sh(chain % ("v0", percent)); ask(peer, chain % ("v1", percent))
+            count(f"veth, {percent} % lost each way, {technique}", [*portscan, "10.66.2.1", "all", "--rate", "unlimited", "-t", technique])
+    peer.stdin.close(); peer.wait()
+    count("loopback, SYN", [*loopback, "-t", "syn"])
+    hogs = [subprocess.Popen(["sh", "-c", "while :; do :; done"]) for _ in range(2 * os.cpu_count())]
+    count("loopback, twice as many busy loops as cores", loopback)
+    for hog in hogs:
+        hog.kill(); hog.wait()
+
+def ask(peer, commands):
+    """Runs shell commands in the other namespace, and waits for them and for a line of theirs."""
+    peer.stdin.write(commands + "\necho\n"); peer.stdin.flush(); peer.stdout.readline()
+
 def sh(commands):
     subprocess.run(["sh", "-ec", commands], check=True)
 
@@ -81,13 +116,20 @@ def main():
     parser.add_argument("--rustscan")
     parser.add_argument("what", nargs="*", default=["all", "hosts", "sweep", "filtered"])
     args = parser.parse_intermixed_args()
+    if "PORTSCAN_BENCH_SERVE" in os.environ:
+        serve(os.environ["PORTSCAN_BENCH_SERVE"])
+        print(flush=True)
+        threading.Event().wait()
     if "PORTSCAN_BENCH_NS" not in os.environ:
         os.environ["PORTSCAN_BENCH_NS"] = "1"
         os.execvp("unshare", ["unshare", "--net", sys.executable, *sys.argv])
     sh("ip link set lo up")
     work = tempfile.mkdtemp()
     floor = os.path.join(work, "floor")
-    subprocess.run(["gcc", "-O2", "-o", floor, os.path.join(HERE, "floor.c")], check=True)
+    global PEAK
+    PEAK = os.path.join(work, "peak")
+    for program in (floor, PEAK):
+        subprocess.run(["gcc", "-O2", "-o", program, os.path.join(HERE, os.path.basename(program) + ".c")], check=True)
     portscan = [os.path.abspath(args.portscan)]
     rustscan = args.rustscan and os.path.abspath(args.rustscan)
     if "all" in args.what:
@@ -105,11 +147,13 @@ def main():
     if {"hosts", "filtered"} & set(args.what):
         peer = veth(256)
         if "hosts" in args.what:
-            wide = table("256 hosts x 1,000 ports over veth", {"portscan 256 hosts": [*portscan, "10.66.2.1-250,10.66.3.1-6", "1-1000", "--rate", "unlimited"]}, args.rounds)
-            one = table("One host x 65,535 ports over veth", {"portscan one host": [*portscan, "10.66.2.1", "1-65535", "--rate", "unlimited"]}, args.rounds)
-            per = lambda runs, n, i: statistics.median(run[i] for run in runs) / n * 1e6
+            runs = table("256 hosts x 1,000 ports, and one host x 65,535 ports, over veth", {
+                "portscan 256 hosts": [*portscan, "10.66.2.1-250,10.66.3.1-6", "1-1000", "--rate", "unlimited"],
+                "portscan one host": [*portscan, "10.66.2.1", "1-65535", "--rate", "unlimited"],
+            }, args.rounds)
             for what, i in (("wall", 0), ("CPU", 1)):
-                print(f"{what} a probe: 256 hosts {per(wide['portscan 256 hosts'], 256_000, i):.1f} us, one host {per(one['portscan one host'], 65_535, i):.1f} us")
+                per = {name: [run[i] / probes * 1e6 for run in runs[name]] for name, probes in (("portscan 256 hosts", 256_000), ("portscan one host", 65_535))}
+                print(f"{what} a probe, median (least): " + ", ".join(f"{name} {statistics.median(us):.2f} ({min(us):.2f}) us" for name, us in per.items()))
         if "filtered" in args.what:
             peer.stdin.write("nft add table inet f; nft 'add chain inet f input { type filter hook input priority 0; }'; nft add rule inet f input tcp dport 1001-2000 drop\necho\n")
             peer.stdin.flush(); peer.stdout.readline()
@@ -118,6 +162,8 @@ def main():
                 commands["RustScan"] = [rustscan, "-a", "10.66.2.1", "--no-config", "--no-banner", "-g", "-r", "1001-2000"]
             table("1,000 filtered ports, nothing else answering", commands, args.rounds)
         peer.stdin.close(); peer.wait()
+    if "accuracy" in args.what:
+        accuracy(portscan, args.rounds)
     if "sweep" in args.what:
         table("One port of the 65,536 addresses of 127.1.0.0/16", {"portscan sweep": [*portscan, "127.1.0.0/16", "81", "--order", "port"]}, args.rounds)
     shutil.rmtree(work)

@@ -47,6 +47,31 @@ fn open_ports_are_printed_as_found_and_sorted_at_the_end() {
 }
 
 #[test]
+fn a_terminal_shows_progress_and_the_time_to_go() {
+    let test = "a_terminal_shows_progress_and_the_time_to_go";
+    // An address that is no loopback one is scanned at 5,000 ports a second: long enough to be watched.
+    if !inside(test, "") || !common::shell("ip addr add 10.9.9.9/32 dev lo") {
+        return;
+    }
+    let command = format!(
+        "{} 10.9.9.9 1-5000",
+        program("portscan").get_program().to_str().unwrap()
+    );
+    // script (util-linux) runs a command in a terminal of its own.
+    let output = std::process::Command::new("script")
+        .args(["--quiet", "--return", "--command", &command, "/dev/null"])
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    let screen = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        screen.contains("/5000 ") && screen.contains("ETA "),
+        "{screen}"
+    );
+    assert_eq!(output.status.code(), Some(1), "{screen}");
+}
+
+#[test]
 fn the_exit_code_tells_the_outcome() {
     if !inside("the_exit_code_tells_the_outcome", "") {
         return;

@@ -144,6 +144,12 @@ fn a_person_adds_runs_watches_and_downloads_in_a_browser() {
         "it fits a phone"
     );
 
+    assert_eq!(
+        browser.run("return performance.getEntriesByType('resource').every(e => e.name.startsWith(location.origin))"),
+        true,
+        "nothing comes from outside"
+    );
+
     // By keyboard alone: Tab to the hosts, type, Tab to the ports, type, Enter.
     browser.keys("\u{e004}127.0.0.1\u{e004}1-65535\u{e007}");
     browser.wait_for_state("done");
