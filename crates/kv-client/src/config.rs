@@ -13,6 +13,7 @@ use std::time::Duration;
 use resp_codec::Limits;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::cache::Caching;
 use crate::class::Retry;
 use crate::connection::backoff::Backoff;
 use crate::connection::session::Session;
@@ -45,7 +46,7 @@ use crate::url::UrlError;
 /// | `host`, `host:port`, `/path/of.sock` | short for the first two |
 ///
 /// Options are `db`, `name`, `protocol` (`2`, `3`, `auto`), `connect_timeout_ms`, `command_timeout_ms`, `keepalive_ms`
-/// (0 turns these two off), `max_in_flight`, `max_unwritten_bytes`, `max_lanes` and `max_retries`; of a cluster also
+/// (0 turns these two off), `max_in_flight`, `max_unwritten_bytes`, `max_lanes`, `max_retries`, `cache_bytes` and `cache_age_ms` (each of which turns caching on); of a cluster also
 /// `read_from` (`primary`, `replica`, `any`) and `refresh_ms` (0 is never);
 /// of sentinels `sentinel_user` and `sentinel_password`; with TLS `ca_file`, `cert_file`, `key_file` and `server_name`. An unknown option is an error.
 #[derive(Clone, Debug)]
@@ -69,6 +70,7 @@ pub struct Config {
     pub(crate) sentinel_credentials: Option<Credentials>,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<Tls>,
+    pub(crate) caching: Option<Caching>,
     pub(crate) read_from: ReadFrom,
     pub(crate) refresh_interval: Option<Duration>,
     /// Commands do not wait for a connection that could not be made: there are other nodes.
@@ -182,6 +184,7 @@ impl Config {
             sentinel_credentials: None,
             #[cfg(feature = "tls")]
             tls: None,
+            caching: None,
             read_from: ReadFrom::Primary,
             refresh_interval: Some(Duration::from_secs(60)),
             fail_fast: false,
@@ -378,6 +381,15 @@ impl Config {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Keeps the replies to reads that are [`cached`](crate::Command::cached), until the server says that they have
+    /// changed ([CLIENT TRACKING](https://redis.io/docs/latest/commands/client-tracking/)). With RESP2 nothing is kept.
+    /// Default: off.
+    #[must_use]
+    pub fn caching(mut self, caching: impl Into<Option<Caching>>) -> Self {
+        self.caching = caching.into();
         self
     }
 

@@ -25,6 +25,7 @@
 //!   What has no method of its own is [`Client::command`].
 //! - [`Client::watch`] is an optimistic transaction, [`Client::script`] a script that the server keeps, [`Client::monitor`] a
 //!   stream of what a server runs.
+//! - [`Command::cached`] serves reads from memory until the server says that they have changed.
 //! - [`Client::subscribe`] is a stream of messages that says where some may be missing. [`Client::scan_keys`] is one of keys.
 //! - [`Config`] is read from a URL or built step by step; [`Config::connector`] takes streams of your own.
 //!
@@ -95,6 +96,7 @@
 //! | a pipeline | as its most delicate command; otherwise [`results`](Pipeline::results) has the outcome of each |
 //! | a transaction | as a pipeline; without a whole EXEC it was not run |
 //! | commands that block | have connections of their own, for which the same holds |
+//! | the store of [`Config::caching`] | is emptied, and filled anew |
 //! | a [watch](Client::watch) | begins again on another connection, unless its transaction was sent |
 //! | login, database and name | are restored before anything else is sent, also if AUTH, SELECT or CLIENT SETNAME changed them |
 //! | subscriptions | are renewed, and [`Gap::Reconnected`] marks the place in the stream |
@@ -169,6 +171,7 @@
 #![forbid(unsafe_code)]
 
 mod arg;
+mod cache;
 mod class;
 mod client;
 mod cluster;
@@ -196,6 +199,7 @@ mod url;
 mod watch;
 
 pub use arg::{ToArg, ToArgs};
+pub use cache::{CacheStats, Cached, Caching};
 pub use class::{Class, Retry};
 pub use client::{Client, Stats};
 pub use cluster::{ClusterNode, Role, key_slot};

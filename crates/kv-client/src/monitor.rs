@@ -13,7 +13,7 @@ use resp_codec::FrameDecoder;
 use tokio::io::AsyncReadExt;
 
 use crate::client::{Client, Servers};
-use crate::config::Stream as Transport;
+use crate::config::{Config, Stream as Transport};
 use crate::connection::handshake::{Established, Peer, establish};
 use crate::error::{Error, ErrorKind, Outcome, ReplyError, Result};
 use crate::reply::Reply;
@@ -73,7 +73,10 @@ impl Client {
                 );
             }
         };
-        let config = &node.config;
+        let config = &Config {
+            caching: None,
+            ..(*node.config).clone()
+        };
         let established = establish(config, &node.session()).await?;
         let (addr, version) = (established.peer.clone(), established.version);
         let mut peer = Peer::resume(config, established);

@@ -63,6 +63,7 @@ fn config_of(config: &Config, (host, port): &(String, u16)) -> Config {
         db: 0,
         name: None,
         protocol: Protocol::Auto,
+        caching: None,
         ..config.clone()
     }
 }

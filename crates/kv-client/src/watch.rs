@@ -231,6 +231,7 @@ impl Booths {
             // A connection that came back would have forgotten what it watches.
             let config = Config {
                 reconnect: false,
+                caching: None,
                 ..(*home.config).clone()
             };
             let own = Arc::new(Mutex::new(session.clone()));

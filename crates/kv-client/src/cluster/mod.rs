@@ -167,6 +167,11 @@ impl Cluster {
         node
     }
 
+    /// The nodes that there are connections to.
+    pub(crate) fn connected_nodes(&self) -> Vec<Arc<Node>> {
+        locked(&self.nodes).values().cloned().collect()
+    }
+
     pub(crate) fn map(&self) -> Arc<SlotMap> {
         Arc::clone(&self.map.borrow())
     }

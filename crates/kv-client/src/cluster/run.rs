@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
+use crate::cache::fetch;
 use crate::class::Class;
 use crate::cluster::Cluster;
 use crate::cluster::map::Addr;
@@ -65,12 +66,13 @@ impl Journey {
 }
 
 impl Cluster {
-    /// Runs one command.
+    /// Runs one command; if `cached`, from a store if that has its reply.
     pub(crate) async fn run(
         &self,
         request: Request,
         limit: TimeLimit,
         again: Again,
+        cached: bool,
     ) -> Result<Reply, Failure> {
         let limit = limit.started(Instant::now());
         let slot = match route(&request).map_err(not_sent)? {
@@ -87,7 +89,11 @@ impl Cluster {
                 None => Next::Wait(Err(no_node(&journey))),
                 Some((addr, node)) => {
                     let ask = journey.sent_on.as_ref().is_some_and(|(_, ask)| *ask);
-                    let answer = send(&node, &request, ask, limit).await;
+                    let answer = if cached && !ask {
+                        fetch(&node, &request, limit, Again::NEVER).await
+                    } else {
+                        send(&node, &request, ask, limit).await
+                    };
                     self.consider(&mut journey, &addr, answer)
                 }
             };

@@ -184,6 +184,10 @@ impl<T> Command<'_, T, AnyOptions> {
 }
 
 impl<'a, T, O> Command<'a, T, O> {
+    pub(crate) fn into_parts(self) -> (&'a Client, Request, Decode<T>, Settings) {
+        (self.client, self.request, self.decode, self.settings)
+    }
+
     pub(crate) fn new(client: &'a Client, request: Request, decode: Decode<T>) -> Self {
         Self {
             client,
@@ -310,27 +314,35 @@ impl<'a, T, O> IntoFuture for Command<'a, T, O> {
     }
 }
 
+impl Client {
+    /// How long a command may take, and whether it is sent again.
+    pub(crate) fn plan(&self, request: &Request, settings: Settings) -> (TimeLimit, Again) {
+        let config = &self.inner.config;
+        let retry = settings.retry.unwrap_or(config.retry);
+        let again = Again::of(retry, request.class(), config.max_retries);
+        let timeout = match request.class() {
+            Class::Blocking => settings.timeout.flatten(),
+            _ => settings.timeout.unwrap_or(config.command_timeout),
+        };
+        let limit = TimeLimit {
+            timeout,
+            deadline: None,
+        };
+        (limit, again)
+    }
+}
+
 fn run(client: &Client, request: Request, settings: Settings) -> Run<'_> {
-    let config = &client.inner.config;
-    let retry = settings.retry.unwrap_or(config.retry);
-    let again = Again::of(retry, request.class(), config.max_retries);
-    let blocks = request.class() == Class::Blocking;
-    let limit = TimeLimit {
-        timeout: match blocks {
-            true => settings.timeout.flatten(),
-            false => settings.timeout.unwrap_or(config.command_timeout),
-        },
-        deadline: None,
-    };
+    let (limit, again) = client.plan(&request, settings);
     let node = match &client.inner.servers {
         Servers::One(node) => node,
         Servers::Cluster(cluster) => {
             let name = request.clone_name();
-            let future = Box::pin(cluster.run(request, limit, again));
+            let future = Box::pin(cluster.run(request, limit, again, false));
             return Run::Boxed { future, name };
         }
     };
-    if blocks {
+    if request.class() == Class::Blocking {
         let name = request.clone_name();
         let lane = node.lanes.run(node.session(), request, limit, again);
         let future = Box::pin(async move { single(lane.await) });
@@ -380,7 +392,7 @@ impl<T> Future for CommandFuture<'_, T> {
     }
 }
 
-fn finish<T>(reply: Result<Reply, Failure>, decode: Decode<T>) -> Result<T> {
+pub(crate) fn finish<T>(reply: Result<Reply, Failure>, decode: Decode<T>) -> Result<T> {
     match reply {
         Ok(Reply::Error(error)) => Err(Error::server(error)),
         Ok(reply) => decode(reply).map_err(Error::reply),
@@ -388,7 +400,7 @@ fn finish<T>(reply: Result<Reply, Failure>, decode: Decode<T>) -> Result<T> {
     }
 }
 
-fn single(answer: Result<Answer, Failure>) -> Result<Reply, Failure> {
+pub(crate) fn single(answer: Result<Answer, Failure>) -> Result<Reply, Failure> {
     match answer? {
         Answer::One(reply) => Ok(reply),
         Answer::Failed(failure) => Err(failure),

@@ -12,6 +12,7 @@ use bytes::{Buf, BytesMut};
 use resp_codec::{DecodeError, FrameDecoder, Kind, Limits, Version};
 use tokio::time::Instant;
 
+use crate::cache::Cache;
 use crate::connection::link::{Answer, Failure, Parcel, Shared, Ticket, TimeLimit};
 use crate::connection::outgoing::Outgoing;
 use crate::connection::session::{Effect, Session};
@@ -53,6 +54,8 @@ pub(crate) struct Engine {
     confirming: VecDeque<Confirming>,
     /// Commands of the sender `Topics` that are not written are of no use any more.
     stale_topics: bool,
+    /// What was read over this connection and is kept.
+    pub(crate) cache: Option<Arc<Cache>>,
     /// The server of this connection has refused a write because it is a replica.
     refused: bool,
 }
@@ -135,6 +138,14 @@ impl Engine {
             confirming: VecDeque::new(),
             stale_topics: false,
             refused: false,
+            cache: None,
+        }
+    }
+
+    /// Nothing that is kept is of use any more.
+    fn clear_cache(&self) {
+        if let Some(cache) = &self.cache {
+            cache.clear();
         }
     }
 
@@ -338,6 +349,13 @@ impl Engine {
 
     /// A message out of band.
     fn notice(&mut self, elements: Elements) {
+        if self
+            .cache
+            .as_ref()
+            .is_some_and(|cache| cache.notice(&elements))
+        {
+            return;
+        }
         match self.topics.notice(&elements) {
             Notice::Message | Notice::Other => {}
             Notice::Pong => self.pair(Reply::Array(elements)),
@@ -439,6 +457,8 @@ impl Engine {
         } else {
             if let (Some(effect), true) = (front.effect.take(), reply.is_ok()) {
                 effect.apply(&mut self.session.lock().unwrap_or_else(PoisonError::into_inner));
+                // The keys of another database, or those that another user may read.
+                self.clear_cache();
             }
             self.finish(|_| Answer::One(reply));
         }
@@ -604,6 +624,7 @@ impl Engine {
             });
         }
         self.topics.lost();
+        self.clear_cache();
         self.confirming.clear();
         self.stale_topics = true;
         // A sign of life that was not asked for yet need not be asked of the next connection, but it does no harm either.

@@ -192,6 +192,13 @@ impl<'a> Peer<'a> {
             request.push_i64(i64::from(session.db));
             steps.push(("SELECT", request));
         }
+        if self.config.caching.is_some() && version == Version::Resp3 {
+            let mut request = Request::new("CLIENT");
+            ["TRACKING", "ON", "OPTIN"]
+                .iter()
+                .for_each(|word| request.push(word.as_bytes()));
+            steps.push(("CLIENT TRACKING", request));
+        }
         if self.config.readonly {
             steps.push(("READONLY", Request::new("READONLY")));
         }

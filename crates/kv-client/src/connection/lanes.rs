@@ -47,6 +47,7 @@ impl Lanes {
         // A lane is silent for as long as its command blocks.
         let lane = Config {
             keepalive: None,
+            caching: None,
             ..config.clone()
         };
         Self {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use resp_codec::Version;
 use tokio::task::{AbortHandle, JoinHandle};
 
+use crate::cache::Cache;
 use crate::config::Config;
 use crate::connection::driver::Driver;
 use crate::connection::engine::Engine;
@@ -35,6 +36,8 @@ pub(crate) struct Node {
     /// Look out for another primary.
     watches: Mutex<Vec<AbortHandle>>,
     orphanage: Option<Arc<Orphanage>>,
+    /// What was read over the shared connection, if that is to be kept.
+    pub(crate) cache: Option<Arc<Cache>>,
     /// Connections for WATCH.
     pub(crate) booths: Booths,
 }
@@ -55,11 +58,20 @@ impl Node {
     ) -> Self {
         let topics = Topics::new(false, orphanage.clone());
         let watches = Mutex::default();
-        let (shared, driver) = drive(&config, Arc::clone(&session), topics, established, &watches);
+        let cache = config.caching.map(|caching| Arc::new(Cache::new(caching)));
+        let (shared, driver) = drive(
+            &config,
+            Arc::clone(&session),
+            topics,
+            established,
+            &watches,
+            cache.clone(),
+        );
         Self {
             link: Arc::clone(&shared.link),
             shared,
             lanes: Lanes::new(&config),
+            cache,
             booths: Booths::new(config.max_lanes),
             config,
             session,
@@ -120,8 +132,12 @@ impl Node {
             return carrier.clone();
         }
         let session = Arc::new(Mutex::new(self.session()));
+        let config = Arc::new(Config {
+            caching: None,
+            ..(*self.config).clone()
+        });
         let topics = Topics::new(true, self.orphanage.clone());
-        let (carrier, driver) = drive(&self.config, session, topics, None, &self.watches);
+        let (carrier, driver) = drive(&config, session, topics, None, &self.watches, None);
         if self.link.lock().life() != Life::Open {
             carrier.link.end(Life::Closing);
         }
@@ -137,6 +153,7 @@ fn drive(
     topics: Topics,
     established: Option<Established>,
     watches: &Mutex<Vec<AbortHandle>>,
+    cache: Option<Arc<Cache>>,
 ) -> (Carrier, JoinHandle<()>) {
     let mut link = Link::new(config.max_in_flight, config.max_unwritten_bytes);
     link.follows_primary = config.follows_primary();
@@ -150,7 +167,8 @@ fn drive(
         let watching = tokio::spawn(watch(Arc::clone(config), Arc::downgrade(&link)));
         locked(watches).push(watching.abort_handle());
     }
-    let engine = Engine::new(config.limits, session, Arc::clone(&topics));
+    let mut engine = Engine::new(config.limits, session, Arc::clone(&topics));
+    engine.cache = cache;
     let driver = Driver::new(Arc::clone(&link), Arc::clone(config), engine);
     (
         Carrier { link, topics },

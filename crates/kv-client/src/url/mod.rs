@@ -300,6 +300,15 @@ fn options(config: &mut Config, query: &str) -> Result<(), UrlError> {
                 config.max_unwritten_bytes = number::<usize>("max_unwritten_bytes", &value)?.max(1)
             }
             "max_lanes" => config.max_lanes = number::<usize>("max_lanes", &value)?.max(1),
+            "cache_bytes" => {
+                let caching = config.caching.unwrap_or_default();
+                config.caching = Some(caching.max_bytes(number("cache_bytes", &value)?));
+            }
+            "cache_age_ms" => {
+                let caching = config.caching.unwrap_or_default();
+                let age = Duration::from_millis(number("cache_age_ms", &value)?);
+                config.caching = Some(caching.max_age(age));
+            }
             "max_retries" => config.max_retries = number("max_retries", &value)?,
             other => return Err(UrlError::UnknownOption(other.to_owned())),
         }

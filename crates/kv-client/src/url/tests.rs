@@ -126,6 +126,7 @@ fn a_configuration_is_written_as_a_url_that_reads_the_same_but_for_the_password(
         "redis://us%40er@h:7/5?name=a%20b&protocol=2&command_timeout_ms=0&keepalive_ms=1&max_in_flight=7&max_retries=0",
         "redis://[::1]:6379?protocol=3&connect_timeout_ms=1&max_unwritten_bytes=5",
         "redis+unix:///run/a%20b.sock?db=2",
+        "redis://h:1?cache_bytes=5&cache_age_ms=7",
         "redis-cluster://u@a:6379,[::1]:7000?read_from=any&refresh_ms=0",
         "redis-cluster://a:1?max_retries=5&read_from=replica",
         "redis-sentinel://a:26379,b:7/my%20service/3?name=n&sentinel_user=s",

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
+use crate::cache::Caching;
 use crate::config::{Address, Config, Credentials, Protocol, ReadFrom, write_list};
 
 fn encode(out: &mut impl fmt::Write, text: &str, also: &[u8]) -> fmt::Result {
@@ -106,6 +107,12 @@ impl fmt::Display for Config {
         }
         if self.max_retries != default.max_retries {
             options.write(f, "max_retries", &self.max_retries.to_string())?;
+        }
+        if let Some(caching) = &self.caching {
+            options.write(f, "cache_bytes", &caching.max_bytes.to_string())?;
+            if caching.max_age != Caching::default().max_age {
+                options.write(f, "cache_age_ms", &millis(Some(caching.max_age)))?;
+            }
         }
         #[cfg(feature = "tls")]
         for (name, value) in self.tls.iter().flat_map(|tls| tls.url_options()) {

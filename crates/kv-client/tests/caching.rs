@@ -1,0 +1,235 @@
+//! Replies that are kept until the server says that they have changed.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper of a test fails as the test does"
+)]
+
+#[path = "support/cluster.rs"]
+mod cluster;
+#[path = "support/servers.rs"]
+mod servers;
+mod support;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use kv_client::{Caching, Client, Config, Protocol};
+use servers::Redis;
+use support::peers;
+use tokio::join;
+use tokio::time::timeout;
+
+async fn cached(client: &Client, key: &str) -> Option<String> {
+    client.get(key).into().cached().await.expect("a reply")
+}
+
+/// Reads until the value is there; it takes as long as a message does.
+async fn becomes(client: &Client, key: &str, value: Option<&str>) {
+    let reading = async {
+        while cached(client, key).await.as_deref() != value {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(5), reading)
+        .await
+        .unwrap_or_else(|_| panic!("{key} does not become {value:?}"));
+}
+
+async fn serves_and_forgets(config: Config, other: Client) {
+    let client = Client::connect(config.caching(Caching::new()))
+        .await
+        .unwrap();
+    other.mset([("{c}a", "1"), ("{c}b", "2")]).await.unwrap();
+    assert_eq!(cached(&client, "{c}a").await.as_deref(), Some("1"));
+    for _ in 0..10 {
+        assert_eq!(cached(&client, "{c}a").await.as_deref(), Some("1"));
+    }
+    assert_eq!(
+        (client.cache_stats().hits, client.cache_stats().misses),
+        (10, 1)
+    );
+
+    // Whoever changes it, and however: a key that did not exist, too.
+    other.set("{c}a", "changed").await.unwrap();
+    becomes(&client, "{c}a", Some("changed")).await;
+    client.set("{c}a", "by ourselves").await.unwrap();
+    becomes(&client, "{c}a", Some("by ourselves")).await;
+    other.del("{c}a").await.unwrap();
+    becomes(&client, "{c}a", None).await;
+    other.set("{c}a", "new").await.unwrap();
+    becomes(&client, "{c}a", Some("new")).await;
+
+    // A reply of several keys goes when one of them does.
+    let both = || {
+        client
+            .mget(["{c}a", "{c}b"])
+            .into::<(String, String)>()
+            .cached()
+            .into_future()
+    };
+    assert_eq!(both().await.unwrap(), ("new".to_owned(), "2".to_owned()));
+    let hits = client.cache_stats().hits;
+    assert_eq!(both().await.unwrap().1, "2");
+    assert_eq!(client.cache_stats().hits, hits + 1);
+    other.set("{c}b", "3").await.unwrap();
+    let reading = async {
+        while both().await.unwrap().1 != "3" {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(5), reading)
+        .await
+        .expect("invalidated");
+
+    other.flushall().await.unwrap();
+    becomes(&client, "{c}a", None).await;
+    // What is no read, or has no key, is sent as ever.
+    assert_eq!(client.incr("{c}n").cached().await.unwrap(), 1);
+    assert_eq!(client.incr("{c}n").cached().await.unwrap(), 2);
+    client.ping().cached().await.unwrap();
+    client.close().await;
+}
+
+#[tokio::test]
+async fn a_reply_is_served_from_memory_until_somebody_changes_its_keys() {
+    let Some(redis) = Redis::start(&[]).await else {
+        return;
+    };
+    serves_and_forgets(
+        redis.config(),
+        Client::connect(redis.config()).await.unwrap(),
+    )
+    .await;
+
+    // Without RESP3 nothing is kept, and nothing is wrong.
+    let config = redis
+        .config()
+        .protocol(Protocol::Resp2)
+        .caching(Caching::new());
+    let client = Client::connect(config).await.unwrap();
+    client.set("k", "1").await.unwrap();
+    assert_eq!(cached(&client, "k").await.as_deref(), Some("1"));
+    client.set("k", "2").await.unwrap();
+    assert_eq!(cached(&client, "k").await.as_deref(), Some("2"));
+    assert_eq!(client.cache_stats().entries, 0);
+    client.close().await;
+}
+
+#[tokio::test]
+async fn another_database_is_another_value() {
+    let Some(redis) = Redis::start(&[]).await else {
+        return;
+    };
+    let client = Client::connect(redis.config().caching(Caching::new()))
+        .await
+        .unwrap();
+    client.set("k", "zero").await.unwrap();
+    assert_eq!(cached(&client, "k").await.as_deref(), Some("zero"));
+    client.select(1).await.unwrap();
+    assert_eq!(cached(&client, "k").await, None);
+    client.close().await;
+}
+
+#[tokio::test]
+async fn a_server_that_comes_back_is_asked_anew() {
+    let Some(mut redis) = Redis::start(&[]).await else {
+        return;
+    };
+    let client = Client::connect(redis.config().caching(Caching::new()))
+        .await
+        .unwrap();
+    client.set("k", "old").await.unwrap();
+    assert_eq!(cached(&client, "k").await.as_deref(), Some("old"));
+    redis.kill();
+    redis.start_again().await;
+    let other = Client::connect(redis.config()).await.unwrap();
+    other.set("k", "new").await.unwrap();
+    becomes(&client, "k", Some("new")).await;
+    // And the new connection is told of changes as the first one was.
+    other.set("k", "newer").await.unwrap();
+    becomes(&client, "k", Some("newer")).await;
+    client.close().await;
+}
+
+#[tokio::test]
+async fn each_node_of_a_cluster_says_what_has_changed() {
+    let Some(cluster) = cluster::RedisCluster::start(5000).await else {
+        return;
+    };
+    serves_and_forgets(
+        cluster.config(),
+        Client::connect(cluster.config()).await.unwrap(),
+    )
+    .await;
+}
+
+/// The peer decides in which order reply and invalidation arrive.
+#[tokio::test(start_paused = true)]
+async fn an_invalidation_that_overtakes_nothing_still_counts() {
+    let (config, mut peers) = peers(4096);
+    let config = config.protocol(Protocol::Resp3).caching(Caching::new());
+    let (client, mut peer) = join!(Client::connect(config), async {
+        let mut peer = peers.accept_raw().await;
+        peer.expect(&["HELLO", "3"]).await;
+        peer.send("%1\r\n+proto\r\n:3\r\n").await;
+        peer.expect(&["CLIENT", "TRACKING", "ON", "OPTIN"]).await;
+        peer.send("+OK\r\n").await;
+        peer
+    });
+    let client = client.unwrap();
+    let get = || client.get("k").cached().into_future();
+    const INVALIDATE: &str = ">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n";
+
+    // Behind the reply in the same packet: the caller wakes after both.
+    let (value, ()) = join!(get(), async {
+        peer.expect(&["CLIENT", "CACHING", "YES"]).await;
+        peer.expect(&["GET", "k"]).await;
+        peer.send(&format!("+OK\r\n$3\r\nold\r\n{INVALIDATE}"))
+            .await;
+    });
+    assert_eq!(value.unwrap(), Some(Bytes::from("old")));
+    let (value, ()) = join!(get(), async {
+        peer.expect(&["CLIENT", "CACHING", "YES"]).await;
+        peer.expect(&["GET", "k"]).await;
+        peer.send("+OK\r\n$3\r\nnew\r\n").await;
+    });
+    assert_eq!(
+        value.unwrap(),
+        Some(Bytes::from("new")),
+        "the old reply was not kept"
+    );
+    assert_eq!(
+        get().await.unwrap(),
+        Some(Bytes::from("new")),
+        "the peer is not asked again"
+    );
+
+    // A read whose connection is lost is sent again, and what the first one was is forgotten.
+    peer.send(INVALIDATE).await;
+    let (value, ()) = join!(
+        async {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            get().await
+        },
+        async {
+            peer.expect(&["CLIENT", "CACHING", "YES"]).await;
+            peer.expect(&["GET", "k"]).await;
+            drop(peer);
+            let mut peer = peers.accept_raw().await;
+            peer.expect(&["HELLO", "3"]).await;
+            peer.send("%1\r\n+proto\r\n:3\r\n").await;
+            peer.expect(&["CLIENT", "TRACKING", "ON", "OPTIN"]).await;
+            peer.send("+OK\r\n").await;
+            peer.expect(&["CLIENT", "CACHING", "YES"]).await;
+            peer.expect(&["GET", "k"]).await;
+            peer.send("+OK\r\n$5\r\nnewer\r\n").await;
+        }
+    );
+    assert_eq!(value.unwrap(), Some(Bytes::from("newer")));
+    assert_eq!(
+        client.cache_stats().entries,
+        0,
+        "announced on a connection that is gone"
+    );
+}
