@@ -157,7 +157,9 @@ pub(crate) const PATTERNS: &[&[u8]] = &[
     b"*", b"**", b"?", b"[a-c]", b"[^a]", b"d\\*", b"a", b"", b"k*", b"*\n", b"[", b"\\",
 ];
 
-const TYPES: &[&[u8]] = &[b"string", b"STRING", b"list", b"hash", b"nothing", b""];
+const TYPES: &[&[u8]] = &[
+    b"string", b"STRING", b"list", b"hash", b"zset", b"nothing", b"",
+];
 
 /// One command.
 pub(crate) fn step(rng: &mut Rng) -> Step {
@@ -165,17 +167,19 @@ pub(crate) fn step(rng: &mut Rng) -> Step {
         args: Vec::new(),
         rng,
     };
-    let rule = match line.rng.next() % 12 {
+    let rule = match line.rng.next() % 15 {
         0..=4 => line.command(),
         5..=8 => line.collection_command(),
         9 => line.bitmap_command(),
         10 => line.sort_command(),
+        11..=13 => line.zset_command(),
         _ => line.dump_command(),
     };
     // Now and then an argument too few or too many.
-    if rule == Rule::Exact && line.rng.chance(40) && line.args.len() > 1 {
+    let is_fixed = matches!(rule, Rule::Exact | Rule::Numbers);
+    if is_fixed && line.rng.chance(40) && line.args.len() > 1 {
         line.args.pop();
-    } else if rule == Rule::Exact && line.rng.chance(60) {
+    } else if is_fixed && line.rng.chance(60) {
         line.number();
     }
     Step {

@@ -16,6 +16,7 @@ mod reference;
 mod replay;
 mod rows;
 mod sort;
+mod zsets;
 
 use std::time::{Duration, Instant};
 

@@ -41,7 +41,7 @@ impl<'a> Query<'a> {
                 with_scores = true;
             } else if args.remaining() > 2 && args.take("LIMIT") {
                 (offset, count) = (args.integer()?, args.integer()?);
-            } else if form.reverse.is_none() && args.take("REV") {
+            } else if reverse.is_none() && args.take("REV") {
                 reverse = Some(true);
             } else if by.is_none() && args.take("BYLEX") {
                 by = Some(By::Lex);
