@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use resp_codec::number::parse_f64;
 use resp_codec::{Frame, write};
 
 use crate::call::{Words, reply};
@@ -262,6 +263,34 @@ impl Db<'_> {
     pub fn smembers(&self, key: impl AsRef<[u8]>) -> Result<BTreeSet<Vec<u8>>> {
         let reply = self.call([b"SMEMBERS", key.as_ref()])?;
         Ok(strings(&reply).into_iter().collect())
+    }
+
+    /// Sets the score of a member of a sorted set. `true` if the member is new.
+    ///
+    /// # Errors
+    ///
+    /// WRONGTYPE if the key holds something else, if the score is not a number, or if the server refuses writes.
+    pub fn zadd(
+        &self,
+        key: impl AsRef<[u8]>,
+        member: impl AsRef<[u8]>,
+        score: f64,
+    ) -> Result<bool> {
+        let score = score.to_string();
+        let command = [b"ZADD", key.as_ref(), score.as_bytes(), member.as_ref()];
+        self.call(command).map(|reply| is_one(&reply))
+    }
+
+    /// All members of a sorted set with their scores, in order.
+    ///
+    /// # Errors
+    ///
+    /// WRONGTYPE if the key holds something else.
+    pub fn zrange(&self, key: impl AsRef<[u8]>) -> Result<Vec<(Vec<u8>, f64)>> {
+        let reply = self.call([b"ZRANGE", key.as_ref(), b"0", b"-1", b"WITHSCORES"])?;
+        let mut items = strings(&reply).into_iter();
+        let pairs = std::iter::from_fn(|| Some((items.next()?, parse_f64(&items.next()?)?)));
+        Ok(pairs.collect())
     }
 
     /// The type of a key as TYPE names it; `None` if it is not there.

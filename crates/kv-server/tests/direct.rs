@@ -113,10 +113,18 @@ async fn collections_are_reached_too() {
     assert!(db.sadd("set", "a").unwrap());
     assert!(!db.sadd("set", "a").unwrap());
     assert_eq!(db.smembers("set").unwrap().len(), 2);
+    assert!(db.zadd("zset", "b", 1.5).unwrap());
+    assert!(db.zadd("zset", "a", f64::INFINITY).unwrap());
+    assert!(!db.zadd("zset", "b", -2.0).unwrap());
+    assert!(db.zadd("zset", "c", f64::NAN).is_err());
+    assert_eq!(
+        db.zrange("zset").unwrap(),
+        [(b"b".to_vec(), -2.0), (b"a".to_vec(), f64::INFINITY)]
+    );
     let error = db.push("set", "x").unwrap_err().to_string();
     assert!(error.starts_with("WRONGTYPE "), "{error}");
     assert_eq!(
         db.dump(),
-        "\"hash\" hash: {\"field\": \"2\"}\n\"list\" list: [\"one\", \"\\xff\"]\n\"set\" set: {\"a\", \"b\"}\n"
+        "\"hash\" hash: {\"field\": \"2\"}\n\"list\" list: [\"one\", \"\\xff\"]\n\"set\" set: {\"a\", \"b\"}\n\"zset\" zset: (\"b\": -2, \"a\": inf)\n"
     );
 }

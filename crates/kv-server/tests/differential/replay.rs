@@ -20,9 +20,15 @@ async fn state(client: &mut Client) -> Vec<String> {
                 b"LRANGE",
                 b"SMEMBERS",
                 b"HGETALL",
+                b"ZRANGE",
             ] {
                 match name {
                     b"LRANGE" => client.request([name, key, b"0", b"-1"]).await,
+                    b"ZRANGE" => {
+                        client
+                            .request([name, key, b"0", b"-1", b"WITHSCORES"])
+                            .await
+                    }
                     _ => client.request([name, key]).await,
                 }
                 let mut reply = client.reply().await;
