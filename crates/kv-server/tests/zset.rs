@@ -400,6 +400,17 @@ async fn a_walk_shows_whatever_stays_although_scores_change() {
     client.check("ZADD small 1.5 a 2 b", ":2\r\n").await;
     let all = format!("*2\r\n{}{}", bulk("0"), bulks(&["a", "1.5"]));
     client.check("ZSCAN small 0 MATCH a*", &all).await;
+    // Redis writes fractions of large sets in another way here.
+    client
+        .check("CONFIG SET zset-max-listpack-entries 0", "+OK\r\n")
+        .await;
+    client.check("ZADD large 0.1 last", ":1\r\n").await;
+    let all = format!(
+        "*2\r\n{}{}",
+        bulk("0"),
+        bulks(&["last", "0.10000000000000001"])
+    );
+    client.check("ZSCAN large 0", &all).await;
 }
 
 #[tokio::test]

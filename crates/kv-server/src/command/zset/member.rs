@@ -82,6 +82,7 @@ pub(super) fn zscan(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
         return Ok(());
     };
     let options = scan::Options::parse(&mut args, false)?;
+    let is_large = matches!(zset, Zset::Tree(_));
     scan::reply(&mut cx.out, cursor, options.count, |cursor, out| {
         let mut step = scan::Step::default();
         step.cursor = zset.scan(cursor, |(member, score)| {
@@ -89,10 +90,55 @@ pub(super) fn zscan(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
             if options.matches(member.bytes(&mut Default::default())) {
                 step.written += 2;
                 out.item(member);
-                out.bulk_score(score);
+                if is_large && score.is_finite() {
+                    out.bulk(seventeen_digits(score).as_bytes());
+                } else {
+                    out.bulk_score(score);
+                }
             }
         });
         step
     });
     Ok(())
+}
+
+/// A number as C's `%.17g` writes it, which is what Redis does in a walk over a large sorted set: 0.10000000000000001.
+fn seventeen_digits(number: f64) -> String {
+    let scientific = format!("{number:.16e}");
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let trimmed = |text: &str| match text.split_once('.') {
+        Some(_) => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        None => text.to_owned(),
+    };
+    match usize::try_from(16 - exponent) {
+        Ok(decimals) if exponent >= -4 => trimmed(&format!("{number:.decimals$}")),
+        _ => {
+            let sign = if exponent < 0 { '-' } else { '+' };
+            format!("{}e{sign}{:02}", trimmed(mantissa), exponent.abs())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seventeen_digits_are_those_of_c() {
+        for (number, text) in [
+            (0.1, "0.10000000000000001"),
+            (1.5, "1.5"),
+            (-2.25, "-2.25"),
+            (5e-324, "4.9406564584124654e-324"),
+            (1e-5, "1.0000000000000001e-05"),
+            (0.0001, "0.0001"),
+            (1e300, "1.0000000000000001e+300"),
+            (1e17, "1e+17"),
+            (1e16, "10000000000000000"),
+            (123_456_789.125, "123456789.125"),
+        ] {
+            assert_eq!(seventeen_digits(number), text);
+        }
+    }
 }
