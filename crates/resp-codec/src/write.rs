@@ -44,6 +44,8 @@ pub fn integer(out: &mut BytesMut, value: i64) {
 /// `$len`, the bytes, and a line end.
 #[inline]
 pub fn bulk(out: &mut BytesMut, data: &[u8]) {
+    // A type byte, twenty digits, two line ends.
+    out.reserve(data.len().saturating_add(25));
     header(out, b'$', data.len());
     out.extend_from_slice(data);
     out.extend_from_slice(b"\r\n");
@@ -190,8 +192,20 @@ pub fn verbatim(out: &mut BytesMut, version: Version, format: &[u8; 3], data: &[
 }
 
 /// A type byte, a length and a line end.
+///
+/// Most lengths have one or two digits, and copies of a fixed size are a store or two.
 #[inline]
 fn header(out: &mut BytesMut, kind: u8, len: usize) {
+    match u8::try_from(len) {
+        Ok(len @ 0..=9) => out.extend_from_slice(&[kind, b'0' | len, b'\r', b'\n']),
+        Ok(len @ 10..=99) => {
+            out.extend_from_slice(&[kind, b'0' | (len / 10), b'0' | (len % 10), b'\r', b'\n']);
+        }
+        _ => long_header(out, kind, len),
+    }
+}
+
+fn long_header(out: &mut BytesMut, kind: u8, len: usize) {
     let mut buffer = [0; 24];
     buffer[22] = b'\r';
     buffer[23] = b'\n';
