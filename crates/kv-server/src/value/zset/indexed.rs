@@ -187,7 +187,7 @@ impl Indexed {
 
     /// After so many members went: moves others to free records, if there are many.
     fn tighten(&mut self, removed: usize) {
-        // Two for one, so that what is free never comes to more than half of the rest.
+        // Two for one, so that never more is free than taken.
         for _ in 0..2 * removed {
             let Some((last, to)) = self.members.loose() else {
                 return;

@@ -185,7 +185,7 @@ impl Members {
     /// Tell whoever knows the id first, while its text is where it was, then [`relocate`](Self::relocate) it.
     pub(super) fn loose(&self) -> Option<(Id, Id)> {
         let records = self.records();
-        if self.vacancies * 3 <= records || self.vacancies <= FIRST {
+        if self.vacancies * 2 <= records || self.vacancies <= FIRST {
             return None;
         }
         let last = u32::try_from(records - 1).ok()?;
