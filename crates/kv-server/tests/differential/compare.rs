@@ -59,7 +59,7 @@ pub(crate) async fn differs(
     }
     let start = Instant::now();
     let last = final_state();
-    let sorts = steps.iter().any(|step| is_sort(step));
+    let sorts = steps.iter().any(is_sort);
     for step in steps.iter().chain(&last) {
         let (a, b) = match step.rule {
             Rule::Scan => (scan(step, ours).await, scan(step, theirs).await),
