@@ -8,7 +8,8 @@ use std::{
 
 use futures::StreamExt;
 use portscan::{
-    Checkpoint, Diff, Event, Expectation, Ports, Report, Scan, Scanner, Scope, State, Targets,
+    Checkpoint, Diff, Event, Expectation, PortReport, Ports, Report, Scan, Scanner, Scope, State,
+    Targets,
 };
 use tokio::sync::{broadcast, watch};
 use tokio_util::task::TaskTracker;
@@ -223,14 +224,14 @@ impl Jobs {
         match event {
             Event::Verdict(verdict) if verdict.state == State::Open => {
                 job.open += 1;
-                let name = report
-                    .host(verdict.addr)
-                    .and_then(|host| host.port(verdict.port));
-                tell(News::Open {
-                    addr: verdict.addr.to_string(),
-                    port: verdict.port,
-                    name: name.map_or("", |port| port.name()).to_owned(),
-                });
+                if let Some(host) = report.host(verdict.addr) {
+                    let name = host.port(verdict.port).map_or("", PortReport::name);
+                    tell(News::Open {
+                        addr: host.scoped_addr(),
+                        port: verdict.port,
+                        name: name.to_owned(),
+                    });
+                }
             }
             Event::Progress(progress) => {
                 (job.decided, job.total, job.open) = (
@@ -421,7 +422,7 @@ impl Jobs {
         }];
         for host in running.report.iter().flat_map(Report::hosts) {
             for port in host.ports().filter(|port| port.state == State::Open) {
-                let (addr, name) = (host.addr().to_string(), port.name().to_owned());
+                let (addr, name) = (host.scoped_addr(), port.name().to_owned());
                 so_far.push(News::Open {
                     addr,
                     port: port.port,

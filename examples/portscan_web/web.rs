@@ -115,7 +115,7 @@ async fn show(
             .ports()
             .filter(|port| port.state == portscan::State::Open)
         {
-            open.push(serde_json::json!({ "addr": host.addr(), "port": port.port, "name": port.name(), "banner": port.banner() }));
+            open.push(serde_json::json!({ "addr": host.scoped_addr(), "port": port.port, "name": port.name(), "banner": port.banner() }));
         }
     }
     Ok(Json(serde_json::json!({ "job": job, "open": open })))
