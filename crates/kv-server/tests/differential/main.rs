@@ -14,6 +14,7 @@ mod dump;
 mod generate;
 mod reference;
 mod replay;
+mod robust;
 mod rows;
 mod sort;
 mod zsets;
