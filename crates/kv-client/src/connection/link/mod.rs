@@ -3,18 +3,20 @@
 //! One lock guards both. A caller holds it while its command is copied into the inbox and again to take its answer; the
 //! driver holds it once for each batch. Nothing here does I/O or reads a clock.
 
+mod driving;
+mod freight;
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use resp_codec::Version;
-use tokio::time::Instant;
 
+pub(crate) use self::freight::{Answer, Failure, Freight, Parcel, TimeLimit};
 use crate::connection::outgoing::Outgoing;
-use crate::connection::session::Effect;
-use crate::error::{ErrorKind, Outcome};
-use crate::reply::Reply;
+use crate::error::ErrorKind;
 
 /// The meeting point of the handles of one connection and its driver.
 #[derive(Debug)]
@@ -104,82 +106,12 @@ enum State {
     Answered(Answer),
 }
 
-/// What a command came to.
-#[derive(Debug)]
-pub(crate) enum Answer {
-    /// The reply to a single command. An error reply is one.
-    One(Reply),
-    /// The replies to a batch, and why the rest of them is missing, if some are.
-    Many {
-        replies: Vec<Reply>,
-        failure: Option<Failure>,
-        executed_maybe: usize,
-    },
-    /// No reply will come.
-    Failed(Failure),
-}
-
-/// Why there is no reply.
-#[derive(Clone, Debug)]
-pub(crate) struct Failure {
-    pub(crate) kind: ErrorKind,
-    pub(crate) outcome: Outcome,
-    /// When the command's time is over, for whoever sends it again.
-    pub(crate) deadline: Option<Instant>,
-}
-
-/// How long a command may take.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct TimeLimit {
-    /// The limit, as the error message words it.
-    pub(crate) timeout: Option<Duration>,
-    /// When it is reached. The driver, which knows the time, sets it when it first sees the command.
-    pub(crate) deadline: Option<Instant>,
-}
-
-impl TimeLimit {
-    pub(crate) fn started(self, now: Instant) -> Self {
-        Self {
-            deadline: self.deadline.or_else(|| now.checked_add(self.timeout?)),
-            ..self
-        }
-    }
-}
-
-/// One command, or a batch that belongs together, between a caller and the driver.
-#[derive(Debug)]
-pub(crate) struct Parcel {
-    pub(crate) ticket: Ticket,
-    /// Its encoded length.
-    pub(crate) len: usize,
-    pub(crate) limit: TimeLimit,
-    /// What a good reply changes in the session.
-    pub(crate) effect: Option<Box<Effect>>,
-    /// If it is a batch: where each command ends, counted from the start of the first.
-    pub(crate) ends: Option<Box<[usize]>>,
-}
-
 #[derive(Debug)]
 struct Waiter {
     ticket: Ticket,
     commands: usize,
     len: usize,
     limit: TimeLimit,
-}
-
-/// What a caller wants to send.
-pub(crate) trait Freight {
-    /// Number of commands.
-    fn commands(&self) -> usize;
-    /// An upper bound of the encoded length.
-    fn len(&self) -> usize;
-    /// Appends the wire form; says where each command of a batch ends.
-    fn encode(&self, out: &mut Outgoing) -> Option<Box<[usize]>>;
-    fn effect(&self) -> Option<Box<Effect>>;
-    /// What became of the whole, if `executed_maybe` commands of it may have been executed.
-    fn outcome(&self, failure: &Failure, _executed_maybe: usize) -> Outcome {
-        failure.outcome
-    }
 }
 
 /// What came of an attempt to hand over freight.
@@ -442,236 +374,6 @@ impl Shared {
     }
 }
 
-/// What the driver uses, under the lock.
-impl Shared {
-    pub(crate) fn life(&self) -> Life {
-        self.life
-    }
-
-    /// The driver's last act.
-    pub(crate) fn bury(&mut self, epitaph: Option<ErrorKind>) {
-        self.life = Life::Ended;
-        self.epitaph = epitaph;
-        self.status.connected = false;
-    }
-
-    /// Where the present connection leads.
-    pub(crate) fn peer(&self) -> Option<&str> {
-        self.peer.as_deref()
-    }
-
-    /// Has the driver leave the present connection for a new one.
-    pub(crate) fn leave(&mut self) {
-        self.leaving = self.peer.is_some();
-    }
-
-    pub(crate) fn is_leaving(&self) -> bool {
-        self.leaving
-    }
-
-    pub(crate) fn disconnected(&mut self) {
-        self.status.connected = false;
-        self.peer = None;
-        self.leaving = false;
-    }
-
-    pub(crate) fn connected(&mut self, version: Version, peer: &str) {
-        self.status.connected = true;
-        self.peer = Some(peer.to_owned());
-        self.status.version = Some(version);
-    }
-
-    /// Leaves `waker` to be woken by the next caller.
-    pub(crate) fn listen(&mut self, waker: &Waker) {
-        match &mut self.driver {
-            Some(old) if old.will_wake(waker) => {}
-            old => *old = Some(waker.clone()),
-        }
-    }
-
-    pub(crate) fn has_arrivals(&self) -> bool {
-        !self.arrived.is_empty()
-    }
-
-    /// Moves the inbox to the driver.
-    pub(crate) fn collect(&mut self, out: &mut Outgoing, parcels: &mut Vec<Parcel>) {
-        out.append(&mut self.inbox);
-        if parcels.is_empty() {
-            std::mem::swap(parcels, &mut self.arrived);
-        } else {
-            parcels.append(&mut self.arrived);
-        }
-    }
-
-    /// Whether somebody still waits for this answer.
-    pub(crate) fn is_wanted(&self, ticket: Ticket) -> bool {
-        let slot = &self.slots[index(ticket.slot)];
-        slot.turn == ticket.turn && matches!(slot.state, State::Sent)
-    }
-
-    /// Whether callers gave commands up since the last look.
-    pub(crate) fn take_abandoned(&mut self) -> bool {
-        std::mem::take(&mut self.abandoned)
-    }
-
-    /// Leaves an answer for whoever holds the ticket; nobody may.
-    pub(crate) fn answer(&mut self, ticket: Ticket, answer: Answer, wake: &mut Vec<Waker>) {
-        let slot = &mut self.slots[index(ticket.slot)];
-        if slot.turn == ticket.turn {
-            slot.state = State::Answered(answer);
-            wake.extend(slot.waker.take());
-        }
-    }
-
-    /// Gives room back: `commands` are answered, `bytes` are written or dropped.
-    pub(crate) fn release(&mut self, commands: usize, bytes: usize, wake: &mut Vec<Waker>) {
-        self.in_flight -= commands;
-        self.unwritten -= bytes;
-        if !self.waiters.is_empty() {
-            self.grant(wake);
-        }
-    }
-
-    /// Starts the clock of waiters that are new.
-    pub(crate) fn stamp_waiters(&mut self, now: Instant) -> Option<Instant> {
-        for waiter in self.waiters.iter_mut().rev() {
-            if waiter.limit.deadline.is_some() {
-                break;
-            }
-            waiter.limit = waiter.limit.started(now);
-        }
-        self.waiters
-            .iter()
-            .filter_map(|waiter| waiter.limit.deadline)
-            .min()
-    }
-
-    pub(crate) fn has_waiters(&self) -> bool {
-        !self.waiters.is_empty()
-    }
-
-    /// Takes the waiters whose time is over (all of them if `now` is `None`) out of the line.
-    pub(crate) fn expire_waiters(
-        &mut self,
-        now: Option<Instant>,
-        failure: impl Fn(Option<Duration>) -> Failure,
-        wake: &mut Vec<Waker>,
-    ) {
-        let mut expired = Vec::new();
-        self.waiters.retain(|waiter| {
-            let over = now.is_none_or(|now| {
-                waiter
-                    .limit
-                    .deadline
-                    .is_some_and(|deadline| deadline <= now)
-            });
-            if over {
-                expired.push((waiter.ticket, waiter.limit.timeout));
-            }
-            !over
-        });
-        for (ticket, timeout) in expired {
-            self.answer(ticket, Answer::Failed(failure(timeout)), wake);
-        }
-        self.grant(wake);
-    }
-}
-
 fn index(slot: u32) -> usize {
     slot as usize
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    struct Bytes(&'static [u8]);
-
-    impl Freight for Bytes {
-        fn commands(&self) -> usize {
-            1
-        }
-        fn len(&self) -> usize {
-            self.0.len()
-        }
-        fn encode(&self, out: &mut Outgoing) -> Option<Box<[usize]>> {
-            out.tail().extend_from_slice(self.0);
-            None
-        }
-        fn effect(&self) -> Option<Box<Effect>> {
-            None
-        }
-    }
-
-    fn sent(link: &Link, bytes: &'static [u8]) -> Ticket {
-        match link.admit(&Bytes(bytes), TimeLimit::default(), Waker::noop()) {
-            Admission::Sent(ticket) => ticket,
-            _ => panic!("no room for {bytes:?}"),
-        }
-    }
-
-    fn waiting(link: &Link, bytes: &'static [u8]) -> Ticket {
-        match link.admit(&Bytes(bytes), TimeLimit::default(), Waker::noop()) {
-            Admission::Waiting(ticket) => ticket,
-            _ => panic!("room for {bytes:?}"),
-        }
-    }
-
-    fn poll(link: &Link, ticket: Ticket) -> Poll<Progress> {
-        link.poll(ticket, &Context::from_waker(Waker::noop()))
-    }
-
-    #[test]
-    fn an_answer_that_nobody_waits_for_does_not_reach_the_next_user_of_the_slot() {
-        let link = Link::new(8, 1000);
-        let first = sent(&link, b"first");
-        link.abandon(first, 1, 5);
-        let second = sent(&link, b"second");
-        assert_eq!(first.slot, second.slot, "the slot is used again");
-
-        link.lock()
-            .answer(first, Answer::One(Reply::Integer(1)), &mut Vec::new());
-        assert!(
-            poll(&link, second).is_pending(),
-            "the first answer is thrown away"
-        );
-        link.lock()
-            .answer(second, Answer::One(Reply::Integer(2)), &mut Vec::new());
-        assert!(matches!(
-            poll(&link, second),
-            Poll::Ready(Progress::Answered(Answer::One(Reply::Integer(2))))
-        ));
-    }
-
-    #[test]
-    fn whoever_waits_for_room_is_let_in_in_order_of_arrival() {
-        let link = Link::new(1, 1000);
-        let _sent = sent(&link, b"a");
-        let (first, second, third) = (
-            waiting(&link, b"bb"),
-            waiting(&link, b"cc"),
-            waiting(&link, b"dd"),
-        );
-        link.abandon(second, 1, 2);
-        link.lock().release(1, 1, &mut Vec::new());
-        assert!(matches!(
-            poll(&link, first),
-            Poll::Ready(Progress::Granted(_))
-        ));
-        assert!(poll(&link, third).is_pending());
-        link.abandon(first, 1, 2);
-        assert!(
-            matches!(poll(&link, third), Poll::Ready(Progress::Granted(_))),
-            "room that is given back goes to the next"
-        );
-        link.redeem(third, &Bytes(b"dd"), TimeLimit::default(), Waker::noop());
-        assert_eq!(link.in_flight(), 1);
-    }
-
-    #[test]
-    fn a_command_larger_than_the_limit_is_let_in_alone() {
-        let link = Link::new(100, 4);
-        let _large = sent(&link, b"larger than four bytes");
-        let _waits = waiting(&link, b"b");
-    }
 }

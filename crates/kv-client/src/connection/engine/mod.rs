@@ -1,0 +1,345 @@
+//! The exchange on one connection: what is to be written, what was written, and who gets which reply.
+//!
+//! It takes bytes and `now`, and does no I/O. Positions are counted in bytes since the client began, over all of its
+//! connections, so that `end <= written` is all there is to know about whether the server can have seen a command.
+
+mod failing;
+mod reading;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Waker;
+
+use bytes::BytesMut;
+use resp_codec::{FrameDecoder, Limits, Version};
+use tokio::time::Instant;
+
+use crate::cache::Cache;
+use crate::connection::link::{Answer, Parcel, Shared, Ticket, TimeLimit};
+use crate::connection::outgoing::Outgoing;
+use crate::connection::session::{Effect, Session};
+use crate::connection::topics::{Topic, Topics};
+use crate::reply::Reply;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    /// Not written yet.
+    pub(crate) out: Outgoing,
+    /// Read and not decoded yet.
+    pub(crate) input: BytesMut,
+    decoder: FrameDecoder,
+    /// Room to make for a read.
+    read_size: usize,
+    limits: Limits,
+    /// Commands without a reply, in the order in which they are written. Those with `end <= written` are written whole.
+    pending: VecDeque<Pending>,
+    /// Where the next byte is written. `written + out.len()` is the `end` of the last pending command.
+    written: u64,
+    /// Answers on their way to the callers.
+    answers: Vec<(Ticket, Answer)>,
+    /// Commands answered and bytes written since the last exchange.
+    answered: usize,
+    freed: usize,
+    /// Bytes of the engine's own commands among those written; no caller waits for their room.
+    own: usize,
+    /// Scratch space.
+    parcels: Vec<Parcel>,
+    /// No pending command's deadline is earlier.
+    next_deadline: Option<Instant>,
+    ping_pending: bool,
+    /// Shared with the handles; changed by replies to SELECT, AUTH and CLIENT SETNAME.
+    session: Arc<Mutex<Session>>,
+    topics: Arc<Topics>,
+    /// What the pending commands of the sender `Topics` are about, in their order.
+    confirming: VecDeque<Confirming>,
+    /// Commands of the sender `Topics` that are not written are of no use any more.
+    stale_topics: bool,
+    /// What was read over this connection and is kept.
+    pub(crate) cache: Option<Arc<Cache>>,
+    /// The server of this connection has refused a write because it is a replica.
+    refused: bool,
+}
+
+#[derive(Debug)]
+struct Pending {
+    sender: Sender,
+    start: u64,
+    end: u64,
+    /// Its deadline is `None` once it has passed.
+    limit: TimeLimit,
+    effect: Option<Box<Effect>>,
+    batch: Option<Box<Batch>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sender {
+    Caller(Ticket),
+    /// The sign of life that the driver asks for.
+    Ping,
+    /// The subscriptions.
+    Topics,
+}
+
+#[derive(Debug)]
+struct Batch {
+    /// Where each command ends, counted from the batch's start.
+    ends: Box<[usize]>,
+    replies: Vec<Reply>,
+}
+
+impl Pending {
+    fn commands(&self) -> usize {
+        match self.sender {
+            Sender::Ping | Sender::Topics => 0,
+            Sender::Caller(_) => self.batch.as_ref().map_or(1, |batch| batch.ends.len()),
+        }
+    }
+
+    fn len(&self) -> usize {
+        length(self.end - self.start)
+    }
+}
+
+/// A SUBSCRIBE or UNSUBSCRIBE that is under way. It has no reply of its own; each topic brings a message out of band.
+#[derive(Debug)]
+struct Confirming {
+    topics: Vec<Topic>,
+    subscribes: bool,
+    remaining: usize,
+}
+
+impl Engine {
+    pub(crate) fn new(limits: Limits, session: Arc<Mutex<Session>>, topics: Arc<Topics>) -> Self {
+        Self {
+            out: Outgoing::default(),
+            input: BytesMut::new(),
+            decoder: FrameDecoder::new(limits),
+            read_size: reading::READ,
+            limits,
+            pending: VecDeque::new(),
+            written: 0,
+            answers: Vec::new(),
+            answered: 0,
+            freed: 0,
+            own: 0,
+            parcels: Vec::new(),
+            next_deadline: None,
+            ping_pending: false,
+            session,
+            topics,
+            confirming: VecDeque::new(),
+            stale_topics: false,
+            refused: false,
+            cache: None,
+        }
+    }
+
+    /// Nothing that is kept is of use any more.
+    fn clear_cache(&self) {
+        if let Some(cache) = &self.cache {
+            cache.clear();
+        }
+    }
+
+    /// Starts on a new connection, which has already delivered `input`.
+    pub(crate) fn connected(&mut self, version: Version, input: BytesMut) {
+        if version == Version::Resp2 && !self.topics.dedicated {
+            self.topics.refuse_all();
+        }
+        self.decoder = FrameDecoder::new(self.limits);
+        self.input = input;
+        self.refused = false;
+    }
+
+    /// Whether the server of this connection has turned out to be a replica.
+    pub(crate) fn was_refused(&self) -> bool {
+        self.refused
+    }
+
+    /// Whether no command that was written whole waits for its reply.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.pending
+            .front()
+            .is_none_or(|front| front.end > self.written)
+    }
+
+    /// What the next connection is to be given.
+    pub(crate) fn session(&self) -> Session {
+        self.session
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Gives the callers their answers and takes their new commands.
+    pub(crate) fn exchange(
+        &mut self,
+        shared: &mut Shared,
+        now: impl Fn() -> Instant,
+        wake: &mut Vec<Waker>,
+    ) {
+        self.deliver(shared, wake);
+        if shared.has_arrivals() {
+            self.collect(shared, now());
+        }
+        if shared.has_waiters() {
+            let deadline = shared.stamp_waiters(now());
+            self.remember(deadline);
+        }
+        if shared.take_abandoned() || self.stale_topics {
+            self.withdraw(shared, wake);
+        }
+    }
+
+    fn deliver(&mut self, shared: &mut Shared, wake: &mut Vec<Waker>) {
+        for (ticket, answer) in self.answers.drain(..) {
+            shared.answer(ticket, answer, wake);
+        }
+        if self.answered > 0 || self.freed > 0 {
+            let own = self.own.min(self.freed);
+            self.own -= own;
+            shared.release(
+                std::mem::take(&mut self.answered),
+                std::mem::take(&mut self.freed) - own,
+                wake,
+            );
+        }
+    }
+
+    fn collect(&mut self, shared: &mut Shared, now: Instant) {
+        let mut end = self.end();
+        shared.collect(&mut self.out, &mut self.parcels);
+        let mut earliest = None::<Instant>;
+        for parcel in self.parcels.drain(..) {
+            let start = end;
+            end += position(parcel.len);
+            let limit = parcel.limit.started(now);
+            if let Some(deadline) = limit.deadline {
+                earliest = Some(earliest.map_or(deadline, |other| other.min(deadline)));
+            }
+            let batch = parcel.ends.map(|ends| {
+                Box::new(Batch {
+                    replies: Vec::with_capacity(ends.len()),
+                    ends,
+                })
+            });
+            let sender = Sender::Caller(parcel.ticket);
+            self.pending.push_back(Pending {
+                sender,
+                start,
+                end,
+                limit,
+                effect: parcel.effect,
+                batch,
+            });
+        }
+        self.remember(earliest);
+    }
+
+    fn remember(&mut self, deadline: Option<Instant>) {
+        if let Some(deadline) = deadline {
+            self.next_deadline = Some(
+                self.next_deadline
+                    .map_or(deadline, |other| other.min(deadline)),
+            );
+        }
+    }
+
+    /// The position behind everything that is to be written.
+    fn end(&self) -> u64 {
+        self.written + position(self.out.len())
+    }
+
+    /// When [`Self::expire`] has something to do, at the latest.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.next_deadline
+    }
+
+    /// Whether every command has been answered.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.pending.is_empty() && self.answers.is_empty()
+    }
+
+    /// The socket took `n` bytes.
+    pub(crate) fn wrote(&mut self, n: usize) {
+        self.out.advance(n);
+        self.written += position(n);
+        self.freed += n;
+    }
+
+    /// Asks the server for a sign of life, unless it was asked already.
+    pub(crate) fn ping(&mut self) {
+        const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
+        if self.ping_pending {
+            return;
+        }
+        let start = self.end();
+        self.out.tail().extend_from_slice(PING);
+        self.own += PING.len();
+        let end = self.end();
+        let limit = TimeLimit::default();
+        self.pending.push_back(Pending {
+            sender: Sender::Ping,
+            start,
+            end,
+            limit,
+            effect: None,
+            batch: None,
+        });
+        self.ping_pending = true;
+    }
+
+    /// Subscribes and unsubscribes as the subscribers want it.
+    pub(crate) fn sync_topics(&mut self) {
+        for (request, topics) in self.topics.difference() {
+            let start = self.end();
+            request.encode(&mut self.out);
+            let end = self.end();
+            self.own += length(end - start);
+            let limit = TimeLimit::default();
+            self.pending.push_back(Pending {
+                sender: Sender::Topics,
+                start,
+                end,
+                limit,
+                effect: None,
+                batch: None,
+            });
+            let subscribes = !request.name().contains("UNSUB");
+            self.confirming.push_back(Confirming {
+                remaining: topics.len(),
+                topics,
+                subscribes,
+            });
+        }
+    }
+
+    /// The driver ends, and no subscription gets anything more.
+    pub(crate) fn end_topics(&self) {
+        self.topics.end();
+    }
+
+    /// Takes the first pending command off the list and answers it.
+    fn finish(&mut self, answer: impl FnOnce(&mut Pending) -> Answer) {
+        let Some(mut front) = self.pending.pop_front() else {
+            return;
+        };
+        self.answered += front.commands();
+        match front.sender {
+            Sender::Caller(ticket) => self.answers.push((ticket, answer(&mut front))),
+            Sender::Ping => self.ping_pending = false,
+            Sender::Topics => {
+                self.confirming.pop_front();
+            }
+        }
+    }
+}
+
+fn position(len: usize) -> u64 {
+    len as u64
+}
+
+fn length(distance: u64) -> usize {
+    usize::try_from(distance).unwrap_or(usize::MAX)
+}

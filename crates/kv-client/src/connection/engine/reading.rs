@@ -1,0 +1,159 @@
+//! What the server says: decoding it, and who gets it.
+
+use std::sync::PoisonError;
+
+use bytes::Buf;
+use resp_codec::{DecodeError, Kind};
+
+use super::{Engine, Sender};
+use crate::connection::link::Answer;
+use crate::connection::topics::Notice;
+use crate::error::Error;
+use crate::reply::{Elements, Reply};
+
+/// Bulk strings from this length on are split off the read buffer; shorter ones are copied out of it.
+const SPLIT_FROM: usize = 16 * 1024;
+/// Room in the read buffer before a read: what it is at first, and what it grows to while reads fill it.
+pub(super) const READ: usize = 16 * 1024;
+const MAX_READ: usize = 128 * 1024;
+/// The most that is reserved for a frame that has been announced and has not arrived.
+const MAX_RESERVE: usize = 1024 * 1024;
+
+impl Engine {
+    fn front_is_topics(&self, subscribes: bool) -> bool {
+        self.pending
+            .front()
+            .is_some_and(|front| front.sender == Sender::Topics)
+            && self
+                .confirming
+                .front()
+                .is_some_and(|front| front.subscribes == subscribes)
+    }
+
+    /// One topic of the front command is dealt with.
+    fn confirm_one(&mut self) {
+        if let Some(front) = self.confirming.front_mut() {
+            front.remaining -= 1;
+            if front.remaining == 0 {
+                self.finish(|_| Answer::One(Reply::Null));
+            }
+        }
+    }
+
+    /// A message out of band.
+    fn notice(&mut self, elements: Elements) {
+        if self
+            .cache
+            .as_ref()
+            .is_some_and(|cache| cache.notice(&elements))
+        {
+            return;
+        }
+        match self.topics.notice(&elements) {
+            Notice::Message | Notice::Other => {}
+            Notice::Pong => self.pair(Reply::Array(elements)),
+            Notice::Subscribed(topic) => {
+                self.topics.confirmed(&topic);
+                if self.front_is_topics(true) {
+                    self.confirm_one();
+                }
+            }
+            Notice::Unsubscribed(topic) => {
+                if self.front_is_topics(false) {
+                    self.confirm_one();
+                } else {
+                    self.topics.withdrawn(&topic);
+                }
+            }
+        }
+    }
+
+    /// Makes room for the next read.
+    pub(crate) fn reserve(&mut self) {
+        let room = self.input.capacity() - self.input.len();
+        if room == 0 {
+            self.read_size = (self.read_size * 2).min(MAX_READ);
+        }
+        if room < READ / 4 {
+            self.input
+                .reserve(self.decoder.missing().clamp(self.read_size, MAX_RESERVE));
+        }
+    }
+
+    /// Decodes what was read, and pairs replies with commands.
+    pub(crate) fn decode(&mut self) -> Result<(), DecodeError> {
+        while let Some(&first) = self.input.first() {
+            let reply = match first {
+                b'*' | b'%' | b'~' | b'>' | b'|' => {
+                    match self.decoder.decode_owned(&mut self.input)? {
+                        Some(frame) => Reply::from_owned(frame),
+                        None => return Ok(()),
+                    }
+                }
+                _ => match self.scalar()? {
+                    Some(reply) => reply,
+                    None => return Ok(()),
+                },
+            };
+            match reply {
+                Reply::Push(elements) => self.notice(elements),
+                Reply::Array(elements) if self.topics.is_notice(&elements) => self.notice(elements),
+                reply => self.pair(reply),
+            }
+        }
+        Ok(())
+    }
+
+    fn scalar(&mut self) -> Result<Option<Reply>, DecodeError> {
+        let Some(view) = self.decoder.decode(&self.input)? else {
+            return Ok(None);
+        };
+        let frame_len = view.frame_len();
+        match view.as_bytes() {
+            Some(bytes) if bytes.len() >= SPLIT_FROM && view.kind() == Kind::BulkString => {
+                let len = bytes.len();
+                Ok(Some(Reply::split_bulk(&mut self.input, frame_len, len)))
+            }
+            _ => {
+                let reply = Reply::from_scalar(view);
+                self.input.advance(frame_len);
+                Ok(Some(reply))
+            }
+        }
+    }
+
+    /// Gives `reply` to the command that has waited longest. A reply too many is dropped: nobody asked for it.
+    fn pair(&mut self, reply: Reply) {
+        let Some(front) = self.pending.front_mut() else {
+            return;
+        };
+        if let Reply::Error(error) = &reply {
+            self.refused |= error.code() == "READONLY";
+        }
+        if front.sender == Sender::Topics {
+            // Only a refusal comes as a reply.
+            if let (Reply::Error(error), Some(refused)) = (reply, self.confirming.front()) {
+                self.topics.refuse(&refused.topics, &Error::server(error));
+            }
+            self.finish(|_| Answer::One(Reply::Null));
+        } else if let Some(batch) = &mut front.batch {
+            batch.replies.push(reply);
+            if batch.replies.len() < batch.ends.len() {
+                return;
+            }
+            let replies = std::mem::take(&mut batch.replies);
+            self.finish(|_| Answer::Many {
+                executed_maybe: replies.len(),
+                replies,
+                failure: None,
+            });
+        } else {
+            if let (Some(effect), true) = (front.effect.take(), reply.is_ok()) {
+                effect.apply(&mut self.session.lock().unwrap_or_else(PoisonError::into_inner));
+                // The keys of another database, or those that another user may read.
+                self.clear_cache();
+            }
+            self.finish(|_| Answer::One(reply));
+        }
+    }
+}
