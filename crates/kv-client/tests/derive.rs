@@ -51,7 +51,7 @@ async fn a_struct_goes_to_a_hash_and_comes_back() {
     on_every_server("HGETALL", async |client: Client| {
         let c = &client;
         assert_eq!(
-            c.hset("user:1", &ada()).await.unwrap(),
+            c.hset("user:1", ada()).await.unwrap(),
             5,
             "None is no field"
         );
