@@ -152,6 +152,15 @@
 //! is thrown away when it comes. No other command is affected. A subscription unsubscribes when it is dropped. Dropping a
 //! command that blocks closes its connection.
 //!
+//! # Observability
+//!
+//! Each command, pipeline and transaction is a span of [`tracing`] at the level *debug* with the target `kv_client::command`. Its
+//! fields have OpenTelemetry's [names for databases]: `db.system.name`, `db.operation.name` (`GET`, `PIPELINE GET`, `MULTI`),
+//! `db.operation.batch.size`, `db.namespace`, `server.address`, `server.port`, `db.response.status_code` (`WRONGTYPE`) and
+//! `error.type`; never a key or a value. [`Client::stats`] counts.
+//!
+//! [names for databases]: https://opentelemetry.io/docs/specs/semconv/database/redis/
+//!
 //! # Limits
 //!
 //! | limit | default | beyond it |
@@ -193,6 +202,7 @@ mod script;
 mod sentinel;
 mod sha1;
 mod table;
+mod telemetry;
 #[cfg(feature = "tls")]
 mod tls;
 mod url;

@@ -43,7 +43,7 @@ pub struct Scan<'a, T> {
 
 /// A page that is on its way.
 enum Step<'a, T> {
-    Command(CommandFuture<'a, (u64, Vec<T>)>),
+    Command(Box<CommandFuture<'a, (u64, Vec<T>)>>),
     /// Of one of the nodes of a cluster; `None` is the end.
     Walk(Walking<'a, T>),
 }
@@ -192,7 +192,7 @@ impl<'a, T: Element> Scan<'a, T> {
             }
             _ => {
                 let command: Command<'a, _> = Command::new(client, request(cursor), T::page);
-                Step::Command(command.into_future())
+                Step::Command(Box::new(command.into_future()))
             }
         }
     }

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use resp_codec::Frame;
+use tracing::Span;
 
 use crate::arg::{ToArg, ToArgs};
 use crate::class::{Class, Retry};
@@ -20,6 +21,7 @@ use crate::from_reply::FromReply;
 use crate::reply::Reply;
 use crate::request::Request;
 use crate::table::Row;
+use crate::telemetry;
 
 mod acl;
 mod bitmap;
@@ -231,6 +233,37 @@ impl<'a, T, O> Command<'a, T, O> {
         &self.request
     }
 
+    /// The same command as one without options, so that different ones fit into one list.
+    ///
+    /// ```
+    /// # async fn example(client: kv_client::Client) -> kv_client::Result<()> {
+    /// use kv_client::Reply;
+    ///
+    /// let commands = vec![
+    ///     client.set("k", 1).into::<Reply>().plain(),
+    ///     client.incr("k").into().plain(),
+    ///     client.command("OBJECT").arg(("ENCODING", "k")).into().plain(),
+    /// ];
+    /// let replies: Vec<Reply> = client.pipeline(commands).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn plain(self) -> Command<'a, T> {
+        let Self {
+            client,
+            request,
+            decode,
+            settings,
+            ..
+        } = self;
+        Command {
+            client,
+            request,
+            decode,
+            settings,
+            options: PhantomData,
+        }
+    }
+
     pub(crate) fn decoded<U>(self, decode: Decode<U>) -> Command<'a, U, O> {
         let Self {
             client,
@@ -306,11 +339,12 @@ impl<'a, T, O> IntoFuture for Command<'a, T, O> {
             ..
         } = self;
         request.classify();
+        let span = telemetry::of_command(&client.inner.config, || request.clone_name());
         let run = match check_shared(&request, false) {
             Err(refusal) => Run::Refused(Some(refusal)),
             Ok(()) => run(client, request, settings),
         };
-        CommandFuture { run, decode }
+        CommandFuture { run, decode, span }
     }
 }
 
@@ -356,6 +390,7 @@ fn run(client: &Client, request: Request, settings: Settings) -> Run<'_> {
 pub struct CommandFuture<'a, T> {
     run: Run<'a>,
     decode: Decode<T>,
+    span: Span,
 }
 
 enum Run<'a> {
@@ -372,8 +407,10 @@ impl<T> Future for CommandFuture<'_, T> {
     type Output = Result<T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
-        let decode = self.decode;
-        let result = match &mut self.run {
+        let Self { run, decode, span } = &mut *self;
+        let decode = *decode;
+        let entered = span.enter();
+        let result = match run {
             Run::Shared(exchange) => match exchange.poll(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(answer) => finish(single(answer), decode)
@@ -388,6 +425,10 @@ impl<T> Future for CommandFuture<'_, T> {
                 None => panic!("polled again after it was ready"),
             },
         };
+        drop(entered);
+        if let Err(error) = &result {
+            telemetry::failed(span, error);
+        }
         Poll::Ready(result)
     }
 }

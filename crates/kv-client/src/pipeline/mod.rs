@@ -8,6 +8,8 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::time::Duration;
 
+use tracing::Instrument;
+
 pub use self::batch::Batch;
 use self::batch::{Parts, Replies};
 use self::send::{executed, send_pipeline, send_transaction};
@@ -16,6 +18,7 @@ use crate::client::Client;
 use crate::command::Settings;
 use crate::error::Result;
 use crate::request::Request;
+use crate::telemetry;
 
 /// Commands that are sent together; see [`Client::pipeline`].
 #[must_use = "a pipeline does nothing until it is awaited"]
@@ -108,10 +111,13 @@ impl<'a, B: Batch> Pipeline<'a, B> {
         let decoders = batch.split(&mut parts);
         async move {
             let names: Vec<_> = parts.requests.iter().map(Request::clone_name).collect();
-            let replies = match send_pipeline(client, parts, settings).await {
+            let span = telemetry::of_batch(client.config(), "PIPELINE", &names);
+            let sent = send_pipeline(client, parts, settings);
+            let replies = match sent.instrument(span.clone()).await {
                 Ok(replies) => replies,
                 Err(error) => names.iter().map(|_| Err(error.clone())).collect(),
             };
+            telemetry::first_failed(&span, replies.iter());
             B::each(decoders, &mut Replies(replies.into_iter()))
         }
     }
@@ -151,8 +157,14 @@ impl<'a, B: Batch> Transaction<'a, B> {
         let decoders = batch.split(&mut parts);
         async move {
             let names: Vec<_> = parts.requests.iter().map(Request::clone_name).collect();
-            let answer = send_transaction(client, parts, settings).await?;
-            let replies = executed(answer, &names)?;
+            let span = telemetry::of_batch(client.config(), "MULTI", &names);
+            let sent = send_transaction(client, parts, settings);
+            let executed = match sent.instrument(span.clone()).await {
+                Ok(answer) => executed(answer, &names),
+                Err(error) => Err(error),
+            };
+            let replies = executed.inspect_err(|error| telemetry::failed(&span, error))?;
+            telemetry::first_failed(&span, replies.iter());
             Ok(B::each(decoders, &mut Replies(replies.into_iter())))
         }
     }
