@@ -108,9 +108,6 @@ struct Slot {
     session: Option<Box<Session>>,
 }
 
-/// Active expiry rests this long between two sweeps, as Redis does with `hz 10`; a manual clock that jumps wakes it earlier.
-const SWEEP_PAUSE_MS: i64 = 100;
-
 impl Clients {
     /// The id of the next connection; ids only grow.
     pub(crate) fn next_id(&mut self) -> u64 {
@@ -295,8 +292,10 @@ impl Engine {
             .map(|((at, _), ())| *at);
         let pause = self.shared.pause.map(|pause| pause.until_ms);
         let expiry = self.dbs.iter().filter_map(Db::next_expiry).min().map(|at| {
-            at.saturating_add(1)
-                .max(self.last_sweep_ms.saturating_add(SWEEP_PAUSE_MS))
+            at.saturating_add(1).max(
+                self.last_sweep_ms
+                    .saturating_add(self.shared.config.sweep_pause_ms()),
+            )
         });
         let expires = self.shared.active_expiry && !self.shared.cron_paused;
         let expiry = expiry.filter(|_| expires);

@@ -106,6 +106,8 @@ fn server(cx: &mut Context<'_>, out: &mut Lines) {
     out.field("tcp_port", cx.shared.tcp_port);
     out.field("server_time_usec", cx.now_us);
     out.field("uptime_in_seconds", up_s);
+    out.field("hz", cx.shared.config.hz);
+    out.field("configured_hz", cx.shared.config.hz);
     out.field("uptime_in_days", up_s / 86_400);
     if let Ok(path) = std::env::current_exe() {
         out.field("executable", path.display());

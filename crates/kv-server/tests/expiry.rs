@@ -376,3 +376,30 @@ async fn effects_carry_absolute_times_and_only_what_happened() {
         );
     }
 }
+
+/// Waits until active expiry has removed all keys; returns for how long it had to.
+async fn swept(client: &mut Client) -> Duration {
+    let start = tokio::time::Instant::now();
+    while client.call("DBSIZE").await != ":0\r\n" {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    start.elapsed()
+}
+
+#[tokio::test(start_paused = true)]
+async fn hz_says_how_often_expired_keys_are_looked_for() {
+    for (hz, pause) in [("1", 900..1100), ("10", 80..120), ("500", 0..30)] {
+        let builder = Server::builder().clock(Clock::tokio());
+        let server = start(builder.directive("hz", &[hz]).unwrap()).await;
+        let mut client = Client::new(&server);
+        client.check("SET first x PX 10", "+OK\r\n").await;
+        swept(&mut client).await;
+        client.check("SET second x PX 10", "+OK\r\n").await;
+        let waited = swept(&mut client).await.as_millis();
+        assert!(pause.contains(&waited), "hz {hz}: {waited} ms");
+        client.check("CONFIG SET hz 1000", "+OK\r\n").await;
+        client
+            .check("CONFIG GET hz", "*2\r\n$2\r\nhz\r\n$3\r\n500\r\n")
+            .await;
+    }
+}

@@ -63,6 +63,8 @@ pub(crate) struct Config {
     /// When collections leave their compact forms: `hash-max-listpack-*`, `list-max-listpack-size`, `set-max-*`, `zset-max-listpack-*`.
     pub(crate) hash: hash::Limits,
     pub(crate) list: list::Limits,
+    /// `hz`: how often a second active expiry looks for keys, at most. From 1 to 500.
+    pub(crate) hz: u32,
     pub(crate) set: set::Limits,
     pub(crate) zset: zset::Limits,
     /// Whether there are snapshots at all: without, nothing is read from the disk and nothing written to it.
@@ -130,6 +132,11 @@ impl Config {
         }
     }
 
+    /// Active expiry rests so long between two sweeps; a manual clock that jumps wakes it earlier.
+    pub(crate) fn sweep_pause_ms(&self) -> i64 {
+        1000 / i64::from(self.hz)
+    }
+
     /// Whether the data is saved when the server ends.
     pub(crate) fn saves_on_exit(&self) -> bool {
         self.snapshots && !self.save.is_empty()
@@ -178,6 +185,7 @@ impl Default for Config {
             rdb_checksum: true,
             hash: hash::Limits::default(),
             list: list::Limits::default(),
+            hz: 10,
             set: set::Limits::default(),
             zset: zset::Limits::default(),
             snapshots: false,

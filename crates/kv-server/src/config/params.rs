@@ -104,6 +104,11 @@ pub(crate) const PARAMS: &[Param] = &[
         config.hash.value = value::memory(value)?;
         Ok(())
     }),
+    param("hz", Change::Any, |config| config.hz.to_string(), |config, value| {
+        // As in Redis, what is out of range becomes the nearest that is not.
+        config.hz = number(value, 0, INT_MAX)?.clamp(1, 500);
+        Ok(())
+    }),
     param("lazyfree-lazy-eviction", Change::Any, |config| value::show_yes_no(config.lazy_eviction), |config, value| {
         config.lazy_eviction = value::yes_no(value)?;
         Ok(())
