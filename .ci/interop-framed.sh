@@ -135,6 +135,12 @@ status=0
 wait "$echo_pid" 2>/dev/null || status=$?
 expect "the server drains and exits" 0 "$status"
 
+start terminated "$programs/framed-echo-server" --bind 127.0.0.1:0
+kill -TERM "$pid"
+status=0
+wait "$pid" 2>/dev/null || status=$?
+expect "SIGTERM does the same" 0 "$status"
+
 # The tutorial's server in Python, with our client.
 cat >"$work/server.py" <<'PYTHON'
 import socket

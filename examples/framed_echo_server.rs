@@ -81,9 +81,10 @@ async fn serve<H: Handler>(mut builder: Builder<H>, args: &Args) -> anyhow::Resu
     if let Some(path) = &args.unix {
         builder = builder.bind_unix(path);
     }
+    let stopped = stop_signal()?;
     let server = builder.start().await?;
     println!("listening on {}", server.local_addr());
-    tokio::signal::ctrl_c().await?;
+    stopped.await;
     let stats = server.stats();
     let drained = server.shutdown(Duration::from_secs(args.drain)).await;
     eprint!("{stats}");
@@ -92,4 +93,27 @@ async fn serve<H: Handler>(mut builder: Builder<H>, args: &Args) -> anyhow::Resu
         drained.finished, drained.cut
     );
     Ok(())
+}
+
+/// Ready when somebody wants the server to stop: Ctrl-C, or `kill`, which is what service managers send. Listens to
+/// signals from the call on.
+#[cfg(unix)]
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+#[cfg(not(unix))]
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+    })
 }
