@@ -192,6 +192,7 @@ mod fields;
 mod from_reply;
 mod join;
 mod keys;
+mod keyspace;
 mod monitor;
 mod pipeline;
 mod pubsub;
@@ -219,6 +220,7 @@ pub use connection::backoff::Backoff;
 pub use error::{Error, ErrorKind, Outcome, Phase, ReplyError, Result, ServerError};
 pub use fields::Fields;
 pub use from_reply::FromReply;
+pub use keyspace::KeyEvent;
 #[cfg(feature = "derive")]
 pub use kv_client_derive::{FromReply, ToArgs};
 pub use monitor::{Monitor, Monitored};

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use kv_client::{Client, ErrorKind, Outcome, Script};
+use kv_client::{Client, ErrorKind, Event, Outcome, Script};
 use servers::{Redis, on_every_server};
 use tokio::time::timeout;
 
@@ -204,4 +204,33 @@ async fn a_monitor_sees_what_others_run_and_says_when_it_ends() {
         .unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Lost { .. }), "{error:?}");
     assert!(monitor.next().await.is_none());
+}
+
+#[tokio::test]
+async fn what_happens_to_keys_is_a_subscription() {
+    let Some(redis) = Redis::start(&["--notify-keyspace-events", "KA"]).await else {
+        return;
+    };
+    for protocol in [2, 3] {
+        let url = format!("redis://{}/2?protocol={protocol}", redis.addr);
+        let client = Client::connect(url).await.unwrap();
+        let mut events = client.key_events("user:*").await.unwrap();
+        client.set("other", 1).await.unwrap();
+        client.set("user:1", 1).await.unwrap();
+        client.del("user:1").await.unwrap();
+        for expected in ["set", "del"] {
+            match timeout(Duration::from_secs(5), events.next())
+                .await
+                .expect("in time")
+            {
+                Some(Event::Message(message)) => {
+                    let event = message.key_event().expect("of a key");
+                    assert_eq!((event.db, &event.key[..]), (2, &b"user:1"[..]));
+                    assert_eq!(event.event, expected);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        client.close().await;
+    }
 }
