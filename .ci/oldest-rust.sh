@@ -21,4 +21,4 @@ if [ ! -x "$root/rustc" ]; then
     chmod +x "$root/rustc"
 fi
 "$root/rustc" --version
-RUSTC=$root/rustc CARGO_TARGET_DIR=$root/target cargo check --quiet -p resp-codec -p kv-server -p kv-client -p portscan -p framed-echo
+RUSTC=$root/rustc CARGO_TARGET_DIR=$root/target cargo check --quiet -p resp-codec -p kv-server -p kv-client --features kv-client/derive,kv-client/tls -p portscan -p framed-echo
