@@ -10,7 +10,8 @@ use crate::value::pack::{Item, Pack};
 /// Room for a score that is no integer.
 type ScoreText = [u8; F64_LEN];
 
-/// A score as a pack holds it: an integer if it is one, else its shortest decimal form, or its eight bytes if that is no longer.
+/// A score as a pack holds it: an integer if it is one, else the shortest of its decimal form, of [`MARK`] with a single-precision
+/// number, and of its own eight bytes.
 fn encode(score: f64, text: &mut ScoreText) -> Item<'_> {
     /// Doubles beyond may be integers that an `i64` cannot hold, or print with an exponent; as in Redis.
     const MAX: f64 = (i64::MAX / 2) as f64;
@@ -20,6 +21,16 @@ fn encode(score: f64, text: &mut ScoreText) -> Item<'_> {
         return Item::Int(number);
     }
     let len = format_f64(score, text).len();
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "taken only if nothing is lost"
+    )]
+    let single = score as f32;
+    if len > MARKED && f64::from(single) == score {
+        text[0] = MARK;
+        text[1..MARKED].copy_from_slice(&single.to_le_bytes());
+        return Item::Text(&text[..MARKED]);
+    }
     if len < RAW {
         return Item::Text(&text[..len]);
     }
@@ -30,6 +41,7 @@ fn encode(score: f64, text: &mut ScoreText) -> Item<'_> {
 fn decode(item: Item<'_>) -> f64 {
     match item {
         Item::Int(number) => number as f64,
+        Item::Text(&[MARK, a, b, c, d]) => f32::from_le_bytes([a, b, c, d]).into(),
         Item::Text(text) => match text.try_into() {
             Ok(bytes) => f64::from_le_bytes(bytes),
             Err(_) => std::str::from_utf8(text)
@@ -42,6 +54,10 @@ fn decode(item: Item<'_>) -> f64 {
 
 /// Bytes of a double; no decimal form in a pack has as many.
 const RAW: usize = 8;
+/// In front of a single-precision number; no decimal form begins with it.
+const MARK: u8 = 0;
+/// Bytes of the two.
+const MARKED: usize = 5;
 
 /// Compares a member, in bytes.
 fn compare(member: Item<'_>, text: &[u8]) -> Ordering {
@@ -175,13 +191,17 @@ mod tests {
             1.0 / 3.0,
             1234.567,
             12345.678,
+            123456.5,
+            -1e-20,
+            0.099_999_994,
             -1234.56,
             5e-324,
         ] {
             let mut text = [0; F64_LEN];
             let item = encode(score, &mut text);
             assert_eq!(decode(item).to_bits(), score.to_bits(), "{score}");
-            assert!(item.len() <= 20, "{score}");
+            let text = format_f64(score, &mut [0; F64_LEN]).len();
+            assert!(item.len() <= text.max(RAW), "{score}");
         }
         assert_eq!(
             encode(-0.0, &mut [0; F64_LEN]).integer(),
