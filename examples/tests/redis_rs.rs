@@ -148,3 +148,27 @@ async fn passwords_and_databases() -> RedisResult<()> {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn sorted_sets_keep_their_order() -> RedisResult<()> {
+    for protocol in [2, 3] {
+        let server = server().await;
+        let mut con = client(&server, protocol)
+            .get_multiplexed_async_connection()
+            .await?;
+        let items = [(3.0, "carol"), (1.5, "alice"), (2.0, "bob")];
+        assert_eq!(con.zadd_multiple::<_, _, _, i64>("board", &items).await?, 3);
+        let score: f64 = con.zincr("board", "alice", 0.25).await?;
+        assert!((score - 1.75).abs() < f64::EPSILON);
+        let all: Vec<(String, f64)> = con.zrange_withscores("board", 0, -1).await?;
+        let names: Vec<_> = all.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["alice", "bob", "carol"]);
+        assert_eq!(
+            con.zrank::<_, _, Option<usize>>("board", "bob").await?,
+            Some(1)
+        );
+        let popped: Vec<(String, f64)> = con.zpopmax("board", 1).await?;
+        assert_eq!(popped.first().map(|(name, _)| name.as_str()), Some("carol"));
+    }
+    Ok(())
+}
