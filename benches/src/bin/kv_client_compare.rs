@@ -2,17 +2,21 @@
 //!
 //!     cargo run --release -p benches --features clients --bin kv_client_compare -- [--rounds 9] [--only 64B,pipeline] [--url redis://...]
 //!
-//! One connection, one thread, tasks that each do SET and GET in turn. Rounds alternate between the clients; what is shown
+//! One connection, one thread, tasks that each do SET and GET in turn; pipelines, MGET, messages. Rounds alternate between the clients; what is shown
 //! are medians, and the medians of the ratios of each round to kv-client's. CPU time is that of the client's thread, system
 //! calls included. Without `--url` a `redis-server` is started for it.
 
 use std::error::Error;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
 use benches::allocations::{self, Counting};
 use cpu_time::ThreadTime;
+use futures::StreamExt;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
@@ -27,56 +31,60 @@ struct Load {
     name: &'static str,
     tasks: usize,
     value_len: usize,
-    /// Commands in an explicit pipeline; 1 is none.
-    pipeline: usize,
+    work: Work,
     /// Operations of all tasks together.
     operations: usize,
 }
 
+/// What each task does, again and again.
+#[derive(Clone, Copy, PartialEq)]
+enum Work {
+    /// SET and GET in turn.
+    SetGet,
+    /// So many GETs in an explicit pipeline, each an operation.
+    Pipeline(usize),
+    /// One MGET of so many keys, an operation.
+    Mget(usize),
+    /// Receives messages, each an operation.
+    Receive,
+}
+
+const fn load(name: &'static str, tasks: usize, value_len: usize, operations: usize) -> Load {
+    Load {
+        name,
+        tasks,
+        value_len,
+        work: Work::SetGet,
+        operations,
+    }
+}
+
+const fn special(name: &'static str, work: Work, value_len: usize, operations: usize) -> Load {
+    Load {
+        name,
+        tasks: 1,
+        value_len,
+        work,
+        operations,
+    }
+}
+
 const LOADS: &[Load] = &[
-    Load {
-        name: "64B x 1 task",
-        tasks: 1,
-        value_len: 64,
-        pipeline: 1,
-        operations: 10_000,
-    },
-    Load {
-        name: "64B x 64 tasks",
-        tasks: 64,
-        value_len: 64,
-        pipeline: 1,
-        operations: 100_000,
-    },
-    Load {
-        name: "64B x 256 tasks",
-        tasks: 256,
-        value_len: 64,
-        pipeline: 1,
-        operations: 150_000,
-    },
-    Load {
-        name: "64B x 1000 tasks",
-        tasks: 1000,
-        value_len: 64,
-        pipeline: 1,
-        operations: 150_000,
-    },
-    Load {
-        name: "16KB x 64 tasks",
-        tasks: 64,
-        value_len: 16 * 1024,
-        pipeline: 1,
-        operations: 20_000,
-    },
-    Load {
-        name: "pipeline of 100",
-        tasks: 1,
-        value_len: 64,
-        pipeline: 100,
-        operations: 200_000,
-    },
+    load("64B x 1 task", 1, 64, 10_000),
+    load("64B x 64 tasks", 64, 64, 100_000),
+    load("64B x 256 tasks", 256, 64, 150_000),
+    load("64B x 1024 tasks", 1024, 64, 150_000),
+    load("16KB x 1 task", 1, 16 * 1024, 5_000),
+    load("16KB x 64 tasks", 64, 16 * 1024, 20_000),
+    load("16KB x 256 tasks", 256, 16 * 1024, 20_000),
+    load("16KB x 1024 tasks", 1024, 16 * 1024, 20_000),
+    special("pipeline of 100", Work::Pipeline(100), 64, 200_000),
+    special("MGET 100 x 1KB", Work::Mget(100), 1024, 4_000),
+    special("pub/sub 64B", Work::Receive, 64, 200_000),
 ];
+
+/// So many messages are published before the receiver has them all: few enough for the shortest queue of the clients.
+const WINDOW: usize = 500;
 
 /// What one round of one client came to.
 #[derive(Clone, Copy)]
@@ -92,6 +100,58 @@ trait Peer: Clone + Send + Sync + 'static {
     fn get(&self, key: &str) -> impl Future<Output = Result<usize>> + Send;
     /// GETs the key `count` times in one pipeline; the bytes received.
     fn pipeline(&self, key: &str, count: usize) -> impl Future<Output = Result<usize>> + Send;
+    /// The bytes of all values.
+    fn mget(&self, keys: &[String]) -> impl Future<Output = Result<usize>> + Send;
+    /// Subscribes, and receives so many messages; tells `publisher` that it is ready, and of each window received.
+    fn receive(
+        &self,
+        url: &str,
+        count: usize,
+        publisher: Publisher,
+    ) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// Publishes windows of messages on a thread of its own, whose CPU time is not counted.
+struct Publisher {
+    go: SyncSender<()>,
+    /// One of its own for each run, because clients unsubscribe in the background.
+    channel: String,
+}
+
+impl Publisher {
+    fn start(url: &str, value_len: usize) -> Result<Self> {
+        let addr = url
+            .strip_prefix("redis://")
+            .ok_or("the url is no redis://")?;
+        let mut stream = TcpStream::connect(addr)?;
+        let (go, asked) = sync_channel::<()>(2);
+        let channel = format!("news:{}", stream.local_addr()?.port());
+        let message = "x".repeat(value_len);
+        let one = format!(
+            "*3\r\n$7\r\nPUBLISH\r\n${}\r\n{channel}\r\n${value_len}\r\n{message}\r\n",
+            channel.len()
+        );
+        let window = one.repeat(WINDOW);
+        let mut replies = vec![0; ":1\r\n".len() * WINDOW];
+        thread::spawn(move || {
+            while asked.recv().is_ok() {
+                let sent = stream.write_all(window.as_bytes());
+                if sent.and_then(|()| stream.read_exact(&mut replies)).is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Self { go, channel })
+    }
+
+    /// Counts one message; asks for more when a window is over.
+    fn received(&self, total: &mut usize, of: usize) -> Result<()> {
+        *total += 1;
+        if *total % WINDOW == 0 && *total < of {
+            self.go.send(())?;
+        }
+        Ok(())
+    }
 }
 
 impl Peer for kv_client::Client {
@@ -107,6 +167,24 @@ impl Peer for kv_client::Client {
         let commands: Vec<_> = (0..count).map(|_| self.get(key)).collect();
         let values = self.pipeline(commands).await?;
         Ok(values.iter().flatten().map(bytes::Bytes::len).sum())
+    }
+
+    async fn mget(&self, keys: &[String]) -> Result<usize> {
+        let values = self.mget(keys).await?;
+        Ok(values.iter().flatten().map(bytes::Bytes::len).sum())
+    }
+
+    async fn receive(&self, _url: &str, count: usize, publisher: Publisher) -> Result<()> {
+        let mut messages = self.subscribe(&publisher.channel).await?;
+        publisher.go.send(())?;
+        let mut total = 0;
+        while total < count {
+            match messages.next().await {
+                Some(kv_client::Event::Message(_)) => publisher.received(&mut total, count)?,
+                other => return Err(format!("{other:?} in place of a message").into()),
+            }
+        }
+        Ok(())
     }
 }
 
@@ -130,6 +208,25 @@ impl Peer for redis::aio::MultiplexedConnection {
         }
         let values: Vec<Vec<u8>> = pipe.query_async(&mut connection).await?;
         Ok(values.iter().map(Vec::len).sum())
+    }
+
+    async fn mget(&self, keys: &[String]) -> Result<usize> {
+        let mut connection = self.clone();
+        let values: Vec<Vec<u8>> = redis::AsyncCommands::mget(&mut connection, keys).await?;
+        Ok(values.iter().map(Vec::len).sum())
+    }
+
+    async fn receive(&self, url: &str, count: usize, publisher: Publisher) -> Result<()> {
+        let mut connection = redis::Client::open(url)?.get_async_pubsub().await?;
+        connection.subscribe(&publisher.channel).await?;
+        publisher.go.send(())?;
+        let mut messages = connection.on_message();
+        let mut total = 0;
+        while total < count {
+            messages.next().await.ok_or("the stream ended")?;
+            publisher.received(&mut total, count)?;
+        }
+        Ok(())
     }
 }
 
@@ -156,6 +253,24 @@ impl Peer for rustis::client::Client {
         let values: Vec<rustis::resp::BulkString> = pipe.execute().await?;
         Ok(values.iter().map(|value| value.len()).sum())
     }
+
+    async fn mget(&self, keys: &[String]) -> Result<usize> {
+        let values: Vec<rustis::resp::BulkString> =
+            rustis::commands::StringCommands::mget(self, keys).await?;
+        Ok(values.iter().map(|value| value.len()).sum())
+    }
+
+    async fn receive(&self, _url: &str, count: usize, publisher: Publisher) -> Result<()> {
+        let mut messages =
+            rustis::commands::PubSubCommands::subscribe(self, publisher.channel.as_str()).await?;
+        publisher.go.send(())?;
+        let mut total = 0;
+        while total < count {
+            messages.next().await.ok_or("the stream ended")??;
+            publisher.received(&mut total, count)?;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(feature = "clients")]
@@ -177,10 +292,40 @@ impl Peer for fred::clients::Client {
         let values: Vec<bytes::Bytes> = pipe.all().await?;
         Ok(values.iter().map(bytes::Bytes::len).sum())
     }
+
+    async fn mget(&self, keys: &[String]) -> Result<usize> {
+        let values: Vec<bytes::Bytes> =
+            fred::interfaces::KeysInterface::mget(self, keys.to_vec()).await?;
+        Ok(values.iter().map(bytes::Bytes::len).sum())
+    }
+
+    async fn receive(&self, _url: &str, count: usize, publisher: Publisher) -> Result<()> {
+        use fred::interfaces::{EventInterface, PubsubInterface};
+
+        let mut messages = self.message_rx();
+        PubsubInterface::subscribe(self, publisher.channel.as_str()).await?;
+        publisher.go.send(())?;
+        let mut total = 0;
+        while total < count {
+            messages.recv().await?;
+            publisher.received(&mut total, count)?;
+        }
+        PubsubInterface::unsubscribe(self, publisher.channel.as_str()).await?;
+        Ok(())
+    }
 }
 
-async fn run(peer: &impl Peer, load: Load) -> Result<()> {
-    let rounds = load.operations / load.tasks / if load.pipeline > 1 { load.pipeline } else { 2 };
+async fn run(peer: &impl Peer, load: Load, url: &str) -> Result<()> {
+    if load.work == Work::Receive {
+        let publisher = Publisher::start(url, load.value_len)?;
+        return peer.receive(url, load.operations, publisher).await;
+    }
+    let step = match load.work {
+        Work::SetGet => 2,
+        Work::Pipeline(count) => count,
+        Work::Mget(_) | Work::Receive => 1,
+    };
+    let rounds = load.operations / load.tasks / step;
     let mut tasks = JoinSet::new();
     for task in 0..load.tasks {
         let peer = peer.clone();
@@ -188,16 +333,20 @@ async fn run(peer: &impl Peer, load: Load) -> Result<()> {
             let key = format!("task:{task}");
             let value = vec![b'x'; load.value_len];
             peer.set(&key, &value).await?;
+            let keys = match load.work {
+                Work::Mget(count) => vec![key.clone(); count],
+                _ => Vec::new(),
+            };
             for _ in 0..rounds {
-                let (received, expected) = if load.pipeline > 1 {
-                    (
-                        peer.pipeline(&key, load.pipeline).await?,
-                        load.pipeline * load.value_len,
-                    )
-                } else {
-                    peer.set(&key, &value).await?;
-                    (peer.get(&key).await?, load.value_len)
+                let (received, values) = match load.work {
+                    Work::Pipeline(count) => (peer.pipeline(&key, count).await?, count),
+                    Work::Mget(count) => (peer.mget(&keys).await?, count),
+                    Work::SetGet | Work::Receive => {
+                        peer.set(&key, &value).await?;
+                        (peer.get(&key).await?, 1)
+                    }
                 };
+                let expected = values * load.value_len;
                 if received != expected {
                     return Err(format!("{received} bytes instead of {expected}").into());
                 }
@@ -211,16 +360,17 @@ async fn run(peer: &impl Peer, load: Load) -> Result<()> {
     Ok(())
 }
 
-fn measure(runtime: &Runtime, peer: &impl Peer, load: Load) -> Result<Sample> {
+fn measure(runtime: &Runtime, peer: &impl Peer, load: Load, url: &str) -> Result<Sample> {
     runtime.block_on(run(
         peer,
         Load {
             operations: load.operations / 10,
             ..load
         },
+        url,
     ))?;
     let (cpu, begin, before) = (ThreadTime::now(), Instant::now(), allocations::calls());
-    runtime.block_on(run(peer, load))?;
+    runtime.block_on(run(peer, load, url))?;
     let operations = load.operations as f64;
     Ok(Sample {
         cpu_us: cpu.elapsed().as_secs_f64() * 1e6 / operations,
@@ -301,6 +451,7 @@ fn main() -> Result<()> {
         use fred::interfaces::ClientLike;
         let client =
             fred::types::Builder::from_config(fred::types::config::Config::from_url(&url)?)
+                .with_performance_config(|config| config.broadcast_channel_capacity = 2 * WINDOW)
                 .build()?;
         client.init().await?;
         Ok::<_, fred::error::Error>(client)
@@ -319,12 +470,12 @@ fn main() -> Result<()> {
             None => table.push((name, vec![sample])),
         };
         for _ in 0..rounds {
-            note("kv-client", measure(&runtime, &ours, load)?);
-            note("redis-rs", measure(&runtime, &redis, load)?);
+            note("kv-client", measure(&runtime, &ours, load, &url)?);
+            note("redis-rs", measure(&runtime, &redis, load, &url)?);
             #[cfg(feature = "clients")]
             {
-                note("rustis", measure(&runtime, &rustis, load)?);
-                note("fred", measure(&runtime, &fred, load)?);
+                note("rustis", measure(&runtime, &rustis, load, &url)?);
+                note("fred", measure(&runtime, &fred, load, &url)?);
             }
         }
         println!("{}", load.name);
