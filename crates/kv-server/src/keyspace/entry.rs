@@ -3,7 +3,7 @@
 use resp_codec::number::parse_i64;
 
 use crate::keyspace::table;
-use crate::value::{Form, Hash, Text, Value, ValueType as _};
+use crate::value::{Blob, Form, Hash, Text, Value, ValueType as _};
 
 /// A slot of the keyspace's table.
 ///
@@ -20,10 +20,58 @@ const _: () = assert!(size_of::<Entry>() == 16);
 
 #[derive(Debug)]
 pub(crate) struct Object {
-    key: Box<[u8]>,
-    /// Unix time in milliseconds, or [`NEVER`].
-    expire_at: i64,
+    label: Label,
     value: Value,
+}
+
+const _: () = assert!(size_of::<Object>() <= 48);
+
+/// The key of an object, and when it expires: most collections never do, and have short keys.
+#[derive(Debug)]
+enum Label {
+    Forever(Blob),
+    Until(Box<Until>),
+}
+
+#[derive(Debug)]
+struct Until {
+    /// Unix time in milliseconds.
+    at: i64,
+    key: Blob,
+}
+
+impl Label {
+    fn new(key: &[u8], expire_at: i64) -> Self {
+        let key = Blob::of(&[key]);
+        match expire_at {
+            NEVER => Self::Forever(key),
+            at => Self::Until(Box::new(Until { at, key })),
+        }
+    }
+
+    #[inline]
+    fn key(&self) -> &[u8] {
+        match self {
+            Self::Forever(key) => key.as_slice(),
+            Self::Until(until) => until.key.as_slice(),
+        }
+    }
+
+    #[inline]
+    fn expire_at(&self) -> i64 {
+        match self {
+            Self::Forever(_) => NEVER,
+            Self::Until(until) => until.at,
+        }
+    }
+
+    /// Bytes allocated.
+    fn memory(&self) -> usize {
+        match self {
+            Self::Forever(key) => key.memory(),
+            Self::Until(until) => size_of::<Until>() + until.key.memory(),
+        }
+    }
 }
 
 /// Strings whose key and value are longer together get an [`Object`], so that a new expiry does not copy them.
@@ -83,7 +131,7 @@ impl Entry {
     /// A string whose bytes are there already.
     pub(crate) fn string_from(key: &[u8], value: Vec<u8>, expire_at: i64) -> Self {
         if key.len() + value.len() > PACKED_MAX {
-            return Self::object(key, Value::String(Text::from(value)), expire_at);
+            return Self::object(key, Value::String(Box::new(Text::from(value))), expire_at);
         }
         Self::packed(key, &value, expire_at, Form::Plain)
     }
@@ -92,7 +140,7 @@ impl Entry {
     pub(crate) fn string_in(form: Form, key: &[u8], value: &[u8], expire_at: i64) -> Self {
         if key.len() + value.len() > PACKED_MAX {
             let text = Text::new(value.to_vec(), form);
-            return Self::object(key, Value::String(text), expire_at);
+            return Self::object(key, Value::String(Box::new(text)), expire_at);
         }
         Self::packed(key, value, expire_at, form)
     }
@@ -101,7 +149,7 @@ impl Entry {
     pub(crate) fn edited(key: &[u8], value: Vec<u8>, expire_at: i64) -> Self {
         if key.len() + value.len() > EDITED_PACKED_MAX {
             let text = Text::new(value, Form::Edited);
-            return Self::object(key, Value::String(text), expire_at);
+            return Self::object(key, Value::String(Box::new(text)), expire_at);
         }
         Self::packed(key, &value, expire_at, Form::Edited)
     }
@@ -134,8 +182,7 @@ impl Entry {
     /// A value of any type.
     pub(crate) fn object(key: &[u8], value: Value, expire_at: i64) -> Self {
         Self::Object(Box::new(Object {
-            key: key.into(),
-            expire_at,
+            label: Label::new(key, expire_at),
             value,
         }))
     }
@@ -144,7 +191,7 @@ impl Entry {
     pub(crate) fn expire_at(&self) -> i64 {
         match self {
             Self::Packed(packed) => packed_expiry(packed),
-            Self::Object(object) => object.expire_at,
+            Self::Object(object) => object.label.expire_at(),
         }
     }
 
@@ -166,7 +213,7 @@ impl Entry {
                     );
                 }
             }
-            Self::Object(object) => object.expire_at = at,
+            Self::Object(object) => object.label = Label::new(object.label.key(), at),
         }
     }
 
@@ -301,7 +348,7 @@ impl Entry {
                 )
             }
             Self::Object(mut object) => {
-                object.key = key.into();
+                object.label = Label::new(key, object.label.expire_at());
                 Self::Object(object)
             }
         }
@@ -316,7 +363,9 @@ impl Entry {
                 &packed[Layout::of(packed).value..],
                 self.expire_at(),
             ),
-            Self::Object(object) => Self::object(key, object.value.clone(), object.expire_at),
+            Self::Object(object) => {
+                Self::object(key, object.value.clone(), object.label.expire_at())
+            }
         }
     }
 
@@ -378,7 +427,7 @@ impl table::Slot for Entry {
     fn touch(&self) -> usize {
         match self {
             Self::Packed(packed) => packed.first().copied().map_or(0, usize::from),
-            Self::Object(object) => object.key.len(),
+            Self::Object(object) => object.label.key().len(),
         }
     }
 
@@ -390,7 +439,9 @@ impl table::Slot for Entry {
     fn memory(&self) -> usize {
         match self {
             Self::Packed(packed) => packed.len(),
-            Self::Object(object) => size_of::<Object>() + object.key.len() + object.value.memory(),
+            Self::Object(object) => {
+                size_of::<Object>() + object.label.memory() + object.value.memory()
+            }
         }
     }
 }
@@ -403,7 +454,7 @@ impl table::Entry for Entry {
                 let layout = Layout::of(packed);
                 &packed[layout.key..layout.value]
             }
-            Self::Object(object) => &object.key,
+            Self::Object(object) => object.label.key(),
         }
     }
 }

@@ -11,6 +11,7 @@ mod tests;
 mod text;
 pub(crate) mod zset;
 
+pub(crate) use blob::Blob;
 pub(crate) use hash::Hash;
 pub(crate) use list::List;
 pub(crate) use pack::Item;
@@ -23,7 +24,8 @@ use crate::keyspace::table::Stats;
 /// A value that is not a packed string.
 #[derive(Debug, Clone)]
 pub(crate) enum Value {
-    String(Text),
+    /// In a box: what is short is not here, and the collections are smaller than this.
+    String(Box<Text>),
     List(List),
     Hash(Hash),
     Set(Set),
@@ -98,7 +100,7 @@ impl Value {
     /// What its table looks like, if it has one.
     pub(crate) fn table_stats(&self) -> Option<Stats> {
         match self {
-            Self::Hash(Hash::Table(table)) => Some(table.stats()),
+            Self::Hash(hash) => hash.table_stats(),
             Self::Set(Set::Table(table)) => Some(table.stats()),
             _ => None,
         }
@@ -107,7 +109,7 @@ impl Value {
     /// Bytes allocated.
     pub(crate) fn memory(&self) -> usize {
         match self {
-            Self::String(text) => text.memory(),
+            Self::String(text) => size_of::<Text>() + text.memory(),
             Self::List(list) => list.memory(),
             Self::Hash(hash) => hash.memory(),
             Self::Set(set) => set.memory(),

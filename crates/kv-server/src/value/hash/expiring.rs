@@ -1,13 +1,13 @@
 //! A hash with fields that expire. Only such a hash pays for it: when the last time is gone it becomes a plain one again.
 
 use super::times::Times;
-use super::{Hash, Limits};
+use super::{Form, FormMut, Hash, Large, Limits};
 use crate::value::pack::Item;
 
 /// A plain hash, and when some of its fields expire.
 #[derive(Debug, Clone)]
 pub(crate) struct Expiring {
-    /// Never `Hash::Expiring`. Each field of `times` is in here.
+    /// Never a hash whose fields expire. Each field of `times` is in here.
     pub(super) fields: Hash,
     pub(super) times: Times,
     /// The time as of which fields that are still to be taken out count as gone; `None` if there are none.
@@ -47,46 +47,46 @@ impl Hash {
     /// A lower bound of the time at which a field expires; `i64::MAX` if none does.
     #[inline]
     pub(crate) fn next_expiry(&self) -> i64 {
-        match self {
-            Self::Expiring(expiring) => expiring.times.next(),
-            Self::Pack(_) | Self::Table(_) => i64::MAX,
+        match self.form() {
+            Form::Expiring(expiring) => expiring.times.next(),
+            Form::Pack(_) | Form::Table(_) => i64::MAX,
         }
     }
 
     /// When the first field expires. Looks at all of them.
     pub(crate) fn first_expiry(&self) -> Option<i64> {
-        match self {
-            Self::Expiring(expiring) => expiring.times.first(),
-            Self::Pack(_) | Self::Table(_) => None,
+        match self.form() {
+            Form::Expiring(expiring) => expiring.times.first(),
+            Form::Pack(_) | Form::Table(_) => None,
         }
     }
 
     /// When a field expires, if it does.
     pub(crate) fn expire_at(&self, field: &[u8]) -> Option<i64> {
-        match self {
-            Self::Expiring(expiring) => expiring.times.get(field),
-            Self::Pack(_) | Self::Table(_) => None,
+        match self.form() {
+            Form::Expiring(expiring) => expiring.times.get(field),
+            Form::Pack(_) | Form::Table(_) => None,
         }
     }
 
     /// Sets when a field that is there expires.
     pub(crate) fn set_expire_at(&mut self, field: &[u8], at: i64) {
-        if !matches!(self, Self::Expiring(_)) {
+        if !matches!(self, Self::Large(large) if matches!(**large, Large::Expiring(_))) {
             let expiring = Expiring {
                 fields: std::mem::take(self),
                 times: Times::default(),
                 behind: None,
             };
-            *self = Self::Expiring(Box::new(expiring));
+            *self = Large::Expiring(expiring).into();
         }
-        if let Self::Expiring(expiring) = self {
+        if let FormMut::Expiring(expiring) = self.form_mut() {
             expiring.times.set(field, at);
         }
     }
 
     /// Lets a field live for ever. `false` if it did already.
     pub(crate) fn persist(&mut self, field: &[u8]) -> bool {
-        let Self::Expiring(expiring) = self else {
+        let FormMut::Expiring(expiring) = self.form_mut() else {
             return false;
         };
         let had_time = expiring.times.remove(field);
@@ -96,7 +96,7 @@ impl Hash {
 
     /// Becomes a plain hash if no field expires any more.
     pub(super) fn settle(&mut self) {
-        if let Self::Expiring(expiring) = self {
+        if let FormMut::Expiring(expiring) = self.form_mut() {
             if expiring.times.is_empty() {
                 *self = std::mem::take(&mut expiring.fields);
             }
@@ -106,7 +106,7 @@ impl Hash {
     /// Takes out fields whose time is before `now`, and shows them. What exceeds a budget is hidden from then on, and
     /// taken out by the next call.
     pub(crate) fn expire(&mut self, now: i64, mut f: impl FnMut(&[u8])) {
-        let Self::Expiring(expiring) = self else {
+        let FormMut::Expiring(expiring) = self.form_mut() else {
             return;
         };
         let fields = &mut expiring.fields;
@@ -125,8 +125,8 @@ impl Hash {
         value: &[u8],
         limits: &Limits,
     ) -> bool {
-        match self {
-            Self::Expiring(expiring) => {
+        match self.form_mut() {
+            FormMut::Expiring(expiring) => {
                 expiring.bury(field);
                 expiring.fields.set(field, value, limits)
             }

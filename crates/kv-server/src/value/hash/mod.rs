@@ -9,7 +9,7 @@ mod times;
 
 use self::expiring::Expiring;
 pub(crate) use self::pair::Pair;
-use crate::keyspace::table::{Entry, Slot, Table};
+use crate::keyspace::table::{Entry, Slot, Stats, Table};
 use crate::value::pack::{Item, Pack};
 use crate::value::set::below;
 use crate::value::{Value, ValueType};
@@ -36,8 +36,28 @@ impl Default for Limits {
 #[derive(Debug, Clone)]
 pub(crate) enum Hash {
     Pack(Pack),
-    Table(Box<Table<Pair>>),
-    Expiring(Box<Expiring>),
+    Large(Box<Large>),
+}
+
+/// What is not compact. One pointer to all of it, so that a hash takes no more room beside its key than a pack does.
+#[derive(Debug, Clone)]
+pub(crate) enum Large {
+    Table(Table<Pair>),
+    Expiring(Expiring),
+}
+
+/// Any form of a hash.
+enum Form<'a> {
+    Pack(&'a Pack),
+    Table(&'a Table<Pair>),
+    Expiring(&'a Expiring),
+}
+
+/// Any form of a hash, to be changed.
+enum FormMut<'a> {
+    Pack(&'a mut Pack),
+    Table(&'a mut Table<Pair>),
+    Expiring(&'a mut Expiring),
 }
 
 impl Default for Hash {
@@ -46,40 +66,68 @@ impl Default for Hash {
     }
 }
 
+impl From<Large> for Hash {
+    fn from(large: Large) -> Self {
+        Self::Large(Box::new(large))
+    }
+}
+
 impl Hash {
-    pub(crate) fn len(&self) -> usize {
+    #[inline]
+    fn form(&self) -> Form<'_> {
         match self {
-            Self::Pack(pack) => pack.len() / 2,
-            Self::Table(table) => table.len(),
-            Self::Expiring(expiring) => expiring.len(),
+            Self::Pack(pack) => Form::Pack(pack),
+            Self::Large(large) => match &**large {
+                Large::Table(table) => Form::Table(table),
+                Large::Expiring(expiring) => Form::Expiring(expiring),
+            },
+        }
+    }
+
+    #[inline]
+    fn form_mut(&mut self) -> FormMut<'_> {
+        match self {
+            Self::Pack(pack) => FormMut::Pack(pack),
+            Self::Large(large) => match &mut **large {
+                Large::Table(table) => FormMut::Table(table),
+                Large::Expiring(expiring) => FormMut::Expiring(expiring),
+            },
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        match self.form() {
+            Form::Pack(pack) => pack.len() / 2,
+            Form::Table(table) => table.len(),
+            Form::Expiring(expiring) => expiring.len(),
         }
     }
 
     /// Whether it holds nothing at all, not even fields that only wait to be taken out.
     pub(crate) fn is_empty(&self) -> bool {
-        match self {
-            Self::Expiring(expiring) => expiring.fields.is_empty(),
+        match self.form() {
+            Form::Expiring(expiring) => expiring.fields.is_empty(),
             _ => self.len() == 0,
         }
     }
 
     pub(crate) fn get(&self, field: &[u8]) -> Option<Item<'_>> {
-        match self {
-            Self::Pack(pack) => {
+        match self.form() {
+            Form::Pack(pack) => {
                 let at = pack.find(pack.first(), field, 2)?;
                 pack.next(at).map(|value| pack.at(value))
             }
-            Self::Table(table) => table.get(field).map(|pair| Item::Text(pair.value())),
-            Self::Expiring(expiring) if expiring.hides(field) => None,
-            Self::Expiring(expiring) => expiring.fields.get(field),
+            Form::Table(table) => table.get(field).map(|pair| Item::Text(pair.value())),
+            Form::Expiring(expiring) if expiring.hides(field) => None,
+            Form::Expiring(expiring) => expiring.fields.get(field),
         }
     }
 
     pub(crate) fn contains(&self, field: &[u8]) -> bool {
-        match self {
-            Self::Pack(pack) => pack.find(pack.first(), field, 2).is_some(),
-            Self::Table(table) => table.find(field).is_some(),
-            Self::Expiring(expiring) => !expiring.hides(field) && expiring.fields.contains(field),
+        match self.form() {
+            Form::Pack(pack) => pack.find(pack.first(), field, 2).is_some(),
+            Form::Table(table) => table.find(field).is_some(),
+            Form::Expiring(expiring) => !expiring.hides(field) && expiring.fields.contains(field),
         }
     }
 
@@ -90,18 +138,17 @@ impl Hash {
         texts: impl Iterator<Item = &'a [u8]>,
         limits: &Limits,
     ) {
-        let plain = match self {
-            Self::Expiring(expiring) => &mut expiring.fields,
-            plain => plain,
-        };
-        if let Self::Pack(pack) = plain {
+        if let FormMut::Expiring(expiring) = self.form_mut() {
+            return expiring.fields.expect(fields, texts, limits);
+        }
+        if let Self::Pack(pack) = self {
             let mut sum = 0;
             let long = texts.map(<[u8]>::len).any(|len| {
                 sum += len;
                 len > limits.value
             });
             if long || fields > limits.entries || !pack.has_room_for(sum) {
-                plain.make_table();
+                self.make_table();
             }
         }
     }
@@ -110,8 +157,8 @@ impl Hash {
     ///
     /// Long texts are for [`expect`](Self::expect) to find; only the number of fields is looked at here.
     pub(crate) fn set(&mut self, field: &[u8], value: &[u8], limits: &Limits) -> bool {
-        match self {
-            Self::Pack(pack) => {
+        match self.form_mut() {
+            FormMut::Pack(pack) => {
                 if let Some(value_at) = pack
                     .find(pack.first(), field, 2)
                     .and_then(|at| pack.next(at))
@@ -126,7 +173,7 @@ impl Hash {
                 }
                 true
             }
-            Self::Table(table) => {
+            FormMut::Table(table) => {
                 let hash = table.hash(field);
                 match table.find_hashed(hash, field) {
                     Some(at) => {
@@ -143,7 +190,7 @@ impl Hash {
                     }
                 }
             }
-            Self::Expiring(_) => {
+            FormMut::Expiring(_) => {
                 let is_new = self.set_keeping_expiry(field, value, limits);
                 self.persist(field);
                 is_new
@@ -152,7 +199,7 @@ impl Hash {
     }
 
     fn make_table(&mut self) {
-        let mut table = Box::new(Table::new());
+        let mut table = Table::new();
         for (field, value) in self.iter() {
             let pair = Pair::new(
                 field.bytes(&mut Default::default()),
@@ -160,21 +207,21 @@ impl Hash {
             );
             table.insert_unique(table.hash(pair.key()), pair);
         }
-        *self = Self::Table(table);
+        *self = Large::Table(table).into();
     }
 
     /// Takes a field out. `false` if it is not there.
     pub(crate) fn remove(&mut self, field: &[u8]) -> bool {
-        match self {
-            Self::Pack(pack) => {
+        match self.form_mut() {
+            FormMut::Pack(pack) => {
                 let found = pack.find(pack.first(), field, 2);
                 if let Some(at) = found {
                     pack.remove(at, 2);
                 }
                 found.is_some()
             }
-            Self::Table(table) => table.remove(field).is_some(),
-            Self::Expiring(expiring) => {
+            FormMut::Table(table) => table.remove(field).is_some(),
+            FormMut::Expiring(expiring) => {
                 let was_there = !expiring.hides(field);
                 let removed = expiring.fields.remove(field);
                 expiring.times.remove(field);
@@ -186,17 +233,17 @@ impl Hash {
 
     /// All fields with their values: in order of insertion in a pack, else in no order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Item<'_>, Item<'_>)> {
-        let (plain, hiding) = match self {
-            Self::Expiring(expiring) => {
+        let (plain, hiding) = match self.form() {
+            Form::Expiring(expiring) => {
                 let hiding = Some(expiring).filter(|expiring| expiring.hides_any());
                 (&expiring.fields, hiding)
             }
-            plain => (plain, None),
+            _ => (self, None),
         };
-        let (pack, table) = match plain {
-            Self::Pack(pack) => (Some(pack), None),
-            Self::Table(table) => (None, Some(table)),
-            Self::Expiring(_) => (None, None),
+        let (pack, table) = match plain.form() {
+            Form::Pack(pack) => (Some(pack), None),
+            Form::Table(table) => (None, Some(table)),
+            Form::Expiring(_) => (None, None),
         };
         let mut items = pack.into_iter().flat_map(Pack::iter);
         let packed = std::iter::from_fn(move || Some((items.next()?, items.next()?)));
@@ -210,33 +257,33 @@ impl Hash {
 
     /// A field with its value, each with the same chance; `None` if there is none.
     pub(crate) fn random(&self, random: &mut dyn FnMut() -> u64) -> Option<(Item<'_>, Item<'_>)> {
-        match self {
-            Self::Pack(pack) => {
+        match self.form() {
+            Form::Pack(pack) => {
                 let at = pack.nth(2 * below(random(), self.len())?)?;
                 Some((pack.at(at), pack.at(pack.next(at)?)))
             }
-            Self::Table(table) => {
+            Form::Table(table) => {
                 let pair = table.at(table.random(random)?);
                 Some((Item::Text(pair.key()), Item::Text(pair.value())))
             }
-            Self::Expiring(expiring) if expiring.hides_any() => {
+            Form::Expiring(expiring) if expiring.hides_any() => {
                 self.iter().nth(below(random(), self.len())?)
             }
-            Self::Expiring(expiring) => expiring.fields.random(random),
+            Form::Expiring(expiring) => expiring.fields.random(random),
         }
     }
 
     /// Shows some pairs from `cursor` on, and returns the next cursor, 0 at the end; a compact hash shows all of them.
     pub(crate) fn scan(&self, cursor: u64, f: &mut dyn FnMut(Item<'_>, Item<'_>)) -> u64 {
-        match self {
-            Self::Table(table) => table.scan(cursor, |pair| {
+        match self.form() {
+            Form::Table(table) => table.scan(cursor, |pair| {
                 f(Item::Text(pair.key()), Item::Text(pair.value()))
             }),
-            Self::Pack(_) => {
+            Form::Pack(_) => {
                 self.iter().for_each(|(field, value)| f(field, value));
                 0
             }
-            Self::Expiring(expiring) => expiring.fields.scan(cursor, &mut |field, value| {
+            Form::Expiring(expiring) => expiring.fields.scan(cursor, &mut |field, value| {
                 if !expiring.hides(field.bytes(&mut Default::default())) {
                     f(field, value);
                 }
@@ -246,30 +293,38 @@ impl Hash {
 
     /// Whether a few random fields are found without looking at all.
     pub(crate) fn is_table(&self) -> bool {
-        match self {
-            Self::Pack(_) => false,
-            Self::Table(_) => true,
-            Self::Expiring(expiring) => !expiring.hides_any() && expiring.fields.is_table(),
+        match self.form() {
+            Form::Pack(_) => false,
+            Form::Table(_) => true,
+            Form::Expiring(expiring) => !expiring.hides_any() && expiring.fields.is_table(),
+        }
+    }
+
+    /// How full its table is, if it is one.
+    pub(crate) fn table_stats(&self) -> Option<Stats> {
+        match self.form() {
+            Form::Table(table) => Some(table.stats()),
+            Form::Pack(_) | Form::Expiring(_) => None,
         }
     }
 
     /// The name that `OBJECT ENCODING` gives.
     pub(crate) fn encoding(&self) -> &'static str {
-        match self {
-            Self::Pack(_) => "listpack",
-            Self::Table(_) => "hashtable",
-            Self::Expiring(expiring) if matches!(expiring.fields, Self::Pack(_)) => "listpackex",
-            Self::Expiring(_) => "hashtable",
+        match self.form() {
+            Form::Pack(_) => "listpack",
+            Form::Table(_) => "hashtable",
+            Form::Expiring(expiring) if matches!(expiring.fields, Self::Pack(_)) => "listpackex",
+            Form::Expiring(_) => "hashtable",
         }
     }
 
     /// Bytes allocated.
     pub(crate) fn memory(&self) -> usize {
-        match self {
-            Self::Pack(pack) => pack.memory(),
-            Self::Table(table) => size_of::<Table<Pair>>() + table.memory() + table.entry_bytes(),
-            Self::Expiring(expiring) => {
-                size_of::<Expiring>() + expiring.fields.memory() + expiring.times.memory()
+        match self.form() {
+            Form::Pack(pack) => pack.memory(),
+            Form::Table(table) => size_of::<Large>() + table.memory() + table.entry_bytes(),
+            Form::Expiring(expiring) => {
+                size_of::<Large>() + expiring.fields.memory() + expiring.times.memory()
             }
         }
     }

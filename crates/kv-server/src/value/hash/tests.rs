@@ -146,7 +146,7 @@ proptest! {
             let first = model.values().filter_map(|(_, at)| *at).min();
             prop_assert_eq!(hash.first_expiry(), first);
             prop_assert!(hash.next_expiry() <= first.unwrap_or(i64::MAX));
-            prop_assert_eq!(matches!(hash, Hash::Expiring(_)), first.is_some(), "only a hash with times pays for them");
+            prop_assert_eq!(matches!(hash.form(), Form::Expiring(_)), first.is_some(), "only a hash with times pays for them");
             let all: BTreeMap<_, _> = hash.iter_with_expiry().map(|(field, value, at)| (field.to_vec(), (value.to_vec(), at))).collect();
             prop_assert_eq!(&all, &model);
             prop_assert_eq!(hash.len(), model.len());

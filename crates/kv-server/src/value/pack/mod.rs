@@ -410,7 +410,7 @@ fn encoded_len(head: &Head, item: Item<'_>) -> usize {
 }
 
 /// The size that an allocator will hand out anyway: multiples of 16, then four steps in a doubling.
-fn class(bytes: usize) -> usize {
+pub(super) fn class(bytes: usize) -> usize {
     let step = if bytes <= 128 {
         16
     } else {

@@ -1,11 +1,17 @@
 //! Integers in ascending order, all as wide as the widest needs.
 
+use crate::value::pack::class;
+
 /// A sorted array of integers of 2, 4 or 8 bytes.
-#[derive(Debug, Clone)]
+///
+/// The first byte is the width; nothing at all is an empty set.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct IntSet {
     bytes: Vec<u8>,
-    width: Width,
 }
+
+/// Bytes before the numbers.
+const HEAD: usize = 1;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Width {
@@ -30,33 +36,38 @@ impl Width {
     }
 }
 
-impl Default for IntSet {
-    fn default() -> Self {
-        Self {
-            bytes: Vec::new(),
-            width: Width::Two,
+impl IntSet {
+    fn width(&self) -> Width {
+        match self.bytes.first() {
+            None | Some(2) => Width::Two,
+            Some(4) => Width::Four,
+            _ => Width::Eight,
         }
     }
-}
 
-impl IntSet {
+    fn numbers(&self) -> &[u8] {
+        self.bytes.get(HEAD..).unwrap_or_default()
+    }
+
     pub(crate) fn len(&self) -> usize {
-        self.bytes.len() / self.width.bytes()
+        self.numbers().len() / self.width().bytes()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.numbers().is_empty()
     }
 
     /// The number at an index below the length.
     pub(crate) fn at(&self, index: usize) -> i64 {
-        let width = self.width.bytes();
-        decode(&self.bytes[index * width..][..width])
+        let width = self.width().bytes();
+        decode(&self.bytes[HEAD + index * width..][..width])
     }
 
     /// In ascending order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = i64> {
-        self.bytes.chunks_exact(self.width.bytes()).map(decode)
+        self.numbers()
+            .chunks_exact(self.width().bytes())
+            .map(decode)
     }
 
     pub(crate) fn first(&self) -> Option<i64> {
@@ -95,16 +106,19 @@ impl IntSet {
             return false;
         };
         let wanted = Width::of(number);
-        if wanted > self.width {
+        if wanted > self.width() {
             self.widen(wanted);
         }
-        let width = self.width.bytes();
-        if self.bytes.len() == self.bytes.capacity() {
-            // An eighth of room at most: the set is small or does not stay in this form.
-            self.bytes
-                .reserve_exact((self.bytes.len() / 8).next_multiple_of(16).max(16));
+        if self.bytes.is_empty() {
+            self.bytes.push(wanted as u8);
         }
-        let at = index * width;
+        let width = self.width().bytes();
+        let len = self.bytes.len() + width;
+        if len > self.bytes.capacity() {
+            // Little room to spare: the set is small or does not stay in this form.
+            self.bytes.reserve_exact(class(len) - self.bytes.len());
+        }
+        let at = HEAD + index * width;
         self.bytes
             .splice(at..at, number.to_le_bytes().into_iter().take(width));
         true
@@ -120,19 +134,21 @@ impl IntSet {
     }
 
     pub(crate) fn remove_at(&mut self, index: usize) {
-        let at = index * self.width.bytes();
-        self.bytes.drain(at..at + self.width.bytes());
+        let width = self.width().bytes();
+        let at = HEAD + index * width;
+        self.bytes.drain(at..at + width);
         if self.bytes.len() * 2 <= self.bytes.capacity() {
             self.bytes.shrink_to_fit();
         }
     }
 
     fn widen(&mut self, width: Width) {
-        let mut bytes = Vec::with_capacity((self.len() + 1) * width.bytes());
+        let mut bytes = Vec::with_capacity(class(HEAD + (self.len() + 1) * width.bytes()));
+        bytes.push(width as u8);
         for number in self.iter() {
             bytes.extend_from_slice(&number.to_le_bytes()[..width.bytes()]);
         }
-        *self = Self { bytes, width };
+        *self = Self { bytes };
     }
 
     /// Bytes allocated.
