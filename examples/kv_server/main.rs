@@ -81,6 +81,7 @@ fn run() -> Result<ExitCode, Box<dyn Error>> {
 /// Serves until a signal or SHUTDOWN.
 fn serve(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     log_to(options)?;
+    keep_pages_small(options.disable_thp);
     let in_background = matches!(options.action, Action::Start | Action::Restart);
     let wants_pid_file = in_background || options.pid_file.is_some();
     let _pid_file = wants_pid_file
@@ -110,6 +111,14 @@ fn serve(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
         server.shutdown().await;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Redis's default too: the kernel may take tens of milliseconds to make a huge page while a client waits.
+fn keep_pages_small(disable_thp: bool) {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = nix::sys::prctl::set_thp_disable(disable_thp) {
+        tracing::warn!(%error, "huge pages stay as they are");
+    }
 }
 
 /// What a client's SHUTDOWN does: if the data is to be saved and cannot be, the server goes on.

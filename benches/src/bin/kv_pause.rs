@@ -1,6 +1,9 @@
 //! The longest single pause of a client: while ten million keys are set, while a snapshot is written meanwhile, and while all is removed.
 //!
-//!     cargo run --release -p benches --bin kv_pause [-- KEYS]
+//!     MIMALLOC_ALLOW_THP=0 cargo run --release -p benches --bin kv_pause [-- KEYS]
+//!
+//! Without the variable the kernel may give huge pages, and makes some operations wait for them; the program `kv-server` refuses them.
+//! In brackets: which operation it was.
 //!
 //! Each operation runs on the engine without a socket, so that a pause is the engine's. The same loop without an engine shows what the machine's
 //! scheduler adds; on a busy machine that is most of it.
@@ -97,7 +100,8 @@ fn name(key: u64) -> [u8; 14] {
 struct Pauses {
     count: u64,
     total: Duration,
-    longest: Vec<Duration>,
+    /// With the number of the operation.
+    longest: Vec<(Duration, u64)>,
 }
 
 impl Pauses {
@@ -107,9 +111,9 @@ impl Pauses {
         let took = began.elapsed();
         self.count += 1;
         self.total += took;
-        if self.longest.last().is_none_or(|least| took > *least) {
-            let at = self.longest.partition_point(|longer| *longer > took);
-            self.longest.insert(at, took);
+        if self.longest.last().is_none_or(|(least, _)| took > *least) {
+            let at = self.longest.partition_point(|(longer, _)| *longer > took);
+            self.longest.insert(at, (took, self.count));
             self.longest.truncate(5);
         }
     }
@@ -118,7 +122,7 @@ impl Pauses {
         let longest: Vec<_> = self
             .longest
             .iter()
-            .map(|took| format!("{:.3}", ms(*took)))
+            .map(|(took, number)| format!("{:.3} ({number})", ms(*took)))
             .collect();
         #[allow(clippy::cast_precision_loss, reason = "for people to read")]
         let mean = self.total.as_secs_f64() * 1e9 / self.count as f64;
