@@ -92,6 +92,30 @@ impl<'a> Args<'a> {
             .ok_or(error)
     }
 
+    /// `numkeys key [key ...]`, with something behind it.
+    pub(crate) fn counted_keys(&mut self) -> Result<Vec<&'a [u8]>> {
+        let few = ReplyError::text("ERR numkeys should be greater than 0");
+        let number = self.count(1, few)?;
+        if number >= self.remaining() {
+            return Err(ReplyError::Syntax);
+        }
+        (0..number).map(|_| self.next()).collect()
+    }
+
+    /// `[COUNT count]` as the end of the arguments; 1 without it.
+    pub(crate) fn last_count(&mut self) -> Result<usize> {
+        if self.remaining() == 0 {
+            return Ok(1);
+        }
+        if self.remaining() == 1 || !self.take("COUNT") {
+            return Err(ReplyError::Syntax);
+        }
+        let few = ReplyError::text("ERR count should be greater than 0");
+        let count = self.count(1, few)?;
+        self.finish()?;
+        Ok(count)
+    }
+
     /// The next argument as a float; `nan` is refused.
     ///
     /// # Errors

@@ -151,21 +151,9 @@ pub(super) struct Pop<'a> {
 
 impl<'a> Pop<'a> {
     pub(super) fn parse(args: &mut Args<'a>) -> Result<Self> {
-        let few = ReplyError::text("ERR numkeys should be greater than 0");
-        let number = args.count(1, few)?;
-        if number >= args.remaining() {
-            return Err(ReplyError::Syntax);
-        }
-        let keys = (0..number).map(|_| args.next()).collect::<Result<_>>()?;
+        let keys = args.counted_keys()?;
         let end = end(args)?;
-        let mut count = 1;
-        if args.remaining() > 0 {
-            if args.remaining() == 1 || !args.take("COUNT") {
-                return Err(ReplyError::Syntax);
-            }
-            count = args.count(1, ReplyError::text("ERR count should be greater than 0"))?;
-        }
-        args.finish()?;
+        let count = args.last_count()?;
         Ok(Self { keys, end, count })
     }
 
