@@ -2,9 +2,7 @@
 
 mod common;
 
-use std::sync::{Arc, Mutex};
-
-use common::{Client, bulk, bulks, server, start, waiting};
+use common::{Client, bulk, bulks, noting_effects, server, start, waiting};
 use kv_server::Server;
 
 #[tokio::test]
@@ -153,17 +151,8 @@ async fn inside_of_a_transaction_nothing_waits() {
 
 #[tokio::test]
 async fn effects_are_commands_that_do_not_wait_and_name_what_was_chosen() {
-    let seen = Arc::new(Mutex::new(Vec::new()));
-    let log = seen.clone();
-    let server = start(Server::builder().on_write(move |effect| {
-        let words: Vec<_> = effect
-            .command
-            .iter()
-            .map(|arg| String::from_utf8_lossy(arg))
-            .collect();
-        log.lock().unwrap().push(words.join(" "));
-    }))
-    .await;
+    let (builder, seen) = noting_effects(Server::builder());
+    let server = start(builder).await;
     let mut waiter = waiting(&server, "BLMOVE a b LEFT RIGHT 0").await;
     let mut client = Client::new(&server);
     client.check("RPUSH a 1", ":1\r\n").await;

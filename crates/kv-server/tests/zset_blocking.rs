@@ -4,10 +4,9 @@
 
 mod common;
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{Client, bulk, bulks, server, start, waiting};
+use common::{Client, bulk, bulks, noting_effects, server, start, waiting};
 use kv_server::{Clock, Server};
 
 #[tokio::test]
@@ -122,17 +121,8 @@ async fn replies_in_resp3_hold_doubles() {
 
 #[tokio::test]
 async fn effects_are_commands_that_do_not_wait_and_name_what_was_taken() {
-    let seen = Arc::new(Mutex::new(Vec::new()));
-    let log = seen.clone();
-    let server = start(Server::builder().on_write(move |effect| {
-        let words: Vec<_> = effect
-            .command
-            .iter()
-            .map(|arg| String::from_utf8_lossy(arg))
-            .collect();
-        log.lock().unwrap().push(words.join(" "));
-    }))
-    .await;
+    let (builder, seen) = noting_effects(Server::builder());
+    let server = start(builder).await;
     let mut waiter = waiting(&server, "BZPOPMAX a b 0").await;
     let mut client = Client::new(&server);
     client.check("ZADD b 1 x 2 y", ":2\r\n").await;

@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -27,6 +28,18 @@ pub(crate) async fn server() -> Server {
 
 pub(crate) async fn start(builder: Builder) -> Server {
     builder.start().await.unwrap()
+}
+
+/// A server that notes what it propagates: the words of each command.
+pub(crate) fn noting_effects(builder: Builder) -> (Builder, Arc<Mutex<Vec<String>>>) {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let log = seen.clone();
+    let builder = builder.on_write(move |effect| {
+        let words = effect.command.iter();
+        let words: Vec<_> = words.map(|word| String::from_utf8_lossy(word)).collect();
+        log.lock().unwrap().push(words.join(" "));
+    });
+    (builder, seen)
 }
 
 /// Sends requests and checks replies, byte by byte.
