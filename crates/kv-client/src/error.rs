@@ -92,6 +92,13 @@ pub enum ErrorKind {
         /// Its answer.
         reply: ServerError,
     },
+    /// There is no login to be had: a [`CredentialsProvider`](crate::CredentialsProvider) failed, or the server refuses what
+    /// it gave.
+    #[error("cannot log in")]
+    Credentials {
+        /// What the provider failed with; or the server's refusal, an [`Error`].
+        source: Arc<dyn std::error::Error + Send + Sync>,
+    },
     /// An established connection ended.
     #[error("connection to {addr} was lost")]
     Lost {

@@ -27,6 +27,7 @@
 //!   stream of what a server runs.
 //! - [`Command::cached`] serves reads from memory until the server says that they have changed.
 //! - [`Client::subscribe`] is a stream of messages that says where some may be missing. [`Client::scan_keys`] is one of keys.
+//! - [`CredentialsProvider`] logs in with passwords that change, and [`Client::set_credentials`] while connections stand.
 //! - [`Config`] is read from a URL or built step by step; [`Config::connector`] takes streams of your own.
 //!
 //! # Features
@@ -100,7 +101,9 @@
 //! | a [watch](Client::watch) | begins again on another connection, unless its transaction was sent |
 //! | login, database and name | are restored before anything else is sent, also if AUTH, SELECT or CLIENT SETNAME changed them |
 //! | subscriptions | are renewed, and [`Gap::Reconnected`] marks the place in the stream |
-//! | the server refuses the login | what waits fails at once with the server's words; the client keeps trying |
+//! | a login by a [`CredentialsProvider`] | is asked for anew; while it cannot be had, or the server refuses it, commands wait as for any connection |
+//! | a login that was [set](Client::set_credentials) meanwhile | is used, also if the connection was being made with the one before |
+//! | the server refuses a login that does not change | what waits fails at once with the server's words; the client keeps trying |
 //!
 //! # In a cluster
 //!
@@ -196,6 +199,7 @@ mod keyspace;
 mod monitor;
 mod pipeline;
 mod pubsub;
+mod reauth;
 mod reply;
 mod request;
 mod scan;
@@ -215,7 +219,9 @@ pub use class::{Class, Retry};
 pub use client::{Client, Stats};
 pub use cluster::{ClusterNode, Role, key_slot};
 pub use command::*;
-pub use config::{Address, Config, Connector, Credentials, Protocol, ReadFrom};
+pub use config::{
+    Address, Config, Connector, Credentials, CredentialsProvider, Protocol, ReadFrom,
+};
 pub use connection::backoff::Backoff;
 pub use error::{Error, ErrorKind, Outcome, Phase, ReplyError, Result, ServerError};
 pub use fields::Fields;

@@ -1,6 +1,7 @@
 //! One command on its way to the server: its name, its encoded arguments and its class.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::iter::once;
 
 use bytes::{Bytes, BytesMut};
@@ -15,7 +16,7 @@ use crate::table::{self, Row};
 /// The arguments of one command, already in their wire form.
 ///
 /// Commands build it themselves; it is public so that [`ToArg`](crate::ToArg) can be implemented for types of your own.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Request {
     name: Cow<'static, str>,
     /// What is known of the command. `None` if that was not looked up yet, or nothing is.
@@ -240,6 +241,16 @@ impl Request {
             Some(arg)
         })
         .skip(1)
+    }
+}
+
+/// Never shows an argument: there are passwords among them.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("name", &self.name)
+            .field("args", &(self.argc - 1))
+            .finish_non_exhaustive()
     }
 }
 

@@ -76,6 +76,7 @@ pub(crate) fn failed(span: &Span, error: &Error) {
     }
     let kind = match error.kind() {
         ErrorKind::Connect { .. } => "connect",
+        ErrorKind::Credentials { .. } => "credentials",
         ErrorKind::Lost { .. } => "lost",
         ErrorKind::Protocol { .. } => "protocol",
         ErrorKind::Timeout { .. } => "timeout",

@@ -218,12 +218,19 @@ impl Booths {
     async fn enter(&self, home: &Node) -> Result<Booth<'_>> {
         let closed = |_| Error::new(ErrorKind::Closed, Outcome::NotSent).of("WATCH");
         let permit = self.permits.acquire().await.map_err(closed)?;
+        // What the closure changes in its session does not concern the others.
         let session = home.session();
+        let session = Session {
+            login: session.login.detached(),
+            ..session
+        };
         let idle = {
             let mut idle = locked(&self.idle);
             // Those whose session is out of date would read another database, and those that broke nothing at all.
             idle.retain(|(own, node)| {
-                own.db == session.db && node.link.lock().life() == Life::Open
+                own.db == session.db
+                    && own.login.turn() == session.login.turn()
+                    && node.link.lock().life() == Life::Open
             });
             idle.pop().map(|(_, node)| node)
         };

@@ -8,10 +8,13 @@
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use kv_client::{Client, Config, ErrorKind, Event, Outcome, Protocol};
+use kv_client::{
+    Client, Config, Credentials, CredentialsProvider, ErrorKind, Event, Outcome, Protocol,
+};
 use tokio::time::timeout;
 
 /// The processes end, and their files go, with this value.
@@ -201,8 +204,56 @@ async fn the_client_follows_the_primary() {
         "no sentinel knows a primary of 'no-such-service'"
     );
 
+    logins_of_sentinels_and_servers_are_asked_for(&servers).await;
     a_primary_that_steps_down_is_left(&servers).await;
     a_primary_that_dies_is_replaced(&mut servers).await;
+}
+
+/// Sentinels and servers have users of their own, whose passwords change.
+async fn logins_of_sentinels_and_servers_are_asked_for(servers: &Servers) {
+    let set_user = |ports: &[u16], user: &str, rule: &str| {
+        for &port in ports {
+            let rules = ["ACL", "SETUSER", user, "on", rule, "~*", "&*", "+@all"];
+            assert_eq!(servers.cli(port, &rules), "OK");
+        }
+    };
+    set_user(&servers.sentinels, "watcher", ">s0");
+    set_user(&servers.data, "app", ">d0");
+    let passwords = Arc::new(Mutex::new(("s0", "d0")));
+    let provider = |user: &'static str, pick: fn(&(&'static str, &'static str)) -> &'static str| {
+        let passwords = Arc::clone(&passwords);
+        CredentialsProvider::new(move || {
+            let password = pick(&passwords.lock().unwrap());
+            async move { Ok::<_, std::io::Error>(Credentials::new(user, password)) }
+        })
+    };
+    let config = servers
+        .config()
+        .credentials(provider("app", |all| all.1))
+        .sentinel_credentials(provider("watcher", |all| all.0));
+    let wrong = config
+        .clone()
+        .sentinel_credentials(Credentials::new("watcher", "wrong"));
+    let error = Client::connect(wrong).await.unwrap_err();
+    assert!(
+        matches!(error.kind(), ErrorKind::NoPrimary { .. }),
+        "{error:?}"
+    );
+    let client = Client::connect(config).await.expect("both logins are good");
+    assert_eq!(client.acl_whoami().await.unwrap(), "app");
+    // From one pair of passwords to the next, and then every connection is cut.
+    set_user(&servers.sentinels, "watcher", ">s1");
+    set_user(&servers.data, "app", ">d1");
+    *passwords.lock().unwrap() = ("s1", "d1");
+    client.reauthenticate().await.expect("the new one is known");
+    set_user(&servers.sentinels, "watcher", "<s0");
+    set_user(&servers.data, "app", "<d0");
+    for &port in &servers.sentinels {
+        servers.cli(port, &["CLIENT", "KILL", "USER", "watcher"]);
+    }
+    servers.cli(servers.data[0], &["CLIENT", "KILL", "USER", "app"]);
+    client.set("login", "v").await.expect("asked for both anew");
+    client.close().await;
 }
 
 /// The old primary lives on as a replica. Nothing that it answered is lost, so the counter is exact.

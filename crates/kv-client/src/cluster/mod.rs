@@ -172,6 +172,10 @@ impl Cluster {
         locked(&self.nodes).values().cloned().collect()
     }
 
+    pub(crate) fn session(&self) -> Session {
+        locked(&self.session).clone()
+    }
+
     pub(crate) fn map(&self) -> Arc<SlotMap> {
         Arc::clone(&self.map.borrow())
     }

@@ -15,10 +15,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use self::address::{Address, Connector};
 pub(crate) use self::address::{Stream, write_list};
-pub use self::credentials::Credentials;
+pub use self::credentials::{Credentials, CredentialsProvider};
 use crate::cache::Caching;
 use crate::class::Retry;
 use crate::connection::backoff::Backoff;
+use crate::connection::login::Login;
 use crate::connection::session::Session;
 use crate::error::Error;
 #[cfg(feature = "tls")]
@@ -55,7 +56,7 @@ use crate::url::UrlError;
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) address: Address,
-    pub(crate) credentials: Option<Credentials>,
+    pub(crate) credentials: Option<CredentialsProvider>,
     pub(crate) db: u32,
     pub(crate) name: Option<String>,
     pub(crate) protocol: Protocol,
@@ -70,7 +71,7 @@ pub struct Config {
     pub(crate) backoff: Backoff,
     pub(crate) reconnect: bool,
     pub(crate) limits: Limits,
-    pub(crate) sentinel_credentials: Option<Credentials>,
+    pub(crate) sentinel_credentials: Option<CredentialsProvider>,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<Tls>,
     pub(crate) caching: Option<Caching>,
@@ -219,7 +220,7 @@ impl Config {
 
     pub(crate) fn session(&self) -> Session {
         Session {
-            credentials: self.credentials.clone(),
+            login: Login::new(self.credentials.clone()),
             db: self.db,
             name: self.name.clone().map(Into::into),
         }

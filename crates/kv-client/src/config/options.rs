@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use resp_codec::Limits;
 
-use super::{Config, Credentials, Protocol, ReadFrom};
+use super::{Config, CredentialsProvider, Protocol, ReadFrom};
 use crate::cache::Caching;
 use crate::class::Retry;
 use crate::connection::backoff::Backoff;
@@ -12,10 +12,11 @@ use crate::connection::backoff::Backoff;
 use crate::tls::Tls;
 
 impl Config {
-    /// Logs in with the sentinels, which have users of their own. Default: no login.
+    /// Logs in with the sentinels, which have users of their own: with [`Credentials`](super::Credentials), or what a
+    /// [`CredentialsProvider`] says at each connection to one of them. Default: no login.
     #[must_use]
-    pub fn sentinel_credentials(mut self, credentials: Credentials) -> Self {
-        self.sentinel_credentials = Some(credentials);
+    pub fn sentinel_credentials(mut self, credentials: impl Into<CredentialsProvider>) -> Self {
+        self.sentinel_credentials = Some(credentials.into());
         self
     }
 
@@ -27,10 +28,11 @@ impl Config {
         self
     }
 
-    /// Logs in on every connection. Default: no login.
+    /// Logs in on every connection: with [`Credentials`](super::Credentials), or with what a [`CredentialsProvider`] says when the
+    /// connection is made. Default: no login. [`Client::set_credentials`](crate::Client::set_credentials) changes it later.
     #[must_use]
-    pub fn credentials(mut self, credentials: Credentials) -> Self {
-        self.credentials = Some(credentials);
+    pub fn credentials(mut self, credentials: impl Into<CredentialsProvider>) -> Self {
+        self.credentials = Some(credentials.into());
         self
     }
 

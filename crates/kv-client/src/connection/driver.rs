@@ -108,6 +108,7 @@ impl Driver {
         let Established {
             mut stream,
             version,
+            login,
             peer,
             input,
         } = established;
@@ -123,7 +124,12 @@ impl Driver {
             shared.connected(version, &self.peer);
             shared.status.connections += 1;
         }
-        let end = std::future::poll_fn(|cx| self.poll_serve(cx, &mut *stream)).await;
+        // Whoever replaces a login looks for connections that stand after that; this one looks for a new login.
+        let end = if self.engine.session().login.turn() == login {
+            std::future::poll_fn(|cx| self.poll_serve(cx, &mut *stream)).await
+        } else {
+            self.lost(io::Error::other("its login is out of date"))
+        };
         self.link.lock().disconnected();
         match &end {
             End::Lost(kind) => warn!(addr = %self.peer, error = %kind, "connection lost"),

@@ -20,6 +20,8 @@ use crate::sentinel::find_primary;
 pub(crate) struct Established {
     pub(crate) stream: Box<dyn Stream>,
     pub(crate) version: Version,
+    /// The turn of the login that it was given.
+    pub(crate) login: u64,
     /// The server's address.
     pub(crate) peer: String,
     /// Bytes that arrived behind the last reply of the handshake.
@@ -64,6 +66,7 @@ pub(crate) async fn establish(config: &Config, session: &Session) -> Result<Esta
 pub(crate) fn is_transient(kind: &ErrorKind) -> bool {
     match kind {
         ErrorKind::Connect { .. }
+        | ErrorKind::Credentials { .. }
         | ErrorKind::Lost { .. }
         | ErrorKind::NoPrimary { .. }
         | ErrorKind::NotPrimary { .. } => true,
@@ -93,6 +96,7 @@ pub(crate) struct Peer<'a> {
     input: BytesMut,
     decoder: FrameDecoder,
     config: &'a Config,
+    login: u64,
 }
 
 impl<'a> Peer<'a> {
@@ -101,6 +105,7 @@ impl<'a> Peer<'a> {
         config: &'a Config,
         session: &Session,
     ) -> Result<(Self, Version), Error> {
+        let (credentials, login) = session.login.ask().await?;
         let stream = dial(config)
             .await
             .map_err(|source| connect_error(config, source))?;
@@ -109,9 +114,18 @@ impl<'a> Peer<'a> {
             input: BytesMut::new(),
             decoder: FrameDecoder::new(config.limits),
             config,
+            login,
         };
-        let version = peer.greet(session).await?;
-        peer.set_up(session, version).await?;
+        let greeted = peer.greet(credentials.as_ref()).await;
+        let version = greeted.map_err(|error| match error.code() {
+            // The next answer of whoever is asked for it may be a better one.
+            Some("WRONGPASS" | "NOAUTH") if session.login.may_change() => {
+                let source = Arc::new(error);
+                Error::new(ErrorKind::Credentials { source }, Outcome::NotSent)
+            }
+            _ => error,
+        })?;
+        peer.set_up(session, version, credentials.is_some()).await?;
         Ok((peer, version))
     }
 
@@ -122,6 +136,7 @@ impl<'a> Peer<'a> {
             input: established.input,
             decoder: FrameDecoder::new(config.limits),
             config,
+            login: established.login,
         }
     }
 
@@ -129,6 +144,7 @@ impl<'a> Peer<'a> {
         Established {
             stream: self.stream,
             version,
+            login: self.login,
             peer: self.config.address.to_string(),
             input: self.input,
         }
@@ -153,8 +169,7 @@ impl<'a> Peer<'a> {
     }
 
     /// Agrees on the protocol and logs in.
-    async fn greet(&mut self, session: &Session) -> Result<Version, Error> {
-        let credentials = session.credentials.as_ref();
+    async fn greet(&mut self, credentials: Option<&Credentials>) -> Result<Version, Error> {
         if self.config.protocol != Protocol::Resp2 {
             match self.ask(&hello(credentials)).await? {
                 Reply::Error(reply)
@@ -179,7 +194,12 @@ impl<'a> Peer<'a> {
     }
 
     /// Sets what is left of the session, in one round trip.
-    async fn set_up(&mut self, session: &Session, version: Version) -> Result<(), Error> {
+    async fn set_up(
+        &mut self,
+        session: &Session,
+        version: Version,
+        has_login: bool,
+    ) -> Result<(), Error> {
         let mut steps: Vec<(&'static str, Request)> = Vec::new();
         if let Some(name) = &session.name {
             let mut request = Request::new("CLIENT");
@@ -202,7 +222,7 @@ impl<'a> Peer<'a> {
         if self.config.readonly {
             steps.push(("READONLY", Request::new("READONLY")));
         }
-        if version == Version::Resp2 && session.credentials.is_none() && steps.is_empty() {
+        if version == Version::Resp2 && !has_login && steps.is_empty() {
             // Nothing has been asked of this server yet: make sure that it is one, and that it wants no password.
             steps.push(("PING", Request::new("PING")));
         }
@@ -294,7 +314,7 @@ fn hello(credentials: Option<&Credentials>) -> Request {
     request
 }
 
-fn auth(credentials: &Credentials) -> Request {
+pub(crate) fn auth(credentials: &Credentials) -> Request {
     let mut request = Request::new("AUTH");
     if let Some(user) = credentials.user() {
         request.push(user.as_bytes());

@@ -28,6 +28,7 @@ struct Lane {
     link: Arc<Link>,
     /// What it was set up with.
     db: u32,
+    login: u64,
 }
 
 impl Drop for Lane {
@@ -67,6 +68,7 @@ impl Lanes {
     ) -> Result<Answer, Failure> {
         let limit = limit.started(Instant::now());
         let permit = self.permit(limit).await?;
+        let login = session.login.clone();
         let loan = Loan {
             lane: self.lane(session),
             _permit: permit,
@@ -74,7 +76,9 @@ impl Lanes {
         let answer = Exchange::new(&loan.lane.link, freight, limit, again)
             .run()
             .await?;
-        self.idle().push(loan.lane);
+        if loan.lane.login == login.turn() {
+            self.idle().push(loan.lane);
+        }
         Ok(answer)
     }
 
@@ -104,8 +108,9 @@ impl Lanes {
     /// An idle lane of this database, or a new one.
     fn lane(&self, session: Session) -> Lane {
         let mut idle = self.idle();
-        // A lane whose session is out of date would run the command in another database.
-        idle.retain(|lane| lane.db == session.db);
+        // A lane whose session is out of date would run the command in another database, or as another user.
+        let login = session.login.turn();
+        idle.retain(|lane| lane.db == session.db && lane.login == login);
         if let Some(lane) = idle.pop() {
             return lane;
         }
@@ -120,11 +125,16 @@ impl Lanes {
             Arc::new(Topics::new(false, None)),
         );
         tokio::spawn(Driver::new(Arc::clone(&link), Arc::clone(&self.config), engine).run(None));
-        Lane { link, db }
+        Lane { link, db, login }
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Lane>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the idle lanes.
+    pub(crate) fn clear(&self) {
+        self.idle().clear();
     }
 
     /// Ends the idle lanes and lets nobody in any more.

@@ -7,6 +7,7 @@ pub(crate) mod exchange;
 pub(crate) mod handshake;
 pub(crate) mod lanes;
 pub(crate) mod link;
+pub(crate) mod login;
 pub(crate) mod node;
 pub(crate) mod orphans;
 pub(crate) mod outgoing;

@@ -126,6 +126,16 @@ impl Node {
         std::iter::once(self.shared.clone()).chain(dedicated)
     }
 
+    /// The connections that may be told of another login: all but one that has subscribed in RESP2.
+    pub(crate) fn links_that_take_auth(&self) -> Vec<Arc<Link>> {
+        let dedicated = locked(&self.dedicated).clone();
+        let dedicated = dedicated.map(|carrier| carrier.link);
+        let takes_auth = |link: &Arc<Link>| link.lock().status.version == Some(Version::Resp3);
+        std::iter::once(Arc::clone(&self.link))
+            .chain(dedicated.filter(takes_auth))
+            .collect()
+    }
+
     fn dedicated(&self) -> Carrier {
         let mut dedicated = locked(&self.dedicated);
         if let Some(carrier) = &*dedicated {

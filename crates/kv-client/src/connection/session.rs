@@ -4,12 +4,14 @@ use bytes::Bytes;
 
 use crate::class::Class;
 use crate::config::Credentials;
+use crate::connection::login::Login;
 use crate::request::Request;
 
 /// What is replayed on each new connection.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Session {
-    pub(crate) credentials: Option<Credentials>,
+    /// The same one in all sessions of a client.
+    pub(crate) login: Login,
     pub(crate) db: u32,
     pub(crate) name: Option<Bytes>,
 }
@@ -45,7 +47,9 @@ impl Effect {
     pub(crate) fn apply(self, session: &mut Session) {
         match self {
             Self::Select(db) => session.db = db,
-            Self::Auth(credentials) => session.credentials = Some(credentials),
+            Self::Auth(credentials) => {
+                session.login.replace(Some(credentials.into()));
+            }
             Self::SetName(name) => session.name = Some(name),
         }
     }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::config::{Address, Config, Credentials, Protocol, ReadFrom};
+use crate::config::{Address, Config, Credentials, CredentialsProvider, Protocol, ReadFrom};
 
 /// Why a URL is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,6 +25,14 @@ pub enum UrlError {
     /// A `%` is not followed by two hexadecimal digits, or the decoded text is not UTF-8.
     #[error("bad percent-encoding in '{0}'")]
     Percent(String),
+    /// A `%` in the password is not followed by two hexadecimal digits, or the decoded password is not UTF-8.
+    #[error("bad percent-encoding in the password")]
+    Password,
+    /// A user or a password has a character that ends it.
+    #[error(
+        "the login has a character that is to be percent-encoded, such as '/' (%2F) or '?' (%3F)"
+    )]
+    Login,
     /// The port is not a number from 1 to 65535.
     #[error("'{0}' is not a port")]
     Port(String),
@@ -72,6 +80,7 @@ impl FromStr for Config {
                 authority => host_and_port(authority, DEFAULT_PORT).map(Self::new),
             };
         };
+        let whole = rest;
         let (rest, query) = match rest.split_once('?') {
             Some((rest, query)) => (rest, Some(query)),
             None => (rest, None),
@@ -83,16 +92,26 @@ impl FromStr for Config {
                 None => (scheme.to_owned(), false),
             },
         };
-        let mut config = match kind.as_str() {
-            "redis+unix" | "valkey+unix" if secure => {
-                return Err(UrlError::Scheme(scheme.to_owned()));
-            }
-            "redis" | "valkey" => tcp(rest)?,
-            "redis-cluster" | "valkey-cluster" => cluster(rest)?,
-            "redis-sentinel" | "valkey-sentinel" => sentinel(rest)?,
-            "redis+unix" | "valkey+unix" | "unix" => unix(rest)?,
-            _ => return Err(UrlError::Scheme(scheme.to_owned())),
+        let config = match kind.as_str() {
+            "redis+unix" | "valkey+unix" if secure => Err(UrlError::Scheme(scheme.to_owned())),
+            "redis" | "valkey" => tcp(rest),
+            "redis-cluster" | "valkey-cluster" => cluster(rest),
+            "redis-sentinel" | "valkey-sentinel" => sentinel(rest),
+            "redis+unix" | "valkey+unix" | "unix" => unix(rest),
+            _ => Err(UrlError::Scheme(scheme.to_owned())),
         };
+        let mut config = config.map_err(|error| match error {
+            // What was taken for a port or a path is a part of a password, which is not to be shown.
+            UrlError::Port(_)
+            | UrlError::Database(_)
+            | UrlError::ClusterDatabase(_)
+            | UrlError::Missing(_)
+                if cuts_login(whole) =>
+            {
+                UrlError::Login
+            }
+            error => error,
+        })?;
         if secure {
             require_tls(&mut config)?;
         }
@@ -101,6 +120,12 @@ impl FromStr for Config {
         }
         Ok(config)
     }
+}
+
+/// Whether an `@` stands behind what would end a login.
+fn cuts_login(rest: &str) -> bool {
+    rest.find(['/', '?'])
+        .is_some_and(|end| rest[end..].contains('@'))
 }
 
 #[cfg(feature = "tls")]
@@ -222,13 +247,19 @@ fn host_and_port(authority: &str, default_port: u16) -> Result<Address, UrlError
     })
 }
 
-fn credentials(user: &str) -> Result<Option<Credentials>, UrlError> {
-    Ok(match user.split_once(':') {
-        Some(("", password)) => Some(Credentials::password(decode(password)?)),
-        Some((user, password)) => Some(Credentials::new(decode(user)?, decode(password)?)),
+fn credentials(user: &str) -> Result<Option<CredentialsProvider>, UrlError> {
+    let credentials = match user.split_once(':') {
+        Some(("", password)) => Some(Credentials::password(secret(password)?)),
+        Some((user, password)) => Some(Credentials::new(decode(user)?, secret(password)?)),
         None if user.is_empty() => None,
         None => Some(Credentials::new(decode(user)?, "")),
-    })
+    };
+    Ok(credentials.map(Into::into))
+}
+
+/// Decodes a password, without showing it.
+fn secret(password: &str) -> Result<String, UrlError> {
+    decode(password).map_err(|_| UrlError::Password)
 }
 
 fn options(config: &mut Config, query: &str) -> Result<(), UrlError> {
@@ -242,7 +273,10 @@ fn options(config: &mut Config, query: &str) -> Result<(), UrlError> {
             return Err(UrlError::Repeated(name.to_owned()));
         }
         seen.push(name);
-        let value = decode(value)?;
+        let value = decode(value).map_err(|error| match name {
+            "sentinel_password" => UrlError::Password,
+            _ => error,
+        })?;
         match name {
             "ca_file" if config.uses_tls() => files.ca = Some(value),
             "cert_file" if config.uses_tls() => files.cert = Some(value),
@@ -314,11 +348,12 @@ fn options(config: &mut Config, query: &str) -> Result<(), UrlError> {
         }
     }
     files.apply(config)?;
-    config.sentinel_credentials = match sentinel_login {
+    let sentinel_login = match sentinel_login {
         (Some(user), password) => Some(Credentials::new(user, password.unwrap_or_default())),
         (None, Some(password)) => Some(Credentials::password(password)),
         (None, None) => None,
     };
+    config.sentinel_credentials = sentinel_login.map(Into::into);
     Ok(())
 }
 

@@ -48,7 +48,8 @@ fn every_part_of_a_url_is_read() {
     let config = config(
         "redis://us%40er:p%3Ass@h:7/5?protocol=2&name=a+b&command_timeout_ms=0&max_retries=9&keepalive_ms=250",
     );
-    assert_eq!(config.credentials, Some(Credentials::new("us@er", "p:ss")));
+    let login = config.credentials.as_ref().unwrap().fixed();
+    assert_eq!(login, Some(&Credentials::new("us@er", "p:ss")));
     assert_eq!(
         (config.db, config.protocol, config.max_retries),
         (5, Protocol::Resp2, 9)
@@ -58,10 +59,8 @@ fn every_part_of_a_url_is_read() {
         (Some("a+b"), None)
     );
     assert_eq!(config.keepalive, Some(Duration::from_millis(250)));
-    assert_eq!(
-        self::config("redis://:secret@h").credentials,
-        Some(Credentials::password("secret"))
-    );
+    let login = self::config("redis://:secret@h").credentials.unwrap();
+    assert_eq!(login.fixed(), Some(&Credentials::password("secret")));
 }
 
 #[test]
@@ -113,9 +112,26 @@ fn nothing_that_is_wrong_is_ignored() {
             "option max_retries: 'many' is not a number",
         ),
         ("redis://%zz@h", "bad percent-encoding in '%zz'"),
-        ("redis://:%+1@h", "bad percent-encoding in '%+1'"),
+        ("redis://:%+1@h", "bad percent-encoding in the password"),
+        (
+            "redis-sentinel://a/b?sentinel_password=%zz",
+            "bad percent-encoding in the password",
+        ),
     ] {
         assert_eq!(refused(url).to_string(), message, "{url}");
+    }
+}
+
+#[test]
+fn a_password_that_is_not_encoded_is_refused_without_showing_a_part_of_it() {
+    for url in [
+        "redis://user:sec/ret@h",
+        "redis://user:sec?ret@h",
+        "redis://user:123/ret@h/0",
+        "redis-cluster://user:sec?ret@h",
+        "redis-sentinel://user:sec?ret@h/service",
+    ] {
+        assert_eq!(refused(url), UrlError::Login, "{url}");
     }
 }
 

@@ -4,7 +4,9 @@ use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use crate::cache::Caching;
-use crate::config::{Address, Config, Credentials, Protocol, ReadFrom, write_list};
+use crate::config::{
+    Address, Config, Credentials, CredentialsProvider, Protocol, ReadFrom, write_list,
+};
 
 fn encode(out: &mut impl fmt::Write, text: &str, also: &[u8]) -> fmt::Result {
     for &byte in text.as_bytes() {
@@ -25,6 +27,7 @@ impl fmt::Display for Config {
         let user = |f: &mut fmt::Formatter<'_>| match self
             .credentials
             .as_ref()
+            .and_then(CredentialsProvider::fixed)
             .and_then(Credentials::user)
         {
             Some(user) => {
@@ -119,6 +122,7 @@ impl fmt::Display for Config {
             options.write(f, name, &value)?;
         }
         let login = self.sentinel_credentials.as_ref();
+        let login = login.and_then(CredentialsProvider::fixed);
         if let Some(user) = login.and_then(Credentials::user) {
             options.write(f, "sentinel_user", user)?;
         }

@@ -7,6 +7,7 @@
 
 mod counting;
 mod failing;
+mod logins;
 mod moving;
 mod serving;
 #[path = "../support/cluster.rs"]
@@ -15,6 +16,7 @@ mod support;
 use kv_client::{Client, ErrorKind, Outcome, Protocol};
 
 use failing::{a_primary_dies_and_nothing_is_counted_twice, subscriptions_follow_their_slot};
+use logins::a_new_login_reaches_every_node;
 use moving::{
     a_key_that_moves_is_found, a_scan_misses_nothing_while_slots_move,
     slots_move_while_commands_run,
@@ -45,6 +47,7 @@ async fn a_cluster_is_served_as_one_while_it_changes() {
         assert!(client.is_closed());
     }
     reads_come_from_replicas_if_asked_for(&cluster).await;
+    a_new_login_reaches_every_node(&cluster).await;
     a_key_that_moves_is_found(&cluster).await;
     slots_move_while_commands_run(&cluster).await;
     a_scan_misses_nothing_while_slots_move(&cluster).await;
