@@ -73,6 +73,24 @@ def veth(addresses):
     peer.stdin.write("\n".join(lines) + "\necho\n"); peer.stdin.flush(); peer.stdout.readline()
     return peer
 
+def hosts(portscan, connects, rounds):
+    """A probe of one host of 256 beside a probe of a single host, and what of the difference is the system's: the control is a
+    loop in C that makes the same calls and knows nothing about hosts."""
+    many, one = 256 * 1000, 65_535
+    runs = table("256 hosts x 1,000 ports, and one host x 65,535 ports, over veth", {
+        "portscan 256 hosts": [*portscan, "10.66.2.1-250,10.66.3.1-6", "1-1000", "--rate", "unlimited"],
+        "portscan one host": [*portscan, "10.66.2.1", "1-65535", "--rate", "unlimited"],
+        "C connects 256 hosts": [connects, "10.66.2.1", "256", "1000"],
+        "C connects one host": [connects, "10.66.2.1", "1", "65535"],
+    }, rounds)
+    for what, i in (("wall", 0), ("CPU", 1)):
+        for name in ("portscan", "C connects"):
+            per = [[run[i] / probes * 1e6 for run in runs[f"{name} {which}"]] for which, probes in (("256 hosts", many), ("one host", one))]
+            # Of each round alone, so that what else the machine did falls on both.
+            ratio = statistics.median(a / b for a, b in zip(*per))
+            figures = ", ".join(f"{which} {statistics.median(us):.2f} ({min(us):.2f}) us" for which, us in zip(("256 hosts", "one host"), per))
+            print(f"{what} a probe, median (least): {name} {figures}; ratio {ratio:.3f}")
+
 def accuracy(portscan, rounds):
     """All 65,535 ports with 20 listeners, again and again: what was missed, invented or left undecided, whatever the circumstances."""
     def count(name, command):
@@ -128,7 +146,8 @@ def main():
     floor = os.path.join(work, "floor")
     global PEAK
     PEAK = os.path.join(work, "peak")
-    for program in (floor, PEAK):
+    connects = os.path.join(work, "connects")
+    for program in (floor, connects, PEAK):
         subprocess.run(["gcc", "-O2", "-o", program, os.path.join(HERE, os.path.basename(program) + ".c")], check=True)
     portscan = [os.path.abspath(args.portscan)]
     rustscan = args.rustscan and os.path.abspath(args.rustscan)
@@ -147,13 +166,7 @@ def main():
     if {"hosts", "filtered"} & set(args.what):
         peer = veth(256)
         if "hosts" in args.what:
-            runs = table("256 hosts x 1,000 ports, and one host x 65,535 ports, over veth", {
-                "portscan 256 hosts": [*portscan, "10.66.2.1-250,10.66.3.1-6", "1-1000", "--rate", "unlimited"],
-                "portscan one host": [*portscan, "10.66.2.1", "1-65535", "--rate", "unlimited"],
-            }, args.rounds)
-            for what, i in (("wall", 0), ("CPU", 1)):
-                per = {name: [run[i] / probes * 1e6 for run in runs[name]] for name, probes in (("portscan 256 hosts", 256_000), ("portscan one host", 65_535))}
-                print(f"{what} a probe, median (least): " + ", ".join(f"{name} {statistics.median(us):.2f} ({min(us):.2f}) us" for name, us in per.items()))
+            hosts(portscan, connects, args.rounds)
         if "filtered" in args.what:
             peer.stdin.write("nft add table inet f; nft 'add chain inet f input { type filter hook input priority 0; }'; nft add rule inet f input tcp dport 1001-2000 drop\necho\n")
             peer.stdin.flush(); peer.stdout.readline()

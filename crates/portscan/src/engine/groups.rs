@@ -251,7 +251,7 @@ impl Engine {
 
     /// Ends an address whose last port is decided and whose services are known.
     pub(super) fn finish_host_if_done(&mut self, place: usize) {
-        let Some(host) = self.hosts.get(place) else {
+        let Some(host) = self.hosts.get(place).filter(|host| host.is_idle()) else {
             return;
         };
         let all = u32::try_from(self.settings.plan.ports.len()).unwrap_or(u32::MAX);
@@ -260,7 +260,7 @@ impl Engine {
                 .groups
                 .iter()
                 .any(|group| group.number == host.group && group.over);
-        if host.is_idle() && handed_out {
+        if handed_out {
             self.finish_host(place);
         }
     }

@@ -84,9 +84,9 @@ impl Report {
     pub fn changes_since(&self, earlier: &Self) -> Diff {
         let addrs: BTreeSet<IpAddr> = self
             .hosts
-            .keys()
-            .chain(earlier.hosts.keys())
-            .copied()
+            .iter()
+            .chain(earlier.hosts.iter())
+            .map(HostReport::addr)
             .collect();
         let mut changes = Vec::new();
         for addr in addrs {

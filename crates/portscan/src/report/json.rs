@@ -197,7 +197,7 @@ impl Report {
     }
 
     fn add(&mut self, host: Host) {
-        self.hosts.insert(host.addr, host.into());
+        self.hosts.insert(host.into());
     }
 }
 
@@ -297,10 +297,12 @@ mod tests {
 
     /// The ports that are only counted come back without their tries and times.
     fn without_detail(mut report: Report) -> Report {
-        for host in report.hosts.values_mut() {
+        let hosts: Vec<_> = report.hosts().cloned().collect();
+        for mut host in hosts {
             let bare = |(port, reason)| (port, Kept::new(reason, 0, None, None));
             let ports: Vec<_> = host.ports().map(|port| (port.port, port.reason)).collect();
             host.ports = ports.into_iter().map(bare).collect();
+            report.hosts.insert(host);
         }
         report
     }

@@ -6,6 +6,7 @@ mod diff;
 mod expect;
 mod given;
 mod host;
+mod hosts;
 #[cfg(feature = "json")]
 mod json;
 mod ports;
@@ -14,17 +15,14 @@ mod time;
 #[cfg(feature = "xml")]
 mod xml;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
-    time::SystemTime,
-};
+use std::{collections::BTreeSet, net::IpAddr, time::SystemTime};
 
 pub use diff::{Change, Diff};
 pub use expect::{Compliance, Expectation, ExpectationError, Finding, Judgement};
 use given::Given;
 pub(crate) use host::Extra;
 pub use host::{HostReport, PortReport};
+use hosts::HostTable;
 
 use crate::{
     Addresses, Event, Notice, Order, Ports, Progress, Scanner, Scope, Technique, event::Counts,
@@ -108,7 +106,7 @@ impl Header {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
     header: Header,
-    hosts: BTreeMap<IpAddr, HostReport>,
+    hosts: HostTable,
     unresolved: Vec<(String, String)>,
     notes: Vec<String>,
     progress: Progress,
@@ -120,7 +118,7 @@ impl Report {
     pub(crate) fn new(header: Header) -> Self {
         Self {
             header,
-            hosts: BTreeMap::new(),
+            hosts: HostTable::new(),
             unresolved: Vec::new(),
             notes: Vec::new(),
             progress: Progress::default(),
@@ -159,9 +157,9 @@ impl Report {
     /// Takes up what an earlier part of the same scan, or another shard of it, has found; the scan began with whichever began first.
     pub fn merge(&mut self, other: &Self) {
         self.header.started = self.header.started.min(other.header.started);
-        for (addr, host) in &other.hosts {
-            match self.hosts.get_mut(addr) {
-                None => drop(self.hosts.insert(*addr, host.clone())),
+        for host in other.hosts.iter() {
+            match self.hosts.get_mut(host.addr) {
+                None => self.hosts.insert(host.clone()),
                 Some(mine) => {
                     mine.up |= host.up;
                     mine.answers_everything |= host.answers_everything;
@@ -185,7 +183,7 @@ impl Report {
     }
 
     fn host_mut(&mut self, addr: IpAddr) -> &mut HostReport {
-        self.hosts.entry(addr).or_insert_with(|| HostReport {
+        self.hosts.get_or_insert_with(addr, || HostReport {
             name: self.given.name(addr).map(str::to_owned),
             zone: self.given.zone(addr).map(str::to_owned),
             ..HostReport::new(addr)
@@ -218,13 +216,13 @@ impl Report {
 
     /// The addresses, IPv4 first, in ascending order.
     pub fn hosts(&self) -> impl Iterator<Item = &HostReport> {
-        self.hosts.values()
+        self.hosts.ordered()
     }
 
     /// One address.
     #[must_use]
     pub fn host(&self, addr: IpAddr) -> Option<&HostReport> {
-        self.hosts.get(&addr)
+        self.hosts.get(addr)
     }
 
     /// The names that could not be looked up, with the reason.
@@ -242,17 +240,14 @@ impl Report {
     /// Ports by state, all addresses together.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        let each = self.hosts.values().map(HostReport::counts);
+        let each = self.hosts.iter().map(HostReport::counts);
         each.fold(Counts::default(), Counts::plus)
     }
 
     /// Every open port that was found, whatever its address, in ascending order.
     #[must_use]
     pub fn open_ports(&self) -> BTreeSet<u16> {
-        self.hosts
-            .values()
-            .flat_map(HostReport::open_ports)
-            .collect()
+        self.hosts.iter().flat_map(HostReport::open_ports).collect()
     }
 }
 

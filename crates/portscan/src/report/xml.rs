@@ -92,7 +92,7 @@ impl Report {
         let took: Duration = self.progress.elapsed;
         let started = self.header.started;
         let end = started.checked_add(took).unwrap_or(started);
-        let up = self.hosts().filter(|host| host.up).count();
+        let up = self.hosts.iter().filter(|host| host.up).count();
         let total = self.hosts.len();
         writer
             .create_element("runstats")
