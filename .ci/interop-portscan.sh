@@ -25,12 +25,13 @@ export program work
 
 unshare --net bash -euo pipefail <<'INSIDE'
 ip link set lo up
+ip link add zone0 type veth peer name zone1 && ip link set zone1 up && ip link set zone0 up && ip -6 addr add fe80::77/64 dev zone0 nodad
 python3 - "$work/ready" <<'LISTENERS' &
 import socket, sys, threading
 def serve(family, addr, port, banner):
     listener = socket.socket(family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((addr, port))
+    listener.bind(socket.getaddrinfo(addr, port, type=socket.SOCK_STREAM)[0][4])
     listener.listen(64)
     def loop():
         while True:
@@ -45,6 +46,7 @@ serve(socket.AF_INET, "127.0.0.1", 22, b"SSH-2.0-Test <&\"'\x01;\r\n")
 serve(socket.AF_INET, "127.0.0.1", 80, b"=cmd|' /C calc'!A0\r\n")
 serve(socket.AF_INET, "127.0.0.2", 443, b"")
 serve(socket.AF_INET6, "::1", 6379, b"")
+serve(socket.AF_INET6, "fe80::77%zone0", 6379, b"")
 open(sys.argv[1], "w").close()
 threading.Event().wait()
 LISTENERS
@@ -52,11 +54,11 @@ listeners=$!
 trap 'kill $listeners' EXIT
 while [ ! -e "$work/ready" ]; do kill -0 $listeners; read -rt 0.05 <> <(:) || true; done
 
-"$program" "127.0.0.1-2 ::1 localhost gone.invalid" 1-1000,6379 --banners --service-timeout 200ms \
+"$program" "127.0.0.1-2 ::1 fe80::77%zone0 localhost gone.invalid" 1-1000,6379 --banners --service-timeout 200ms \
     -o "$work/scan.xml" -o "$work/scan.csv" -o "$work/scan.json" -o "$work/scan.jsonl" -o "$work/scan.txt" >/dev/null 2>&1 || [ $? = 3 ]
 "$program" 127.0.0.3 1-10 -o "$work/none.xml" >/dev/null || [ $? = 1 ]
-"$program" "127.0.0.1-2 ::1" 22,80,443,6379 -o "$work/before.xml" >/dev/null
-"$program" "127.0.0.1-2 ::1" 22,81,443 -o "$work/later.xml" >/dev/null
+"$program" "127.0.0.1-2 ::1 fe80::77%zone0" 22,80,443,6379 -o "$work/before.xml" >/dev/null
+"$program" "127.0.0.1-2 ::1 fe80::77%zone0" 22,81,443 -o "$work/later.xml" >/dev/null
 nmap -n -Pn -sT -p 1-1000,6379 -oX "$work/nmap.xml" 127.0.0.1 >/dev/null
 
 for file in scan none before later; do
@@ -72,17 +74,18 @@ work = sys.argv[1]
 scanner = nmap.PortScanner()
 with open(f"{work}/scan.xml") as file:
     scanner.analyse_nmap_xml_scan(nmap_xml_output=file.read())
-assert scanner.all_hosts() == ["127.0.0.1", "127.0.0.2", "::1"], scanner.all_hosts()
+assert scanner.all_hosts() == ["127.0.0.1", "127.0.0.2", "::1", "fe80::77%zone0"], scanner.all_hosts()
 assert scanner["127.0.0.1"].state() == "up"
 assert scanner["127.0.0.1"].all_protocols() == ["tcp"]
 assert scanner["127.0.0.1"].tcp(22)["state"] == "open"
 assert scanner["127.0.0.1"].tcp(22)["name"] == "ssh"
 assert "SSH-2.0-Test <&\"'" in scanner["127.0.0.1"].tcp(22)["script"]["banner"]
 assert scanner["::1"].tcp(6379)["state"] == "open"
+assert scanner["fe80::77%zone0"].tcp(6379)["state"] == "open"
 assert scanner.scaninfo()["tcp"]["method"] == "connect"
 assert scanner.scaninfo()["tcp"]["services"] == "1-1000,6379"
 assert "127.0.0.1-2" in scanner.command_line()
-assert scanner.scanstats()["totalhosts"] == "3", scanner.scanstats()
+assert scanner.scanstats()["totalhosts"] == "4", scanner.scanstats()
 print("python-nmap: every accessor answers")
 
 # The same rows as python-nmap's own CSV of the same scan; the products are banners there only as scripts.
@@ -115,6 +118,7 @@ status=0
 ndiff "$work/before.xml" "$work/later.xml" > "$work/ndiff.txt" || status=$?
 [ $status = 1 ] || { cat "$work/ndiff.txt"; echo "ndiff gave $status, not 1 for a difference"; exit 1; }
 grep -q '^-80/tcp *open' "$work/ndiff.txt"
+grep -q 'fe80::77%zone0' "$work/ndiff.txt"
 echo "ndiff: loads both and names the port that is gone"
 INSIDE
 echo "interop-portscan: passed"

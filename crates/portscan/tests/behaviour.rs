@@ -388,6 +388,13 @@ async fn a_link_local_address_is_scanned_through_its_zone() {
         report.write_json(&mut json).unwrap();
         let back = Report::read_json(&json[..]).unwrap();
         assert_eq!(back.hosts().next().unwrap().zone(), Some("v0"));
+        let (mut csv, mut xml) = (Vec::new(), Vec::new());
+        report.write_csv(&mut csv).unwrap();
+        report.write_xml(&mut xml).unwrap();
+        for text in [csv, xml] {
+            let text = String::from_utf8(text).unwrap();
+            assert!(text.contains(target), "{text}");
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The report as CSV, with exactly the columns of python-nmap's `csv()`.
 
-use std::{io::Write, net::IpAddr};
+use std::io::Write;
 
 use super::{HostReport, PortReport, Report};
 use crate::Error;
@@ -9,7 +9,7 @@ impl Report {
     /// Writes CSV as python-nmap does: `;` between fields, `\r\n` behind rows, and these columns:
     /// `host;hostname;hostname_type;protocol;port;name;state;product;extrainfo;reason;version;conf;cpe`.
     ///
-    /// The product is the banner, the extra information the subject of the certificate. A cell that a spreadsheet would take for a
+    /// The host is its address, a link-local one with its zone (`fe80::1%eth0`). The product is the banner, the extra information the subject of the certificate. A cell that a spreadsheet would take for a
     /// formula begins with `'`. Ports that are too many to be listed, other than open ones, have no row.
     ///
     /// # Errors
@@ -27,7 +27,7 @@ impl Report {
         writer.write_record(COLUMNS).map_err(failed)?;
         let mut hosts: Vec<(String, &HostReport)> = self
             .hosts()
-            .map(|host| (host.addr().to_string(), host))
+            .map(|host| (host.scoped_addr(), host))
             .collect();
         // python-nmap sorts addresses as texts.
         hosts.sort_by(|a, b| a.0.cmp(&b.0));
@@ -46,7 +46,6 @@ impl Report {
 }
 
 fn row(addr: &str, host: &HostReport, port: PortReport<'_>) -> [String; 13] {
-    debug_assert!(addr.parse::<IpAddr>().is_ok());
     let name = port.name();
     [
         addr.to_owned(),
@@ -111,6 +110,16 @@ mod tests {
              192.0.2.10;www.example.test;user;tcp;80;http;closed;;;conn-refused;;3;\r\n\
              2001:db8::10;;;tcp;22;ssh;unknown;;;out-of-descriptors;;3;\r\n\
              2001:db8::10;;;tcp;80;http;open;;;syn-ack;;3;\r\n"
+        );
+    }
+    #[test]
+    fn a_link_local_address_has_its_zone() {
+        let mut out = Vec::new();
+        sample::link_local().write_csv(&mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(
+            text.contains("\r\nfe80::1%eth0;;;tcp;22;ssh;open;;;syn-ack;;3;\r\n"),
+            "{text}"
         );
     }
 }

@@ -310,6 +310,22 @@ pub(crate) mod sample {
         })
     }
 
+    /// A report of one link-local address.
+    pub(crate) fn link_local() -> Report {
+        let mut report = Report::new(header());
+        report.record(&verdict("fe80::1", 22, Reason::SynAck));
+        report.record(&Event::HostDone(HostDone {
+            addr: "fe80::1".parse().unwrap(),
+            name: None,
+            zone: Some("eth0".into()),
+            up: true,
+            counts: Counts::default(),
+            rtt: None,
+            answers_everything: false,
+        }));
+        report
+    }
+
     pub(crate) fn report() -> Report {
         let mut report = Report::new(header());
         let mut events = vec![

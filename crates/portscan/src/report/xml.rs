@@ -18,7 +18,8 @@ use super::{
 use crate::{Error, State, Technique};
 
 impl Report {
-    /// Writes nmap XML: one `<host>` for each address, ports too many to be listed as `<extraports>`, an undecided port with
+    /// Writes nmap XML: one `<host>` for each address, a link-local one with its zone (`fe80::1%eth0`, where nmap leaves it
+    /// out; python-nmap and ndiff take both), ports too many to be listed as `<extraports>`, an undecided port with
     /// the state `unknown`, a name without an address as a `<target>` that was skipped, a banner and a certificate as nmap's scripts `banner` and `ssl-cert` give them.
     ///
     /// # Errors
@@ -149,7 +150,7 @@ fn write_host<W: Write>(host: &HostReport, start: &str, writer: &mut Writer<W>) 
                 .write_empty()?;
             writer
                 .create_element("address")
-                .with_attribute(("addr", host.addr().to_string().as_str()))
+                .with_attribute(("addr", clean(&host.scoped_addr()).as_str()))
                 .with_attribute(("addrtype", kind))
                 .write_empty()?;
             writer
@@ -287,5 +288,15 @@ mod tests {
             }
         }
         assert_eq!(hosts, 2);
+    }
+    #[test]
+    fn a_link_local_address_has_its_zone() {
+        let mut out = Vec::new();
+        sample::link_local().write_xml(&mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(
+            text.contains("<address addr=\"fe80::1%eth0\" addrtype=\"ipv6\"/>"),
+            "{text}"
+        );
     }
 }
