@@ -142,12 +142,32 @@
 //! | the primary dies | its commands wait for the next one, as after any lost connection |
 //! | no sentinel knows the service | [`ErrorKind::NoPrimary`], at once when connecting; later the client goes on asking |
 //!
+//! # Lanes
+//!
+//! A client has several connections to one server, which are made when they are first needed:
+//!
+//! | lane | what goes over it | how many |
+//! |---|---|---|
+//! | shared | everything else; also subscriptions, with RESP3 | one |
+//! | bulk | commands, pipelines and transactions of 1 MiB and more ([`Config::bulk_from`]), and what asks for it ([`Command::bulk`]) | one |
+//! | blocking | commands that block, one at a time on each connection | up to [`Config::max_lanes`] |
+//! | watching | [`Client::watch`], one at a time on each connection | up to [`Config::max_lanes`] |
+//! | subscriptions | those of RESP2 | one |
+//!
+//! Within a lane everything waits in one line, first come, first served: no task can get ahead of another, nor starve it.
+//! Lanes do not wait for each other, so a value of 10 MB delays other large ones, and small ones only by its share of the
+//! network and of the server's time. [`Config::max_in_flight`] and [`Config::max_unwritten_bytes`] bound each lane.
+//!
+//! How large a *reply* will be nobody knows beforehand. One of 10 MB stands in front of the replies to later commands of its
+//! lane, unless its command asks for the bulk lane.
+//!
 //! # Ordering
 //!
-//! Commands go out in the order in which their futures are first polled, and the server runs those of one connection in
-//! that order. Two things are outside of it: commands that block run beside the others, and commands that are *sent again*
-//! after a reconnect may change places. So a command whose predecessor must have run is to await it, or to stand behind it
-//! in a pipeline.
+//! Commands go out in the order in which their futures are first polled, and the server runs those of one lane in
+//! that order. Three things are outside of it: commands that block, and those that are large, run beside the others, and
+//! commands that are *sent again* after a reconnect may change places. So a command whose predecessor must have run is to
+//! await it, or to stand behind it in a pipeline, all of which goes over one lane. With [`Config::bulk_from`] set to `None`
+//! large commands stay in line too.
 //!
 //! # Cancel safety
 //!
@@ -171,8 +191,8 @@
 //! | [`Config::connect_timeout`] | 5 s | the attempt fails |
 //! | [`Config::command_timeout`] | 5 s, from first poll to reply | [`ErrorKind::Timeout`] says in which [`Phase`] |
 //! | [`Config::keepalive`] | 10 s of silence, twice | the connection is made anew |
-//! | [`Config::max_in_flight`] | 10,000 commands | callers wait in line |
-//! | [`Config::max_unwritten_bytes`] | 64 MiB | callers wait in line |
+//! | [`Config::max_in_flight`] | 10,000 commands on each connection | callers wait in line |
+//! | [`Config::max_unwritten_bytes`] | 64 MiB on each connection | callers wait in line |
 //! | [`Config::max_lanes`] | 16 commands that block, and 16 watches | callers wait in line |
 //! | [`Config::limits`] | replies of 1 GiB, strings of 512 MiB, 128 levels | the connection is made anew |
 //! | [`Subscribe::capacity`] | 1024 messages | [`Overflow`] |

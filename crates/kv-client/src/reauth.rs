@@ -143,4 +143,6 @@ impl Freight for Unnoticed {
     fn effect(&self) -> Option<Box<Effect>> {
         None
     }
+
+    fn each_key(&self, _: &mut dyn FnMut(&[u8])) {}
 }

@@ -237,7 +237,7 @@ impl Booths {
         let node = idle.unwrap_or_else(|| {
             // A connection that came back would have forgotten what it watches.
             let config = Config {
-                reconnect: false,
+                reconnect: false, // which also keeps what is large on it
                 caching: None,
                 ..(*home.config).clone()
             };

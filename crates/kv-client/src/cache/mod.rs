@@ -136,7 +136,9 @@ impl<'a, T: 'a, O> IntoFuture for Cached<'a, T, O> {
             let name = request.clone_name();
             let reply = match &client.inner.servers {
                 Servers::One(node) => fetch(node, &request, limit, again).await,
-                Servers::Cluster(cluster) => cluster.run(request, limit, again, true).await,
+                Servers::Cluster(cluster) => {
+                    cluster.run(request, limit, again, settings, true).await
+                }
             };
             finish(reply, decode).map_err(|error| error.of(name))
         })

@@ -121,6 +121,11 @@ impl Cache {
         true
     }
 
+    /// A key has changed.
+    pub(crate) fn forget(&self, key: &[u8]) {
+        locked(&self.inner).invalidate(key);
+    }
+
     /// Nothing that is kept or announced is of use any more.
     pub(crate) fn clear(&self) {
         let mut inner = locked(&self.inner);

@@ -8,7 +8,7 @@ use crate::class::Class;
 use crate::cluster::Cluster;
 use crate::cluster::map::Addr;
 use crate::cluster::route::{Fold, Route, route, split};
-use crate::cluster::run::{Journey, Next, no_node, not_sent};
+use crate::cluster::run::{self, Journey, Next, no_node, not_sent};
 use crate::connection::exchange::{Again, Exchange, Requests};
 use crate::connection::link::{Answer, Failure, TimeLimit};
 use crate::connection::node::{Node, locked};
@@ -52,6 +52,7 @@ impl Cluster {
         requests: Vec<Request>,
         limit: TimeLimit,
         again: Again,
+        bulk: Option<bool>,
     ) -> Vec<Result<Reply, Failure>> {
         let limit = limit.started(Instant::now());
         let mut items = Vec::with_capacity(requests.len());
@@ -64,7 +65,7 @@ impl Cluster {
             let waves = self.waves(&mut items, &mut waits);
             let mut carried = Vec::with_capacity(waves.len());
             for wave in &waves {
-                carried.push(carry(wave, &items, limit));
+                carried.push(carry(wave, &items, limit, bulk));
             }
             let answers = join_all(carried).await;
             for (wave, replies) in waves.into_iter().zip(answers) {
@@ -221,7 +222,12 @@ impl Cluster {
 }
 
 /// Sends the items of one wave, and sorts out what came of each.
-async fn carry(wave: &Wave, items: &[Item], limit: TimeLimit) -> Vec<Result<Reply, Failure>> {
+async fn carry(
+    wave: &Wave,
+    items: &[Item],
+    limit: TimeLimit,
+    bulk: Option<bool>,
+) -> Vec<Result<Reply, Failure>> {
     let asking = Request::of(row!("ASKING"));
     let mut list: Vec<&Request> = Vec::with_capacity(wave.items.len());
     // Where the reply to each item stands.
@@ -250,9 +256,7 @@ async fn carry(wave: &Wave, items: &[Item], limit: TimeLimit) -> Vec<Result<Repl
         list,
         atomic: false,
     };
-    let answer = Exchange::new(&wave.node.link, freight, limit, Again::NEVER)
-        .run()
-        .await;
+    let answer = run::carry(&wave.node, freight, Class::Write, limit, bulk).await;
     let (replies, failure, executed_maybe) = match answer {
         Ok(Answer::Many {
             replies,

@@ -13,6 +13,7 @@ use crate::cluster::Cluster;
 use crate::cluster::map::Addr;
 use crate::cluster::route::{Route, common_slot, route};
 use crate::cluster::verdict::{Verdict, judge};
+use crate::command::Settings;
 use crate::config::ReadFrom;
 use crate::connection::backoff::random;
 use crate::connection::exchange::{Again, Exchange, Requests};
@@ -72,6 +73,7 @@ impl Cluster {
         request: Request,
         limit: TimeLimit,
         again: Again,
+        settings: Settings,
         cached: bool,
     ) -> Result<Reply, Failure> {
         let limit = limit.started(Instant::now());
@@ -79,7 +81,9 @@ impl Cluster {
             Route::Slot(slot) => Some(slot),
             Route::Any => None,
             Route::Split(_) | Route::Everywhere(_) => {
-                let mut results = self.run_batch(vec![request], limit, again).await;
+                let mut results = self
+                    .run_batch(vec![request], limit, again, settings.bulk)
+                    .await;
                 return results.swap_remove(0);
             }
         };
@@ -92,7 +96,7 @@ impl Cluster {
                     let answer = if cached && !ask {
                         fetch(&node, &request, limit, Again::NEVER).await
                     } else {
-                        send(&node, &request, ask, limit).await
+                        send(&node, &request, ask, limit, settings).await
                     };
                     self.consider(&mut journey, &addr, answer)
                 }
@@ -116,6 +120,7 @@ impl Cluster {
         requests: Requests<Request>,
         limit: TimeLimit,
         again: Again,
+        bulk: Option<bool>,
     ) -> Result<Answer, Failure> {
         let limit = limit.started(Instant::now());
         let slot = common_slot(requests.list.iter()).map_err(not_sent)?;
@@ -132,9 +137,7 @@ impl Cluster {
                         .chain(&requests.list)
                         .collect();
                     let freight = Requests { list, atomic: true };
-                    let mut answer = Exchange::new(&node.link, freight, limit, Again::NEVER)
-                        .run()
-                        .await;
+                    let mut answer = carry(&node, freight, Class::Write, limit, bulk).await;
                     if let (
                         Ok(Answer::Many {
                             replies,
@@ -344,9 +347,10 @@ async fn send(
     request: &Request,
     ask: bool,
     limit: TimeLimit,
+    settings: Settings,
 ) -> Result<Reply, Failure> {
     if !ask {
-        return match carry(node, request, request.class(), limit).await? {
+        return match carry(node, request, request.class(), limit, settings.bulk).await? {
             Answer::One(reply) => Ok(reply),
             Answer::Failed(failure) => Err(failure),
             Answer::Many { .. } => unreachable!("one command was sent"),
@@ -357,7 +361,7 @@ async fn send(
         list: vec![&asking, request],
         atomic: false,
     };
-    match carry(node, pair, request.class(), limit).await? {
+    match carry(node, pair, request.class(), limit, settings.bulk).await? {
         Answer::Many {
             mut replies,
             failure: None,
@@ -379,16 +383,20 @@ async fn send(
     }
 }
 
-async fn carry(
+/// Sends something to one node, over the connection for what blocks, what is large, or all the rest.
+pub(super) async fn carry(
     node: &Node,
     freight: impl Freight,
     class: Class,
     limit: TimeLimit,
+    bulk: Option<bool>,
 ) -> Result<Answer, Failure> {
     if class == Class::Blocking {
         node.lanes
             .run(node.session(), freight, limit, Again::NEVER)
             .await
+    } else if node.bulk.takes(class, freight.len(), bulk) {
+        node.run_bulk(freight, limit, Again::NEVER).await
     } else {
         Exchange::new(&node.link, freight, limit, Again::NEVER)
             .run()

@@ -134,6 +134,7 @@ pub(crate) type Decode<T> = fn(Reply) -> Result<T, ReplyError>;
 pub(crate) struct Settings {
     pub(crate) timeout: Option<Option<Duration>>,
     pub(crate) retry: Option<Retry>,
+    pub(crate) bulk: Option<bool>,
 }
 
 /// Those of [`Client::command`], a command of any name.
@@ -210,6 +211,20 @@ impl<'a, T, O> Command<'a, T, O> {
     /// Whether to send it again after its connection was lost. Default: [`Config::retry`](crate::Config::retry).
     pub fn retry(mut self, retry: Retry) -> Self {
         self.settings.retry = Some(retry);
+        self
+    }
+
+    /// Whether to send it over the connection for what is large, whatever its length: with `true` a read whose reply is
+    /// large does not hold up the replies to others, with `false` a large value stays in line with them. Default: by
+    /// [`Config::bulk_from`](crate::Config::bulk_from), and never without that. In a batch the batch decides.
+    ///
+    /// ```
+    /// # async fn example(client: kv_client::Client) -> kv_client::Result<()> {
+    /// let film = client.get("film").bulk(true).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn bulk(mut self, bulk: bool) -> Self {
+        self.settings.bulk = Some(bulk);
         self
     }
 
@@ -372,7 +387,7 @@ fn run(client: &Client, request: Request, settings: Settings) -> Run<'_> {
         Servers::One(node) => node,
         Servers::Cluster(cluster) => {
             let name = request.clone_name();
-            let future = Box::pin(cluster.run(request, limit, again, false));
+            let future = Box::pin(cluster.run(request, limit, again, settings, false));
             return Run::Boxed { future, name };
         }
     };
@@ -380,6 +395,15 @@ fn run(client: &Client, request: Request, settings: Settings) -> Run<'_> {
         let name = request.clone_name();
         let lane = node.lanes.run(node.session(), request, limit, again);
         let future = Box::pin(async move { single(lane.await) });
+        return Run::Boxed { future, name };
+    }
+    if node
+        .bulk
+        .takes(request.class(), request.len(), settings.bulk)
+    {
+        let name = request.clone_name();
+        let answer = node.run_bulk(request, limit, again);
+        let future = Box::pin(async move { single(answer.await) });
         return Run::Boxed { future, name };
     }
     Run::Shared(Exchange::new(&node.link, request, limit, again))

@@ -105,6 +105,17 @@ impl Config {
         self
     }
 
+    /// Requests from this many bytes on go over a connection of their own, one for each server, so that small ones do not
+    /// wait behind them. `None` keeps everything on one connection; see [Lanes](crate#lanes) for what that means for the
+    /// order. [`Command::bulk`](crate::Command::bulk) decides for one command. Default: 1 MiB.
+    ///
+    /// There is no second connection without [`reconnect`](Self::reconnect).
+    #[must_use]
+    pub fn bulk_from(mut self, bytes: impl Into<Option<usize>>) -> Self {
+        self.bulk_from = bytes.into();
+        self
+    }
+
     /// Which commands are sent again when a connection was lost after they had been written. Default: [`Retry::Safe`].
     #[must_use]
     pub fn retry(mut self, retry: Retry) -> Self {

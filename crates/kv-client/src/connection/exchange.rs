@@ -196,6 +196,10 @@ impl Freight for Request {
     fn effect(&self) -> Option<Box<Effect>> {
         Effect::of(self)
     }
+
+    fn each_key(&self, each: &mut dyn FnMut(&[u8])) {
+        self.keys().into_iter().for_each(each);
+    }
 }
 
 impl<F: Freight> Freight for &F {
@@ -213,6 +217,10 @@ impl<F: Freight> Freight for &F {
 
     fn effect(&self) -> Option<Box<Effect>> {
         (**self).effect()
+    }
+
+    fn each_key(&self, each: &mut dyn FnMut(&[u8])) {
+        (**self).each_key(each);
     }
 
     fn outcome(&self, failure: &Failure, executed_maybe: usize) -> Outcome {
@@ -249,6 +257,12 @@ impl<R: Borrow<Request>> Freight for Requests<R> {
     /// Commands with effects are refused in batches.
     fn effect(&self) -> Option<Box<Effect>> {
         None
+    }
+
+    fn each_key(&self, each: &mut dyn FnMut(&[u8])) {
+        for request in &self.list {
+            request.borrow().each_key(each);
+        }
     }
 
     fn outcome(&self, failure: &Failure, executed_maybe: usize) -> Outcome {

@@ -1,6 +1,7 @@
 //! One connection to one server, shared by many callers.
 
 pub(crate) mod backoff;
+pub(crate) mod bulk;
 pub(crate) mod driver;
 pub(crate) mod engine;
 pub(crate) mod exchange;

@@ -7,6 +7,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::cache::Cache;
 use crate::config::Config;
+use crate::connection::bulk::Bulk;
 use crate::connection::driver::Driver;
 use crate::connection::engine::Engine;
 use crate::connection::handshake::Established;
@@ -27,6 +28,8 @@ pub(crate) struct Node {
     /// The same connection, as subscriptions see it.
     shared: Carrier,
     pub(crate) lanes: Lanes,
+    /// The connection for what is large.
+    pub(crate) bulk: Bulk,
     /// What new connections are given; kept up to date by the driver.
     session: Arc<Mutex<Session>>,
     /// The connection for subscriptions, if the shared one cannot carry them.
@@ -71,6 +74,7 @@ impl Node {
             link: Arc::clone(&shared.link),
             shared,
             lanes: Lanes::new(&config),
+            bulk: Bulk::new(config.bulk_from.filter(|_| config.reconnect)),
             cache,
             booths: Booths::new(config.max_lanes),
             config,
@@ -88,6 +92,7 @@ impl Node {
         if let Some(dedicated) = &*locked(&self.dedicated) {
             dedicated.link.end(life);
         }
+        self.bulk.end(life);
         self.lanes.close();
         self.booths.close();
         locked(&self.watches)
@@ -103,6 +108,7 @@ impl Node {
             // A driver that panicked has closed its connection too.
             let _ = driver.await;
         }
+        self.bulk.closed().await;
     }
 
     /// What a new connection is given now.
@@ -132,8 +138,21 @@ impl Node {
         let dedicated = dedicated.map(|carrier| carrier.link);
         let takes_auth = |link: &Arc<Link>| link.lock().status.version == Some(Version::Resp3);
         std::iter::once(Arc::clone(&self.link))
+            .chain(self.bulk.link())
             .chain(dedicated.filter(takes_auth))
             .collect()
+    }
+
+    /// Starts the connection for what is large.
+    pub(crate) fn start_bulk(&self, session: Session) -> (Arc<Link>, JoinHandle<()>) {
+        let config = Arc::new(Config {
+            caching: None,
+            ..(*self.config).clone()
+        });
+        let topics = Topics::new(false, None);
+        let session = Arc::new(Mutex::new(session));
+        let (carrier, driver) = drive(&config, session, topics, None, &self.watches, None);
+        (carrier.link, driver)
     }
 
     fn dedicated(&self) -> Carrier {
@@ -175,7 +194,9 @@ fn drive(
     let topics = Arc::new(topics);
     if config.follows_primary() {
         let watching = tokio::spawn(watch(Arc::clone(config), Arc::downgrade(&link)));
-        locked(watches).push(watching.abort_handle());
+        let mut watches = locked(watches);
+        watches.retain(|watch| !watch.is_finished());
+        watches.push(watching.abort_handle());
     }
     let mut engine = Engine::new(config.limits, session, Arc::clone(&topics));
     engine.cache = cache;

@@ -100,6 +100,13 @@ impl<'a, B: Batch> Pipeline<'a, B> {
         self
     }
 
+    /// Whether to send it over the connection for what is large; see [`Command::bulk`](crate::Command::bulk). Default: by the
+    /// length of the whole.
+    pub fn bulk(mut self, bulk: bool) -> Self {
+        self.settings.bulk = Some(bulk);
+        self
+    }
+
     /// The result of each command.
     pub fn results(self) -> impl Future<Output = B::Results> + Send + use<'a, B> {
         let Self {
@@ -143,6 +150,13 @@ impl<'a, B: Batch> Transaction<'a, B> {
     /// Whether to send it again after its connection was lost. Default: as its commands say.
     pub fn retry(mut self, retry: Retry) -> Self {
         self.settings.retry = Some(retry);
+        self
+    }
+
+    /// Whether to send it over the connection for what is large; see [`Command::bulk`](crate::Command::bulk). Default: by the
+    /// length of the whole.
+    pub fn bulk(mut self, bulk: bool) -> Self {
+        self.settings.bulk = Some(bulk);
         self
     }
 

@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 
 use super::batch::Parts;
-use crate::class::Retry;
+use crate::class::{Class, Retry};
 use crate::client::{Client, Servers};
 use crate::command::Settings;
 use crate::connection::exchange::{Again, Exchange, Requests, check_shared};
-use crate::connection::link::{Answer, Failure, TimeLimit};
+use crate::connection::link::{Answer, Failure, Freight, TimeLimit};
+use crate::connection::node::Node;
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::reply::Reply;
 use crate::request::Request;
@@ -40,11 +41,13 @@ pub(super) async fn send_pipeline(
                 list: requests,
                 atomic: false,
             };
-            let answer = Exchange::new(&node.link, freight, limit, again).run().await;
+            let answer = carry(node, freight, limit, again, settings.bulk).await;
             Ok(each_reply(answer, len))
         }
         Servers::Cluster(cluster) => {
-            let results = cluster.run_batch(requests, limit, again).await;
+            let results = cluster
+                .run_batch(requests, limit, again, settings.bulk)
+                .await;
             let error = |failure: Failure| Error::new(failure.kind, failure.outcome);
             Ok(results
                 .into_iter()
@@ -79,9 +82,26 @@ pub(super) async fn send_transaction(
         atomic: true,
     };
     Ok(match &client.inner.servers {
-        Servers::One(node) => Exchange::new(&node.link, freight, limit, again).run().await,
-        Servers::Cluster(cluster) => cluster.run_transaction(freight, limit, again).await,
+        Servers::One(node) => carry(node, freight, limit, again, settings.bulk).await,
+        Servers::Cluster(cluster) => {
+            let bulk = settings.bulk;
+            cluster.run_transaction(freight, limit, again, bulk).await
+        }
     })
+}
+
+/// Sends a batch to one server, by itself if it is large.
+async fn carry(
+    node: &Node,
+    freight: Requests<Request>,
+    limit: TimeLimit,
+    again: Again,
+    bulk: Option<bool>,
+) -> Result<Answer, Failure> {
+    if node.bulk.takes(Class::Write, freight.len(), bulk) {
+        return node.run_bulk(freight, limit, again).await;
+    }
+    Exchange::new(&node.link, freight, limit, again).run().await
 }
 
 fn prepare(client: &Client, parts: Parts, settings: Settings) -> Result<Ready> {

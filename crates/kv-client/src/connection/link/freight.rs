@@ -74,6 +74,8 @@ pub(crate) trait Freight {
     /// Appends the wire form; says where each command of a batch ends.
     fn encode(&self, out: &mut Outgoing) -> Option<Box<[usize]>>;
     fn effect(&self) -> Option<Box<Effect>>;
+    /// Calls `each` for every key that it is about.
+    fn each_key(&self, each: &mut dyn FnMut(&[u8]));
     /// What became of the whole, if `executed_maybe` commands of it may have been executed.
     fn outcome(&self, failure: &Failure, _executed_maybe: usize) -> Outcome {
         failure.outcome
