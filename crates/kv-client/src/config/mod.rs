@@ -49,10 +49,22 @@ use crate::url::UrlError;
 /// | `rediss://`, `valkeys://`, `rediss-cluster://`, `valkeys-cluster://`, `rediss-sentinel://`, `valkeys-sentinel://` | the same over TLS, with the feature `tls` |
 /// | `host`, `host:port`, `/path/of.sock` | short for the first two |
 ///
-/// Options are `db`, `name`, `protocol` (`2`, `3`, `auto`), `connect_timeout_ms`, `command_timeout_ms`, `keepalive_ms`
-/// (0 turns these two off), `max_in_flight`, `max_unwritten_bytes`, `max_lanes`, `max_retries`, `cache_bytes` and `cache_age_ms` (each of which turns caching on); of a cluster also
-/// `read_from` (`primary`, `replica`, `any`) and `refresh_ms` (0 is never);
-/// of sentinels `sentinel_user` and `sentinel_password`; with TLS `ca_file`, `cert_file`, `key_file` and `server_name`. An unknown option is an error.
+/// | option | value |
+/// |---|---|
+/// | `db`, `name` | as [`db`](Self::db) and [`client_name`](Self::client_name) |
+/// | `protocol` | `2`, `3`, `auto` |
+/// | `connect_timeout_ms`, `command_timeout_ms`, `keepalive_ms` | milliseconds; 0 turns the last two off |
+/// | `retry`, `max_retries` | `never`, `safe`, `repeatable`, `always`; a number |
+/// | `reconnect`, `backoff_min_ms`, `backoff_max_ms` | `yes`, `no`; milliseconds |
+/// | `max_in_flight`, `max_unwritten_bytes`, `max_lanes`, `bulk_from` | numbers; `bulk_from=0` is `None` |
+/// | `cache_bytes`, `cache_age_ms` | numbers, each of which turns caching on |
+/// | `limit_depth`, `limit_elements`, `limit_bulk_bytes`, `limit_inline_bytes`, `limit_frame_bytes` | numbers, as in [`Limits`] |
+/// | `read_from`, `refresh_ms` | of a cluster: `primary`, `replica`, `any`; milliseconds, 0 is never |
+/// | `sentinel_user`, `sentinel_password` | of sentinels |
+/// | `ca_file`, `cert_file`, `key_file`, `server_name` | with TLS |
+///
+/// An unknown option is an error, and so is one that is given twice or means nothing to such a server. What a URL cannot say
+/// is code: a [`connector`](Self::connector), a [`CredentialsProvider`].
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) address: Address,

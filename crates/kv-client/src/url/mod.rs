@@ -1,14 +1,15 @@
 //! URLs: `redis://user:password@host:port/db?option=value`, read and written.
 
+mod options;
 #[cfg(test)]
 mod tests;
 mod write;
 
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::Duration;
 
-use crate::config::{Address, Config, Credentials, CredentialsProvider, Protocol, ReadFrom};
+use self::options::options;
+use crate::config::{Address, Config, Credentials, CredentialsProvider};
 
 /// Why a URL is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -260,150 +261,6 @@ fn credentials(user: &str) -> Result<Option<CredentialsProvider>, UrlError> {
 /// Decodes a password, without showing it.
 fn secret(password: &str) -> Result<String, UrlError> {
     decode(password).map_err(|_| UrlError::Password)
-}
-
-fn options(config: &mut Config, query: &str) -> Result<(), UrlError> {
-    let mut seen = Vec::new();
-    let is_cluster = matches!(config.address, Address::Cluster(_));
-    let mut sentinel_login = (None, None);
-    let mut files = TlsFiles::default();
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        if seen.contains(&name) {
-            return Err(UrlError::Repeated(name.to_owned()));
-        }
-        seen.push(name);
-        let value = decode(value).map_err(|error| match name {
-            "sentinel_password" => UrlError::Password,
-            _ => error,
-        })?;
-        match name {
-            "ca_file" if config.uses_tls() => files.ca = Some(value),
-            "cert_file" if config.uses_tls() => files.cert = Some(value),
-            "key_file" if config.uses_tls() => files.key = Some(value),
-            "server_name" if config.uses_tls() => files.server_name = Some(value),
-            "sentinel_user" if config.follows_primary() => sentinel_login.0 = Some(value),
-            "sentinel_password" if config.follows_primary() => sentinel_login.1 = Some(value),
-            "db" if is_cluster => return Err(UrlError::ClusterDatabase(value)),
-            "read_from" if is_cluster => {
-                config.read_from = match value.as_str() {
-                    "primary" => ReadFrom::Primary,
-                    "replica" => ReadFrom::Replica,
-                    "any" => ReadFrom::Any,
-                    _ => {
-                        return Err(UrlError::Value {
-                            name: "read_from",
-                            value,
-                            expected: "primary, replica or any",
-                        });
-                    }
-                };
-            }
-            "refresh_ms" if is_cluster => {
-                config.refresh_interval = millis_or_none("refresh_ms", &value)?
-            }
-            "db" if config.db != 0 => return Err(UrlError::Repeated("db".to_owned())),
-            "db" => config.db = number("db", &value)?,
-            "name" => config.name = Some(value),
-            "protocol" => {
-                config.protocol = match value.as_str() {
-                    "2" => Protocol::Resp2,
-                    "3" => Protocol::Resp3,
-                    "auto" => Protocol::Auto,
-                    _ => {
-                        return Err(UrlError::Value {
-                            name: "protocol",
-                            value,
-                            expected: "2, 3 or auto",
-                        });
-                    }
-                };
-            }
-            "connect_timeout_ms" => {
-                config.connect_timeout =
-                    Duration::from_millis(number("connect_timeout_ms", &value)?)
-            }
-            "command_timeout_ms" => {
-                config.command_timeout = millis_or_none("command_timeout_ms", &value)?
-            }
-            "keepalive_ms" => config.keepalive = millis_or_none("keepalive_ms", &value)?,
-            "max_in_flight" => {
-                config.max_in_flight = number::<usize>("max_in_flight", &value)?.max(1)
-            }
-            "max_unwritten_bytes" => {
-                config.max_unwritten_bytes = number::<usize>("max_unwritten_bytes", &value)?.max(1)
-            }
-            "max_lanes" => config.max_lanes = number::<usize>("max_lanes", &value)?.max(1),
-            "cache_bytes" => {
-                let caching = config.caching.unwrap_or_default();
-                config.caching = Some(caching.max_bytes(number("cache_bytes", &value)?));
-            }
-            "cache_age_ms" => {
-                let caching = config.caching.unwrap_or_default();
-                let age = Duration::from_millis(number("cache_age_ms", &value)?);
-                config.caching = Some(caching.max_age(age));
-            }
-            "max_retries" => config.max_retries = number("max_retries", &value)?,
-            other => return Err(UrlError::UnknownOption(other.to_owned())),
-        }
-    }
-    files.apply(config)?;
-    let sentinel_login = match sentinel_login {
-        (Some(user), password) => Some(Credentials::new(user, password.unwrap_or_default())),
-        (None, Some(password)) => Some(Credentials::password(password)),
-        (None, None) => None,
-    };
-    config.sentinel_credentials = sentinel_login.map(Into::into);
-    Ok(())
-}
-
-/// What the options say about TLS.
-#[derive(Default)]
-struct TlsFiles {
-    ca: Option<String>,
-    cert: Option<String>,
-    key: Option<String>,
-    server_name: Option<String>,
-}
-
-impl TlsFiles {
-    fn apply(self, config: &mut Config) -> Result<(), UrlError> {
-        let identity = match (self.cert, self.key) {
-            (Some(cert), Some(key)) => Some((cert, key)),
-            (None, None) => None,
-            (Some(_), None) => return Err(UrlError::Missing("key_file beside cert_file")),
-            (None, Some(_)) => return Err(UrlError::Missing("cert_file beside key_file")),
-        };
-        #[cfg(feature = "tls")]
-        if let Some(mut tls) = config.tls.take() {
-            if let Some(ca) = self.ca {
-                tls = tls.ca_file(ca);
-            }
-            if let Some((cert, key)) = identity {
-                tls = tls.identity_files(cert, key);
-            }
-            if let Some(name) = self.server_name {
-                tls = tls.server_name(name);
-            }
-            config.tls = Some(tls);
-        }
-        #[cfg(not(feature = "tls"))]
-        let _ = (config, identity, self.ca, self.server_name);
-        Ok(())
-    }
-}
-
-fn number<T: FromStr>(name: &'static str, value: &str) -> Result<T, UrlError> {
-    value.parse().map_err(|_| UrlError::Value {
-        name,
-        value: value.to_owned(),
-        expected: "a number",
-    })
-}
-
-/// Zero turns the limit off.
-fn millis_or_none(name: &'static str, value: &str) -> Result<Option<Duration>, UrlError> {
-    Ok(Some(Duration::from_millis(number(name, value)?)).filter(|time| !time.is_zero()))
 }
 
 fn decode(text: &str) -> Result<String, UrlError> {

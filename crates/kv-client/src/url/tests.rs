@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::config::Protocol;
 
 fn config(url: &str) -> Config {
     url.parse().unwrap_or_else(|error| panic!("{url}: {error}"))
@@ -108,6 +109,18 @@ fn nothing_that_is_wrong_is_ignored() {
             "option protocol: '4' is not 2, 3 or auto",
         ),
         (
+            "redis://h?retry=sometimes",
+            "option retry: 'sometimes' is not never, safe, repeatable or always",
+        ),
+        (
+            "redis://h?reconnect=true",
+            "option reconnect: 'true' is not yes or no",
+        ),
+        (
+            "redis://h?backoff_min_ms=9&backoff_max_ms=8",
+            "option backoff_max_ms: '8' is not at least 1, and backoff_max_ms at least backoff_min_ms",
+        ),
+        (
             "redis://h?max_retries=many",
             "option max_retries: 'many' is not a number",
         ),
@@ -143,6 +156,10 @@ fn a_configuration_is_written_as_a_url_that_reads_the_same_but_for_the_password(
         "redis://[::1]:6379?protocol=3&connect_timeout_ms=1&max_unwritten_bytes=5",
         "redis+unix:///run/a%20b.sock?db=2",
         "redis://h:1?cache_bytes=5&cache_age_ms=7",
+        "redis://h:1?max_lanes=3&bulk_from=0&retry=repeatable&max_retries=1&reconnect=no",
+        "redis://h:1?bulk_from=4096&retry=never&backoff_min_ms=7&backoff_max_ms=70",
+        "redis://h:1?retry=always&backoff_max_ms=70",
+        "redis://h:1?limit_depth=1&limit_elements=2&limit_bulk_bytes=3&limit_inline_bytes=4&limit_frame_bytes=5",
         "redis-cluster://u@a:6379,[::1]:7000?read_from=any&refresh_ms=0",
         "redis-cluster://a:1?max_retries=5&read_from=replica",
         "redis-sentinel://a:26379,b:7/my%20service/3?name=n&sentinel_user=s",

@@ -3,10 +3,9 @@
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
+use super::options::{PROTOCOLS, READ_FROM, RETRIES};
 use crate::cache::Caching;
-use crate::config::{
-    Address, Config, Credentials, CredentialsProvider, Protocol, ReadFrom, write_list,
-};
+use crate::config::{Address, Config, Credentials, CredentialsProvider, write_list};
 
 fn encode(out: &mut impl fmt::Write, text: &str, also: &[u8]) -> fmt::Result {
     for &byte in text.as_bytes() {
@@ -81,35 +80,33 @@ impl fmt::Display for Config {
         if let Some(name) = &self.name {
             options.write(f, "name", name)?;
         }
-        match self.protocol {
-            Protocol::Auto => {}
-            Protocol::Resp2 => options.write(f, "protocol", "2")?,
-            Protocol::Resp3 => options.write(f, "protocol", "3")?,
-        }
-        if self.connect_timeout != default.connect_timeout {
-            options.write(f, "connect_timeout_ms", &millis(Some(self.connect_timeout)))?;
-        }
-        if self.command_timeout != default.command_timeout {
-            options.write(f, "command_timeout_ms", &millis(self.command_timeout))?;
-        }
-        if self.keepalive != default.keepalive {
-            options.write(f, "keepalive_ms", &millis(self.keepalive))?;
-        }
-        for (name, value, default) in [
-            ("max_in_flight", self.max_in_flight, default.max_in_flight),
-            (
-                "max_unwritten_bytes",
-                self.max_unwritten_bytes,
-                default.max_unwritten_bytes,
-            ),
-            ("max_lanes", self.max_lanes, default.max_lanes),
-        ] {
-            if value != default {
-                options.write(f, name, &value.to_string())?;
+        // Each with its default, which goes without saying.
+        let text = |option: &dyn fmt::Display| option.to_string();
+        #[rustfmt::skip] // a table reads best in columns
+        let simple = |config: &Self| [
+            ("protocol", text(&word(&PROTOCOLS, config.protocol))),
+            ("connect_timeout_ms", millis(Some(config.connect_timeout))),
+            ("command_timeout_ms", millis(config.command_timeout)),
+            ("keepalive_ms", millis(config.keepalive)),
+            ("max_in_flight", text(&config.max_in_flight)),
+            ("max_unwritten_bytes", text(&config.max_unwritten_bytes)),
+            ("max_lanes", text(&config.max_lanes)),
+            ("bulk_from", text(&config.bulk_from.unwrap_or(0))),
+            ("retry", text(&word(&RETRIES, config.retry))),
+            ("max_retries", text(&config.max_retries)),
+            ("reconnect", text(&if config.reconnect { "yes" } else { "no" })),
+            ("backoff_min_ms", millis(Some(config.backoff.min))),
+            ("backoff_max_ms", millis(Some(config.backoff.max))),
+            ("limit_depth", text(&config.limits.depth)),
+            ("limit_elements", text(&config.limits.elements)),
+            ("limit_bulk_bytes", text(&config.limits.bulk_bytes)),
+            ("limit_inline_bytes", text(&config.limits.inline_bytes)),
+            ("limit_frame_bytes", text(&config.limits.frame_bytes)),
+        ];
+        for ((name, value), (_, default)) in simple(self).iter().zip(simple(&default)) {
+            if *value != default {
+                options.write(f, name, value)?;
             }
-        }
-        if self.max_retries != default.max_retries {
-            options.write(f, "max_retries", &self.max_retries.to_string())?;
         }
         if let Some(caching) = &self.caching {
             options.write(f, "cache_bytes", &caching.max_bytes.to_string())?;
@@ -127,10 +124,8 @@ impl fmt::Display for Config {
             options.write(f, "sentinel_user", user)?;
         }
         if matches!(self.address, Address::Cluster(_)) {
-            match self.read_from {
-                ReadFrom::Primary => {}
-                ReadFrom::Replica => options.write(f, "read_from", "replica")?,
-                ReadFrom::Any => options.write(f, "read_from", "any")?,
+            if self.read_from != default.read_from {
+                options.write(f, "read_from", word(&READ_FROM, self.read_from))?;
             }
             if self.refresh_interval != default.refresh_interval {
                 options.write(f, "refresh_ms", &millis(self.refresh_interval))?;
@@ -138,6 +133,12 @@ impl fmt::Display for Config {
         }
         Ok(())
     }
+}
+
+/// How an option's value is written.
+fn word<T: PartialEq>(words: &[(&'static str, T)], meaning: T) -> &'static str {
+    let found = words.iter().find(|(_, other)| *other == meaning);
+    found.map_or("", |(word, _)| word)
 }
 
 struct List<'a>(&'a [(String, u16)]);
