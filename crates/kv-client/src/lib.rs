@@ -125,7 +125,8 @@
 //! | [`Client::scan_keys`] | covers all slots, also those that move meanwhile |
 //! | [`Client::ssubscribe`] | is carried by the node of the slot, and follows it, with a [`Gap`] to mark the place |
 //! | [`Client::subscribe`], [`Client::psubscribe`] | are carried by one node, another one if that leaves |
-//! | reads, with [`Config::read_from`] | may go to replicas |
+//! | reads, with [`Config::read_from`] or [`Command::read_from`] | may go to replicas |
+//! | addresses that nodes announce | are those that are connected to, unless [`Config::map_addresses`] knows better |
 //!
 //! The map of slots is asked for anew when a node says that it is out of date, when a node is lost, and every
 //! [`Config::refresh_interval`]; at most once in 50 ms, and at most once a second while nothing changes.
@@ -133,7 +134,8 @@
 //! # With Sentinel
 //!
 //! A `redis-sentinel://` URL or [`Config::sentinel`] leads to whichever server is the primary of a service. The sentinels are
-//! asked before each connection, one after the other, and the server is asked whether it agrees (ROLE).
+//! asked before each connection, one after the other, and the server is asked whether it agrees (ROLE). They name each
+//! other (SENTINEL SENTINELS), so that those that were not configured are asked too when the others are gone.
 //!
 //! | what | what happens to it |
 //! |---|---|

@@ -1,6 +1,7 @@
 //! Redis Sentinel: where the primary of a service is, and noticing that another server has become it.
 
-use std::sync::{Arc, Weak};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
@@ -10,7 +11,9 @@ use crate::client::Client;
 use crate::config::{Address, Config, Protocol};
 use crate::connection::handshake::Peer;
 use crate::connection::link::Link;
+use crate::connection::node::locked;
 use crate::error::{Error, ErrorKind, Outcome, Result};
+use crate::from_reply::FromReply;
 use crate::pubsub::{Event, Gap};
 use crate::reply::Reply;
 use crate::request::Request;
@@ -25,24 +28,24 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// # Errors
 ///
 /// [`ErrorKind::NoPrimary`] if none of them says; its source is what the last one said.
-pub(crate) async fn find_primary(
-    config: &Config,
-    service: &str,
-    sentinels: &[(String, u16)],
-) -> Result<Address> {
+pub(crate) async fn find_primary(config: &Config, service: &str) -> Result<Address> {
+    let sentinels = config.sentinels.list();
     // One that does not answer leaves time for the others, and for the primary.
     let shares = u32::try_from(sentinels.len())
         .unwrap_or(u32::MAX)
         .saturating_add(1);
     let patience = config.connect_timeout / shares;
     let mut last = None;
-    for sentinel in sentinels {
-        let config = config_of(config, sentinel);
-        match timeout(patience, ask(&config, service)).await {
-            Ok(Ok(Some(primary))) => return Ok(primary),
-            Ok(Ok(None)) => debug!(addr = %config.address, service, "unknown to this sentinel"),
+    for sentinel in &sentinels {
+        let own = config_of(config, sentinel);
+        match timeout(patience, ask(&own, service)).await {
+            Ok(Ok(Some((primary, others)))) => {
+                config.sentinels.learn(sentinel, others);
+                return Ok(primary);
+            }
+            Ok(Ok(None)) => debug!(addr = %own.address, service, "unknown to this sentinel"),
             Ok(Err(error)) => last = Some(Box::new(error)),
-            Err(_) => debug!(addr = %config.address, "this sentinel does not answer"),
+            Err(_) => debug!(addr = %own.address, "this sentinel does not answer"),
         }
     }
     let kind = ErrorKind::NoPrimary {
@@ -64,11 +67,13 @@ fn config_of(config: &Config, (host, port): &(String, u16)) -> Config {
         name: None,
         protocol: Protocol::Auto,
         caching: None,
+        bulk_from: None,
         ..config.clone()
     }
 }
 
-async fn ask(config: &Config, service: &str) -> Result<Option<Address>> {
+/// The primary, and the other sentinels.
+async fn ask(config: &Config, service: &str) -> Result<Option<(Address, Vec<Host>)>> {
     let mut sentinel = Peer::open(config, &config.session()).await?.0;
     let mut request = Request::new("SENTINEL");
     request.push(b"GET-MASTER-ADDR-BY-NAME");
@@ -77,19 +82,87 @@ async fn ask(config: &Config, service: &str) -> Result<Option<Address>> {
         Reply::Null => Ok(None),
         Reply::Error(error) => Err(Error::server(error).of("SENTINEL")),
         reply => {
-            let parsed = <(String, u16) as crate::FromReply>::from_reply(reply);
+            let parsed = <(String, u16) as FromReply>::from_reply(reply);
             let (host, port) = parsed.map_err(|error| Error::reply(error).of("SENTINEL"))?;
-            Ok(Some(Address::Tcp { host, port }))
+            let (host, port) = config.reach(&host, port);
+            let mut request = Request::new("SENTINEL");
+            request.push(b"SENTINELS");
+            request.push(service.as_bytes());
+            // Whoever may not ask for them can do without.
+            let others = match sentinel.ask(&request).await? {
+                Reply::Error(error) => {
+                    debug!(addr = %config.address, %error, "does not name the other sentinels");
+                    Vec::new()
+                }
+                reply => {
+                    let parsed = Vec::from_reply(reply);
+                    let parsed = parsed.map_err(|error| Error::reply(error).of("SENTINEL"))?;
+                    others_of(config, parsed)
+                }
+            };
+            Ok(Some((Address::Tcp { host, port }, others)))
+        }
+    }
+}
+
+/// Where the sentinels are that another one speaks of.
+fn others_of(config: &Config, listed: Vec<HashMap<String, String>>) -> Vec<Host> {
+    let others = listed.iter().filter_map(|sentinel| {
+        let port = sentinel.get("port")?.parse().ok()?;
+        Some(config.reach(sentinel.get("ip")?, port))
+    });
+    others.collect()
+}
+
+/// A host and a port.
+type Host = (String, u16);
+
+/// The sentinels that are known: those of the configuration, and those that they have spoken of. Clones share what they learn.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sentinels {
+    configured: Vec<Host>,
+    /// In the order in which they are asked.
+    known: Arc<Mutex<Vec<Host>>>,
+}
+
+/// The most that are remembered, unless more are configured.
+const MAX_SENTINELS: usize = 16;
+
+impl Sentinels {
+    pub(crate) fn new(configured: &[Host]) -> Self {
+        Self {
+            configured: configured.to_vec(),
+            known: Arc::new(Mutex::new(configured.to_vec())),
+        }
+    }
+
+    fn list(&self) -> Vec<Host> {
+        locked(&self.known).clone()
+    }
+
+    /// `told` knows of the service, and of these `others` that watch it: it is asked first from now on, and those that it no
+    /// longer knows are forgotten, unless they are configured.
+    fn learn(&self, told: &Host, others: Vec<Host>) {
+        let mut known = locked(&self.known);
+        known.retain(|host| {
+            host != told && (self.configured.contains(host) || others.contains(host))
+        });
+        known.insert(0, told.clone());
+        for other in others {
+            if known.len() < MAX_SENTINELS && !known.contains(&other) {
+                known.push(other);
+            }
         }
     }
 }
 
 /// Listens to the sentinels for as long as `link` is in use, and has it leave a server that is not the primary any more.
 pub(crate) async fn watch(config: Arc<Config>, link: Weak<Link>) {
-    let Address::Sentinel { service, sentinels } = &config.address else {
+    let Address::Sentinel { service, .. } = &config.address else {
         return;
     };
     for turn in 0.. {
+        let sentinels = config.sentinels.list();
         let Some(sentinel) = sentinels.get(turn % sentinels.len().max(1)) else {
             return;
         };
@@ -118,7 +191,14 @@ async fn listen(
         let answer: Option<(String, u16)> = question.into().await?;
         match (link.upgrade(), answer) {
             (None, _) => return Ok(()),
-            (Some(link), Some((host, port))) => leave_unless(&link, &Address::Tcp { host, port }),
+            (Some(link), Some((host, port))) => {
+                let (host, port) = config.reach(&host, port);
+                leave_unless(&link, &Address::Tcp { host, port });
+                let question = client.command("SENTINEL").arg(("SENTINELS", service));
+                if let Ok(listed) = question.into().await {
+                    config.sentinels.learn(sentinel, others_of(config, listed));
+                }
+            }
             (Some(_), None) => {}
         }
         match timeout(CHECK, news.next()).await {
@@ -140,4 +220,32 @@ fn leave_unless(link: &Link, primary: &Address) {
     }
     drop(shared);
     link.nudge();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hosts(names: &[&str]) -> Vec<Host> {
+        names.iter().map(|name| ((*name).to_owned(), 1)).collect()
+    }
+
+    #[test]
+    fn sentinels_learn_of_others_and_forget_them_but_not_those_that_are_configured() {
+        let sentinels = Sentinels::new(&hosts(&["a", "b"]));
+        sentinels
+            .clone()
+            .learn(&hosts(&["b"])[0], hosts(&["a", "c", "d"]));
+        assert_eq!(sentinels.list(), hosts(&["b", "a", "c", "d"]));
+        sentinels.learn(&hosts(&["c"])[0], hosts(&["e"]));
+        assert_eq!(sentinels.list(), hosts(&["c", "b", "a", "e"]));
+    }
+
+    #[test]
+    fn no_more_sentinels_are_remembered_than_are_of_use() {
+        let sentinels = Sentinels::new(&hosts(&["a"]));
+        let many: Vec<Host> = (0..100).map(|n| (format!("s{n}"), 1)).collect();
+        sentinels.learn(&hosts(&["a"])[0], many);
+        assert_eq!(sentinels.list().len(), MAX_SENTINELS);
+    }
 }

@@ -359,9 +359,15 @@ async fn a_primary_that_dies_is_replaced(servers: &mut Servers) {
             servers.data.iter().any(following)
         })
         .await;
-    let client = Client::connect(servers.config()).await.unwrap();
+    // Only one of the sentinels is configured, and that one dies too: the others are known by then.
+    let sentinel = servers.sentinels[0];
+    let config = Config::sentinel("the-service", [("127.0.0.1", sentinel)]);
+    let client = Client::connect(config.command_timeout(Duration::from_secs(40)))
+        .await
+        .unwrap();
     client.set("before", "v").await.unwrap();
     let old = port_of(&client).await;
+    servers.kill(sentinel);
     servers.kill(old);
     let begin = Instant::now();
     client

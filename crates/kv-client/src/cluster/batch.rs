@@ -8,7 +8,9 @@ use crate::class::Class;
 use crate::cluster::Cluster;
 use crate::cluster::map::Addr;
 use crate::cluster::route::{Fold, Route, route, split};
-use crate::cluster::run::{self, Journey, Next, no_node, not_sent};
+use crate::cluster::run::{Journey, Next, no_node, not_sent};
+use crate::cluster::send;
+use crate::config::ReadFrom;
 use crate::connection::exchange::{Again, Exchange, Requests};
 use crate::connection::link::{Answer, Failure, TimeLimit};
 use crate::connection::node::{Node, locked};
@@ -16,7 +18,6 @@ use crate::error::{ErrorKind, Outcome};
 use crate::join::join_all;
 use crate::reply::{Elements, Reply};
 use crate::request::Request;
-use crate::table::row;
 
 /// A request to one node: a command, or a part of one.
 struct Item {
@@ -49,7 +50,7 @@ impl Cluster {
     /// Those for the same node keep their order, unless they are sent on.
     pub(crate) async fn run_batch(
         &self,
-        requests: Vec<Request>,
+        requests: Vec<(Request, Option<ReadFrom>)>,
         limit: TimeLimit,
         again: Again,
         bulk: Option<bool>,
@@ -58,7 +59,7 @@ impl Cluster {
         let mut items = Vec::with_capacity(requests.len());
         let plans: Vec<Plan> = requests
             .into_iter()
-            .map(|request| self.plan(request, again, &mut items))
+            .map(|(request, reads_from)| self.plan(request, again, reads_from, &mut items))
             .collect();
         loop {
             let mut waits = None;
@@ -114,9 +115,16 @@ impl Cluster {
             .collect()
     }
 
-    fn plan(&self, request: Request, again: Again, items: &mut Vec<Item>) -> Plan {
+    fn plan(
+        &self,
+        request: Request,
+        again: Again,
+        reads_from: Option<ReadFrom>,
+        items: &mut Vec<Item>,
+    ) -> Plan {
+        let usual = self.config.read_from;
         let item = |request: Request, slot, fixed| Item {
-            journey: Journey::new(slot, again, request.class()),
+            journey: Journey::new(slot, again).reading(request.class(), reads_from, usual),
             request,
             fixed,
             result: None,
@@ -228,16 +236,20 @@ async fn carry(
     limit: TimeLimit,
     bulk: Option<bool>,
 ) -> Vec<Result<Reply, Failure>> {
-    let asking = Request::of(row!("ASKING"));
+    let around: Vec<_> = wave
+        .items
+        .iter()
+        .map(|&index| items[index].journey.around())
+        .map(|around| (around.before(), around.after()))
+        .collect();
     let mut list: Vec<&Request> = Vec::with_capacity(wave.items.len());
     // Where the reply to each item stands.
     let mut places = Vec::with_capacity(wave.items.len());
-    for item in wave.items.iter().map(|&index| &items[index]) {
-        if item.journey.sent_on.as_ref().is_some_and(|(_, ask)| *ask) {
-            list.push(&asking);
-        }
+    for (&index, (before, after)) in wave.items.iter().zip(&around) {
+        list.extend(before);
         places.push(list.len());
-        list.push(&item.request);
+        list.push(&items[index].request);
+        list.extend(after);
     }
     // A command with an effect on the session goes by itself.
     if let ([item], [request]) = (wave.items.as_slice(), list.as_slice()) {
@@ -256,7 +268,7 @@ async fn carry(
         list,
         atomic: false,
     };
-    let answer = run::carry(&wave.node, freight, Class::Write, limit, bulk).await;
+    let answer = send::carry(&wave.node, freight, Class::Write, limit, bulk).await;
     let (replies, failure, executed_maybe) = match answer {
         Ok(Answer::Many {
             replies,

@@ -9,6 +9,7 @@ mod refresh;
 mod route;
 mod run;
 mod scan;
+mod send;
 mod slots;
 mod subscriptions;
 mod verdict;
@@ -133,11 +134,14 @@ impl Cluster {
     /// How to connect to a node.
     fn config_of(&self, addr: &Addr) -> Config {
         let Backoff { min, max } = self.config.backoff;
+        // Nobody but the configuration has said that there is such a node.
+        let only_a_seed = self.seeds().contains(addr) && !self.map().knows(addr);
+        let (host, port) = match only_a_seed {
+            true => (addr.host.to_string(), addr.port),
+            false => self.config.reach(&addr.host, addr.port),
+        };
         Config {
-            address: Address::Tcp {
-                host: addr.host.to_string(),
-                port: addr.port,
-            },
+            address: Address::Tcp { host, port },
             backoff: Backoff::new(min, max.min(MAX_BACKOFF)),
             fail_fast: true,
             readonly: self.config.read_from != ReadFrom::Primary,

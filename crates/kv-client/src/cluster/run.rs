@@ -12,12 +12,13 @@ use crate::class::Class;
 use crate::cluster::Cluster;
 use crate::cluster::map::Addr;
 use crate::cluster::route::{Route, common_slot, route};
+use crate::cluster::send::{Around, carry, send};
 use crate::cluster::verdict::{Verdict, judge};
 use crate::command::Settings;
 use crate::config::ReadFrom;
 use crate::connection::backoff::random;
-use crate::connection::exchange::{Again, Exchange, Requests};
-use crate::connection::link::{Answer, Failure, Freight, TimeLimit};
+use crate::connection::exchange::{Again, Requests};
+use crate::connection::link::{Answer, Failure, TimeLimit};
 use crate::connection::node::{Node, locked};
 use crate::error::{Error, ErrorKind, Outcome, Phase};
 use crate::reply::Reply;
@@ -37,8 +38,10 @@ pub(super) struct Journey {
     hops: u32,
     /// How often it was tried again without having been sent on.
     pub(super) waits: u32,
-    /// A replica may serve it.
-    reads: bool,
+    /// Which nodes may serve it, if it reads; what it said itself, and what the configuration says.
+    reads_from: ReadFrom,
+    /// It is to be served in another way than the connections are set up for.
+    differs: bool,
     /// What it came to last, if it is to be tried again.
     pub(super) late: Option<Result<Reply, Failure>>,
 }
@@ -53,15 +56,41 @@ pub(super) enum Next {
 }
 
 impl Journey {
-    pub(super) fn new(slot: Option<u16>, again: Again, class: Class) -> Self {
+    pub(super) fn new(slot: Option<u16>, again: Again) -> Self {
         Self {
             slot,
             sent_on: None,
             again,
             hops: 0,
             waits: 0,
-            reads: class == Class::Read && slot.is_some(),
+            reads_from: ReadFrom::Primary,
+            differs: false,
             late: None,
+        }
+    }
+
+    /// The same one, of a request that may go to replicas if it only reads: as `wish` says, or else the `usual` policy.
+    pub(super) fn reading(self, class: Class, wish: Option<ReadFrom>, usual: ReadFrom) -> Self {
+        if class != Class::Read || self.slot.is_none() {
+            return self;
+        }
+        let reads_from = wish.unwrap_or(usual);
+        let of_replicas = |policy| policy != ReadFrom::Primary;
+        Self {
+            reads_from,
+            differs: of_replicas(reads_from) != of_replicas(usual),
+            ..self
+        }
+    }
+
+    /// What has to stand around it at its present destination.
+    pub(super) fn around(&self) -> Around {
+        match &self.sent_on {
+            Some((_, true)) => Around::Asking,
+            Some((_, false)) => Around::Nothing,
+            None if !self.differs => Around::Nothing,
+            None if self.reads_from == ReadFrom::Primary => Around::ReadWrite,
+            None => Around::ReadOnly,
         }
     }
 }
@@ -82,21 +111,30 @@ impl Cluster {
             Route::Any => None,
             Route::Split(_) | Route::Everywhere(_) => {
                 let mut results = self
-                    .run_batch(vec![request], limit, again, settings.bulk)
+                    .run_batch(
+                        vec![(request, settings.read_from)],
+                        limit,
+                        again,
+                        settings.bulk,
+                    )
                     .await;
                 return results.swap_remove(0);
             }
         };
-        let mut journey = Journey::new(slot, again, request.class());
+        let mut journey = Journey::new(slot, again).reading(
+            request.class(),
+            settings.read_from,
+            self.config.read_from,
+        );
         loop {
             let next = match self.destination(&journey) {
                 None => Next::Wait(Err(no_node(&journey))),
                 Some((addr, node)) => {
-                    let ask = journey.sent_on.as_ref().is_some_and(|(_, ask)| *ask);
-                    let answer = if cached && !ask {
+                    let around = journey.around();
+                    let answer = if cached && around == Around::Nothing {
                         fetch(&node, &request, limit, Again::NEVER).await
                     } else {
-                        send(&node, &request, ask, limit, settings).await
+                        send(&node, &request, around, limit, settings.bulk).await
                     };
                     self.consider(&mut journey, &addr, answer)
                 }
@@ -124,7 +162,7 @@ impl Cluster {
     ) -> Result<Answer, Failure> {
         let limit = limit.started(Instant::now());
         let slot = common_slot(requests.list.iter()).map_err(not_sent)?;
-        let mut journey = Journey::new(slot, again, Class::Write);
+        let mut journey = Journey::new(slot, again);
         let asking = Request::of(row!("ASKING"));
         loop {
             let next = match self.destination(&journey) {
@@ -232,8 +270,8 @@ impl Cluster {
                 let shard = map.shard(slot)?;
                 let turn = self.turn.fetch_add(1, Ordering::Relaxed);
                 // A replica that could not serve it is not asked a second time.
-                match self.config.read_from {
-                    _ if !journey.reads || journey.waits > 0 => &shard.primary,
+                match journey.reads_from {
+                    _ if journey.waits > 0 => &shard.primary,
                     ReadFrom::Primary => &shard.primary,
                     ReadFrom::Replica if shard.replicas.is_empty() => &shard.primary,
                     ReadFrom::Replica => &shard.replicas[turn % shard.replicas.len()],
@@ -297,7 +335,7 @@ impl Cluster {
     pub(crate) fn home_of(&self, request: &Request) -> Result<Arc<Node>, Error> {
         let failed = |kind| Error::new(kind, Outcome::NotSent).of(request.clone_name());
         let slot = common_slot(std::iter::once(request)).map_err(failed)?;
-        let journey = Journey::new(slot, Again::NEVER, Class::Write);
+        let journey = Journey::new(slot, Again::NEVER);
         let home = self.destination(&journey).map(|(_, node)| node);
         home.ok_or_else(|| failed(no_node(&journey).kind))
     }
@@ -338,69 +376,6 @@ impl Cluster {
             after: limit.timeout.unwrap_or_default(),
             source,
         }))
-    }
-}
-
-/// Sends one request to one node, behind ASKING if `ask` says so.
-async fn send(
-    node: &Node,
-    request: &Request,
-    ask: bool,
-    limit: TimeLimit,
-    settings: Settings,
-) -> Result<Reply, Failure> {
-    if !ask {
-        return match carry(node, request, request.class(), limit, settings.bulk).await? {
-            Answer::One(reply) => Ok(reply),
-            Answer::Failed(failure) => Err(failure),
-            Answer::Many { .. } => unreachable!("one command was sent"),
-        };
-    }
-    let asking = Request::of(row!("ASKING"));
-    let pair = Requests {
-        list: vec![&asking, request],
-        atomic: false,
-    };
-    match carry(node, pair, request.class(), limit, settings.bulk).await? {
-        Answer::Many {
-            mut replies,
-            failure: None,
-            ..
-        } => Ok(replies.pop().unwrap_or(Reply::Null)),
-        Answer::Many {
-            failure: Some(failure),
-            executed_maybe,
-            ..
-        } => Err(Failure {
-            outcome: match executed_maybe {
-                2 => Outcome::MaybeExecuted,
-                _ => Outcome::NotSent,
-            },
-            ..failure
-        }),
-        Answer::Failed(failure) => Err(failure),
-        Answer::One(reply) => Ok(reply),
-    }
-}
-
-/// Sends something to one node, over the connection for what blocks, what is large, or all the rest.
-pub(super) async fn carry(
-    node: &Node,
-    freight: impl Freight,
-    class: Class,
-    limit: TimeLimit,
-    bulk: Option<bool>,
-) -> Result<Answer, Failure> {
-    if class == Class::Blocking {
-        node.lanes
-            .run(node.session(), freight, limit, Again::NEVER)
-            .await
-    } else if node.bulk.takes(class, freight.len(), bulk) {
-        node.run_bulk(freight, limit, Again::NEVER).await
-    } else {
-        Exchange::new(&node.link, freight, limit, Again::NEVER)
-            .run()
-            .await
     }
 }
 

@@ -14,6 +14,7 @@ use tracing::Span;
 use crate::arg::{ToArg, ToArgs};
 use crate::class::{Class, Retry};
 use crate::client::{Client, Servers};
+use crate::config::ReadFrom;
 use crate::connection::exchange::{Again, Exchange, check_shared};
 use crate::connection::link::{Answer, Failure, TimeLimit};
 use crate::error::{Error, ReplyError, Result};
@@ -135,6 +136,7 @@ pub(crate) struct Settings {
     pub(crate) timeout: Option<Option<Duration>>,
     pub(crate) retry: Option<Retry>,
     pub(crate) bulk: Option<bool>,
+    pub(crate) read_from: Option<ReadFrom>,
 }
 
 /// Those of [`Client::command`], a command of any name.
@@ -225,6 +227,24 @@ impl<'a, T, O> Command<'a, T, O> {
     /// ```
     pub fn bulk(mut self, bulk: bool) -> Self {
         self.settings.bulk = Some(bulk);
+        self
+    }
+
+    /// Which nodes of a cluster may serve this read. Default: [`Config::read_from`](crate::Config::read_from). It means nothing
+    /// to a single server, to what does more than read, and to a [transaction](Client::transaction), which goes to the primary.
+    ///
+    /// ```
+    /// # async fn example(client: kv_client::Client) -> kv_client::Result<()> {
+    /// use kv_client::ReadFrom;
+    ///
+    /// let headlines = client.lrange("headlines", 0, 9).read_from(ReadFrom::Any).await?; // may be a moment behind
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// What differs from the configuration costs two more commands (READONLY, READWRITE) around this one, and is not served
+    /// from a [cache](Self::cached).
+    pub fn read_from(mut self, nodes: ReadFrom) -> Self {
+        self.settings.read_from = Some(nodes);
         self
     }
 

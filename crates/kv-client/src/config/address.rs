@@ -39,6 +39,29 @@ pub enum Address {
 #[derive(Clone)]
 pub struct Connector(Arc<dyn Fn() -> Dialing + Send + Sync>);
 
+/// See [`Config::map_addresses`](crate::Config::map_addresses).
+#[derive(Clone)]
+pub(crate) struct AddressMap(Arc<MapAddress>);
+
+type MapAddress = dyn Fn(&str, u16) -> (String, u16) + Send + Sync;
+
+impl AddressMap {
+    pub(crate) fn new(map: impl Fn(&str, u16) -> (String, u16) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(map))
+    }
+
+    /// Where a node is reached that says that it is there.
+    pub(crate) fn reach(&self, host: &str, port: u16) -> (String, u16) {
+        (self.0)(host, port)
+    }
+}
+
+impl fmt::Debug for AddressMap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AddressMap")
+    }
+}
+
 type Dialing = Pin<Box<dyn Future<Output = io::Result<Box<dyn Stream>>> + Send>>;
 
 /// Whatever bytes go through.

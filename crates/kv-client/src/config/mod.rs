@@ -14,7 +14,7 @@ use resp_codec::Limits;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use self::address::{Address, Connector};
-pub(crate) use self::address::{Stream, write_list};
+pub(crate) use self::address::{AddressMap, Stream, write_list};
 pub use self::credentials::{Credentials, CredentialsProvider};
 use crate::cache::Caching;
 use crate::class::Retry;
@@ -22,6 +22,7 @@ use crate::connection::backoff::Backoff;
 use crate::connection::login::Login;
 use crate::connection::session::Session;
 use crate::error::Error;
+use crate::sentinel::Sentinels;
 #[cfg(feature = "tls")]
 use crate::tls::Tls;
 use crate::url::UrlError;
@@ -84,12 +85,15 @@ pub struct Config {
     pub(crate) backoff: Backoff,
     pub(crate) reconnect: bool,
     pub(crate) limits: Limits,
+    /// What is known of the sentinels by now.
+    pub(crate) sentinels: Sentinels,
     pub(crate) sentinel_credentials: Option<CredentialsProvider>,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<Tls>,
     pub(crate) caching: Option<Caching>,
     pub(crate) read_from: ReadFrom,
     pub(crate) refresh_interval: Option<Duration>,
+    pub(crate) address_map: Option<AddressMap>,
     /// Commands do not wait for a connection that could not be made: there are other nodes.
     pub(crate) fail_fast: bool,
     /// Connections are to serve reads although their server is a replica.
@@ -137,8 +141,13 @@ impl Config {
     /// The defaults, with this address.
     #[must_use]
     pub fn new(address: Address) -> Self {
+        let sentinels = match &address {
+            Address::Sentinel { sentinels, .. } => Sentinels::new(sentinels),
+            _ => Sentinels::default(),
+        };
         Self {
             address,
+            sentinels,
             credentials: None,
             db: 0,
             name: None,
@@ -161,6 +170,7 @@ impl Config {
             caching: None,
             read_from: ReadFrom::Primary,
             refresh_interval: Some(Duration::from_secs(60)),
+            address_map: None,
             fail_fast: false,
             readonly: false,
         }
@@ -225,6 +235,14 @@ impl Config {
         return self.tls.is_some();
         #[cfg(not(feature = "tls"))]
         return false;
+    }
+
+    /// Where a server is reached that announces this address, or of which others do.
+    pub(crate) fn reach(&self, host: &str, port: u16) -> (String, u16) {
+        match &self.address_map {
+            Some(map) => map.reach(host, port),
+            None => (host.to_owned(), port),
+        }
     }
 
     /// Whether its connections are to lead to whichever server is the primary.

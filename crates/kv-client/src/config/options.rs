@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use resp_codec::Limits;
 
-use super::{Config, CredentialsProvider, Protocol, ReadFrom};
+use super::{AddressMap, Config, CredentialsProvider, Protocol, ReadFrom};
 use crate::cache::Caching;
 use crate::class::Retry;
 use crate::connection::backoff::Backoff;
@@ -164,6 +164,25 @@ impl Config {
     #[must_use]
     pub fn read_from(mut self, nodes: ReadFrom) -> Self {
         self.read_from = nodes;
+        self
+    }
+
+    /// Says where to reach the nodes of a cluster, and the servers that sentinels name, if not at the addresses that they
+    /// announce: behind address translation, in containers, through a tunnel. It is asked for every announced address, and
+    /// never for those in this configuration. Default: where they say.
+    ///
+    /// ```
+    /// use kv_client::Config;
+    ///
+    /// let config = Config::cluster([("db.example", 7000)])
+    ///     .map_addresses(|_announced, port| ("db.example".to_owned(), port));
+    /// ```
+    #[must_use]
+    pub fn map_addresses(
+        mut self,
+        map: impl Fn(&str, u16) -> (String, u16) + Send + Sync + 'static,
+    ) -> Self {
+        self.address_map = Some(AddressMap::new(map));
         self
     }
 

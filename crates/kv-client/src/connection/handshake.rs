@@ -32,11 +32,11 @@ pub(crate) struct Established {
 pub(crate) async fn establish(config: &Config, session: &Session) -> Result<Established, Error> {
     let limit = config.connect_timeout;
     let connecting = async {
-        let Address::Sentinel { service, sentinels } = &config.address else {
+        let Address::Sentinel { service, .. } = &config.address else {
             let (peer, version) = Peer::open(config, session).await?;
             return Ok(peer.established(version));
         };
-        let address = find_primary(config, service, sentinels).await?;
+        let address = find_primary(config, service).await?;
         let primary = Config {
             address,
             ..config.clone()

@@ -16,6 +16,7 @@ use self::send::{executed, send_pipeline, send_transaction};
 use crate::class::Retry;
 use crate::client::Client;
 use crate::command::Settings;
+use crate::config::ReadFrom;
 use crate::error::Result;
 use crate::request::Request;
 use crate::telemetry;
@@ -104,6 +105,13 @@ impl<'a, B: Batch> Pipeline<'a, B> {
     /// length of the whole.
     pub fn bulk(mut self, bulk: bool) -> Self {
         self.settings.bulk = Some(bulk);
+        self
+    }
+
+    /// Which nodes of a cluster may serve the reads in it; see [`Command::read_from`](crate::Command::read_from). Default: as
+    /// its commands say.
+    pub fn read_from(mut self, nodes: ReadFrom) -> Self {
+        self.settings.read_from = Some(nodes);
         self
     }
 

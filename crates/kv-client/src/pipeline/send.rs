@@ -6,6 +6,7 @@ use super::batch::Parts;
 use crate::class::{Class, Retry};
 use crate::client::{Client, Servers};
 use crate::command::Settings;
+use crate::config::ReadFrom;
 use crate::connection::exchange::{Again, Exchange, Requests, check_shared};
 use crate::connection::link::{Answer, Failure, Freight, TimeLimit};
 use crate::connection::node::Node;
@@ -16,6 +17,8 @@ use crate::request::Request;
 /// Commands that can go out, with what holds for all of them.
 struct Ready {
     requests: Vec<Request>,
+    /// What each says of the nodes that may serve it.
+    reads_from: Vec<Option<ReadFrom>>,
     limit: TimeLimit,
     again: Again,
 }
@@ -28,6 +31,7 @@ pub(super) async fn send_pipeline(
 ) -> Result<Vec<Result<Reply>>> {
     let Ready {
         requests,
+        reads_from,
         limit,
         again,
     } = prepare(client, parts, settings)?;
@@ -45,6 +49,7 @@ pub(super) async fn send_pipeline(
             Ok(each_reply(answer, len))
         }
         Servers::Cluster(cluster) => {
+            let requests = requests.into_iter().zip(reads_from).collect();
             let results = cluster
                 .run_batch(requests, limit, again, settings.bulk)
                 .await;
@@ -67,6 +72,7 @@ pub(super) async fn send_transaction(
         mut requests,
         limit,
         again,
+        ..
     } = prepare(client, parts, settings)?;
     if requests.is_empty() {
         return Ok(Ok(Answer::Many {
@@ -135,7 +141,9 @@ fn prepare(client: &Client, parts: Parts, settings: Settings) -> Result<Ready> {
         timeout,
         deadline: None,
     };
+    let reads_from = each.iter().map(|own| settings.read_from.or(own.read_from));
     Ok(Ready {
+        reads_from: reads_from.collect(),
         requests,
         limit,
         again,

@@ -22,6 +22,7 @@ use moving::{
     slots_move_while_commands_run,
 };
 use serving::{
+    a_read_says_itself_who_may_serve_it, announced_addresses_are_mapped_to_reachable_ones,
     commands_go_where_their_keys_are, pipelines_and_transactions,
     reads_come_from_replicas_if_asked_for, scans_return_every_key, the_nodes_are_known,
     watches_and_scripts,
@@ -47,6 +48,8 @@ async fn a_cluster_is_served_as_one_while_it_changes() {
         assert!(client.is_closed());
     }
     reads_come_from_replicas_if_asked_for(&cluster).await;
+    a_read_says_itself_who_may_serve_it(&cluster).await;
+    announced_addresses_are_mapped_to_reachable_ones(&cluster).await;
     a_new_login_reaches_every_node(&cluster).await;
     a_key_that_moves_is_found(&cluster).await;
     slots_move_while_commands_run(&cluster).await;

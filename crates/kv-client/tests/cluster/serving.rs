@@ -1,10 +1,13 @@
 //! Commands, pipelines, transactions, scans and reads while the cluster stays as it is.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use kv_client::{Address, Client, ErrorKind, Outcome, ReadFrom, Role, Script, key_slot};
+use kv_client::{
+    Address, Client, ClusterNode, ErrorKind, Outcome, ReadFrom, Role, Script, key_slot,
+};
 use tokio::time::timeout;
 
 use crate::support::RedisCluster;
@@ -203,24 +206,124 @@ pub(crate) async fn reads_come_from_replicas_if_asked_for(cluster: &RedisCluster
     timeout(Duration::from_secs(10), replicated)
         .await
         .expect("replicated");
-    let home = client.cluster_node_of("{r}k").unwrap();
-    let nodes = client.cluster_nodes();
-    let replica = nodes
-        .iter()
-        .find(|node| node.role() == Role::Replica && node.slots() == home.slots())
-        .expect("each primary has a replica");
-    let gets = |stats: String| -> u64 {
-        let line = stats
-            .lines()
-            .find_map(|line| line.strip_prefix("cmdstat_get:calls="));
-        line.map_or(0, |rest| rest.split(',').next().unwrap().parse().unwrap())
-    };
-    let before = gets(replica.client().info("commandstats").await.unwrap());
+    let (_, replica) = home_and_replica(&client, "{r}k");
+    let before = gets(&replica).await;
     for _ in 0..10 {
         client.get("{r}k").await.unwrap();
     }
-    let after = gets(replica.client().info("commandstats").await.unwrap());
+    let after = gets(&replica).await;
     assert_eq!(after - before, 10, "the replica served them");
     assert_eq!(client.stats().redirects, 0);
     client.close().await;
+}
+
+/// One read goes where it says, and leaves the connections as they were.
+pub(crate) async fn a_read_says_itself_who_may_serve_it(cluster: &RedisCluster) {
+    let client = Client::connect(cluster.config()).await.unwrap();
+    client.set("{r}k", "v").await.unwrap();
+    let replicated = async {
+        let read = || client.get("{r}k").read_from(ReadFrom::Replica);
+        while read().await.unwrap().is_none() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(30), replicated)
+        .await
+        .expect("replicated");
+    let (home, replica) = home_and_replica(&client, "{r}k");
+    let before = (gets(&home).await, gets(&replica).await);
+    for _ in 0..5 {
+        client
+            .get("{r}k")
+            .read_from(ReadFrom::Replica)
+            .await
+            .unwrap();
+        client.get("{r}k").await.unwrap();
+        let pair = (
+            client.get("{r}k"),
+            client.get("{r}k").read_from(ReadFrom::Replica),
+        );
+        client.pipeline(pair).await.unwrap();
+    }
+    let after = (gets(&home).await, gets(&replica).await);
+    assert_eq!((after.0 - before.0, after.1 - before.1), (10, 10));
+    assert_eq!(client.stats().redirects, 0);
+    let error = replica.client().get("{r}k").await.unwrap_err();
+    assert_eq!(error.code(), Some("MOVED"), "the connection is as before");
+    client.close().await;
+
+    let client = Client::connect(cluster.config().read_from(ReadFrom::Replica))
+        .await
+        .unwrap();
+    for round in 0..100 {
+        client.set("{r}k", round).await.unwrap();
+        let read = client.get("{r}k").read_from(ReadFrom::Primary);
+        assert_eq!(read.into::<i32>().await.unwrap(), round, "never behind");
+    }
+    client.close().await;
+}
+
+fn home_and_replica(client: &Client, key: &str) -> (ClusterNode, ClusterNode) {
+    let home = client.cluster_node_of(key).unwrap();
+    let nodes = client.cluster_nodes();
+    let replica = nodes
+        .into_iter()
+        .find(|node| node.role() == Role::Replica && node.slots() == home.slots())
+        .expect("each primary has a replica");
+    (home, replica)
+}
+
+/// How many GETs a node has run.
+async fn gets(node: &ClusterNode) -> u64 {
+    let stats = node.client().info("commandstats").await.unwrap();
+    let line = stats
+        .lines()
+        .find_map(|line| line.strip_prefix("cmdstat_get:calls="));
+    line.map_or(0, |rest| rest.split(',').next().unwrap().parse().unwrap())
+}
+
+/// The nodes announce names that lead nowhere, as behind address translation.
+pub(crate) async fn announced_addresses_are_mapped_to_reachable_ones(cluster: &RedisCluster) {
+    let announce = |kind: &str| {
+        for port in cluster.ports() {
+            let name = format!("node-{port}.invalid");
+            let set = ["CONFIG", "SET", "cluster-announce-hostname", &name];
+            assert_eq!(cluster.cli(port, &set), "OK");
+            let set = ["CONFIG", "SET", "cluster-preferred-endpoint-type", kind];
+            assert_eq!(cluster.cli(port, &set), "OK");
+        }
+    };
+    announce("hostname");
+    // The nodes tell each other their names.
+    cluster
+        .until(|cluster| {
+            cluster.ports().all(|port| {
+                let shards = cluster.cli(port, &["CLUSTER", "SHARDS"]);
+                cluster
+                    .ports()
+                    .all(|other| shards.contains(&format!("node-{other}.invalid")))
+            })
+        })
+        .await;
+    let asked = Arc::new(Mutex::new(HashSet::new()));
+    let config = cluster.config().map_addresses({
+        let asked = Arc::clone(&asked);
+        move |host, port| {
+            asked.lock().unwrap().insert(host.to_owned());
+            ("127.0.0.1".to_owned(), port)
+        }
+    });
+    let client = Client::connect(config).await.unwrap();
+    let keys: Vec<String> = (0..100).map(|n| format!("mapped:{n}")).collect();
+    for key in &keys {
+        client.set(key, "v").await.expect("reached");
+    }
+    assert_eq!(client.exists(&keys).await.unwrap(), 100);
+    let primaries = cluster.primaries();
+    for port in primaries {
+        let name = format!("node-{port}.invalid");
+        assert!(asked.lock().unwrap().contains(&name), "{name}");
+    }
+    client.close().await;
+    announce("ip");
 }
