@@ -6,95 +6,28 @@
     reason = "a helper of a test fails as the test does"
 )]
 
+#[path = "support/certificates.rs"]
+mod certificates;
 #[path = "support/servers.rs"]
 mod servers;
-mod support;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
+use certificates::Certificates;
 use kv_client::{Client, Config, Error, ErrorKind, Tls, UrlError};
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use servers::Redis;
 
-/// A certificate authority, and what it has signed, as files.
-struct Certificates {
-    dir: PathBuf,
-}
-
-impl Certificates {
-    fn new(name: &str) -> Self {
-        let dir = std::env::temp_dir().join(format!("kv-client-tls-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&dir).unwrap();
-        let certificates = Self { dir };
-        for authority in ["ca", "stranger"] {
-            let key = KeyPair::generate().unwrap();
-            let mut params = CertificateParams::new(Vec::new()).unwrap();
-            params
-                .distinguished_name
-                .push(DnType::CommonName, authority);
-            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-            let cert = params.self_signed(&key).unwrap();
-            certificates.write(&format!("{authority}.pem"), &cert.pem());
-            if authority == "ca" {
-                let issuer = Issuer::new(params, key);
-                certificates.sign("server", "db.example", &issuer);
-                certificates.sign("client", "app.example", &issuer);
-            }
-        }
-        certificates
-    }
-
-    fn sign(&self, file: &str, name: &str, issuer: &Issuer<'_, KeyPair>) {
-        let key = KeyPair::generate().unwrap();
-        let names = [name, "127.0.0.1"].map(str::to_owned);
-        let cert = {
-            let mut params = CertificateParams::new(names).unwrap();
-            params.distinguished_name.push(DnType::CommonName, name);
-            params.signed_by(&key, issuer).unwrap()
-        };
-        self.write(&format!("{file}.pem"), &cert.pem());
-        self.write(&format!("{file}.key"), &key.serialize_pem());
-    }
-
-    fn write(&self, file: &str, text: &str) {
-        std::fs::write(self.dir.join(file), text).unwrap();
-    }
-
-    fn path(&self, file: &str) -> String {
-        self.dir.join(file).to_str().unwrap().to_owned()
-    }
-
-    fn read(&self, file: &str) -> Vec<u8> {
-        std::fs::read(self.dir.join(file)).unwrap()
-    }
-
-    /// A server with a plain port and a secured one, which is given back too.
-    async fn server(&self, auth_clients: &str) -> Option<(Redis, u16)> {
-        let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = held.local_addr().unwrap().port();
-        drop(held);
-        let redis = Redis::start(&[
-            "--tls-port",
-            &port.to_string(),
-            "--tls-cert-file",
-            &self.path("server.pem"),
-            "--tls-key-file",
-            &self.path("server.key"),
-            "--tls-ca-cert-file",
-            &self.path("ca.pem"),
-            "--tls-auth-clients",
-            auth_clients,
-        ])
-        .await?;
-        Some((redis, port))
-    }
-}
-
-impl Drop for Certificates {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.dir);
-    }
+/// A server with a plain port and a secured one, which is given back too.
+async fn server(certificates: &Certificates, auth_clients: &str) -> Option<(Redis, u16)> {
+    let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = held.local_addr().unwrap().port();
+    drop(held);
+    let port_text = port.to_string();
+    let mut args = vec!["--tls-port", &port_text, "--tls-auth-clients", auth_clients];
+    let files = certificates.server_args();
+    args.extend(files.iter().map(String::as_str));
+    let redis = Redis::start(&args).await?;
+    Some((redis, port))
 }
 
 fn config(port: u16, tls: Tls) -> Config {
@@ -118,15 +51,10 @@ fn cause(error: &Error) -> String {
 #[tokio::test]
 async fn a_server_that_wants_a_certificate_gets_one_and_nobody_without_is_let_in() {
     let certificates = Certificates::new("mutual");
-    let Some((mut redis, port)) = certificates.server("yes").await else {
+    let Some((mut redis, port)) = server(&certificates, "yes").await else {
         return;
     };
-    let url = format!(
-        "rediss://127.0.0.1:{port}?ca_file={}&cert_file={}&key_file={}",
-        certificates.path("ca.pem").replace('/', "%2F"),
-        certificates.path("client.pem").replace('/', "%2F"),
-        certificates.path("client.key").replace('/', "%2F"),
-    );
+    let url = format!("rediss://127.0.0.1:{port}?{}", certificates.url_options());
     assert_eq!(url.parse::<Config>().unwrap().to_string(), url);
     let client = Client::connect(&url)
         .await
@@ -161,7 +89,7 @@ async fn a_server_that_wants_a_certificate_gets_one_and_nobody_without_is_let_in
 #[tokio::test]
 async fn a_server_is_trusted_only_with_the_right_authority_and_name() {
     let certificates = Certificates::new("trust");
-    let Some((redis, port)) = certificates.server("no").await else {
+    let Some((redis, port)) = server(&certificates, "no").await else {
         return;
     };
     let ours = || Tls::new().ca_pem(certificates.read("ca.pem"));

@@ -5,10 +5,15 @@
     reason = "a helper of a test fails as the test does"
 )]
 
+#[cfg(feature = "tls")]
+#[path = "../support/certificates.rs"]
+mod certificates;
 mod counting;
 mod failing;
 mod logins;
 mod moving;
+#[cfg(feature = "tls")]
+mod secured;
 mod serving;
 #[path = "../support/cluster.rs"]
 mod support;

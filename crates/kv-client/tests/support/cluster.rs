@@ -14,6 +14,26 @@ use kv_client::Config;
 pub(crate) struct RedisCluster {
     nodes: Vec<Process>,
     dir: PathBuf,
+    secured: Secured,
+}
+
+/// What servers and redis-cli are told beside the rest, for TLS; nothing for plain connections.
+#[derive(Default)]
+pub(crate) struct Secured {
+    pub(crate) server: Vec<String>,
+    pub(crate) cli: Vec<String>,
+}
+
+impl Secured {
+    /// The options that name the port to listen on.
+    pub(crate) fn port(&self, port: u16) -> Vec<String> {
+        let port = port.to_string();
+        let options = match self.server.is_empty() {
+            true => vec!["--port", &port],
+            false => vec!["--port", "0", "--tls-port", &port],
+        };
+        options.into_iter().map(str::to_owned).collect()
+    }
 }
 
 struct Process {
@@ -27,6 +47,11 @@ impl RedisCluster {
     /// Starts three primaries with a replica each; `None` if Redis is not installed. With `REQUIRE_REDIS` set, that is a
     /// failure. A node that does not answer for `node_timeout_ms` is held to be down.
     pub(crate) async fn start(node_timeout_ms: u32) -> Option<Self> {
+        Self::start_with(node_timeout_ms, Secured::default()).await
+    }
+
+    /// The same with TLS, for clients, replicas and between the nodes.
+    pub(crate) async fn start_with(node_timeout_ms: u32, secured: Secured) -> Option<Self> {
         let installed = Command::new("redis-cli").arg("--version").output().is_ok()
             && Command::new("redis-server")
                 .arg("--version")
@@ -46,6 +71,7 @@ impl RedisCluster {
         let mut cluster = Self {
             nodes: Vec::new(),
             dir,
+            secured,
         };
         for port in free_ports(6) {
             cluster.spawn(port, node_timeout_ms);
@@ -63,6 +89,7 @@ impl RedisCluster {
             .args(["--cluster", "create"])
             .args(&hosts)
             .args(["--cluster-replicas", "1", "--cluster-yes"])
+            .args(&cluster.secured.cli)
             .output()
             .expect("redis-cli runs");
         assert!(created.status.success(), "{}", text(&created));
@@ -92,14 +119,9 @@ impl RedisCluster {
         let dir = self.dir.join(port.to_string());
         std::fs::create_dir_all(&dir).expect("a directory for the node");
         let child = Command::new("redis-server")
-            .args([
-                "--port",
-                &port.to_string(),
-                "--bind",
-                "127.0.0.1",
-                "--save",
-                "",
-            ])
+            .args(self.secured.port(port))
+            .args(["--bind", "127.0.0.1", "--save", ""])
+            .args(&self.secured.server)
             .args([
                 "--cluster-enabled",
                 "yes",
@@ -138,6 +160,7 @@ impl RedisCluster {
     pub(crate) fn cli(&self, port: u16, args: &[&str]) -> String {
         let output = Command::new("redis-cli")
             .args(["-p", &port.to_string()])
+            .args(&self.secured.cli)
             .args(args)
             .output()
             .expect("redis-cli runs");
