@@ -19,7 +19,16 @@ impl Engine {
             deadline,
             on_timeout,
             wants,
+            again,
         } = wait;
+        let request = match again {
+            Some(words) => Request {
+                row: request.row,
+                buf: words.buf.freeze(),
+                args: words.args.into(),
+            },
+            None => request,
+        };
         for key in &keys {
             self.dbs[session.db].add_waiter(key, session.id);
         }

@@ -127,7 +127,7 @@ impl Context<'_> {
         self.shared.crossed |= flags.contains(Flags::CROSS_DB);
         result?;
         let changed = self.changes() > before;
-        if changed && self.shared.effects.rewritten() == rewritten {
+        if changed && self.shared.effects.is_as_sent(rewritten) {
             let words: Vec<&[u8]> = args.all().collect();
             self.propagate(&words);
         }

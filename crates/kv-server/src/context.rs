@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use resp_codec::number::parse_f64;
 
+use crate::call::Words;
 use crate::command::RowId;
 use crate::connection::peer::Close;
 use crate::connection::session::{OnTimeout, Session};
@@ -43,6 +44,8 @@ pub(crate) struct Wait {
     pub(crate) on_timeout: OnTimeout,
     /// Only a key of this type (as `TYPE` names it) ends the wait; without it, any write to one of the keys may.
     pub(crate) wants: Option<&'static str>,
+    /// What runs then, if not the command as it was sent: XREAD's `$` is the last id at the beginning.
+    pub(crate) again: Option<Words>,
 }
 
 /// The databases that are not selected.
@@ -242,6 +245,7 @@ impl<'a> Context<'a> {
             deadline,
             on_timeout: OnTimeout::Null,
             wants: None,
+            again: None,
         });
     }
 

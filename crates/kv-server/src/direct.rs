@@ -18,6 +18,7 @@ use crate::keyspace::entry::{Entry, NEVER};
 use crate::keyspace::table::Entry as _;
 use crate::server::{Inner, Server};
 use crate::value::Value;
+use crate::value::stream::Id;
 
 /// One database of a running server, without a connection.
 ///
@@ -379,6 +380,17 @@ fn content(entry: &Entry) -> String {
                 .iter()
                 .map(|(member, score)| format!("{}: {score}", quoted(&member.to_vec())));
             return format!("({})", members.collect::<Vec<_>>().join(", "));
+        }
+        Some(Value::Stream(stream)) => {
+            let entries = stream.log.range(Id::MIN, Id::MAX);
+            let entries = entries.map(|entry| {
+                let fields = entry.clone().fields().map(|(field, value)| {
+                    format!("{}: {}", quoted(&field.to_vec()), quoted(&value.to_vec()))
+                });
+                let fields = fields.collect::<Vec<_>>().join(", ");
+                format!("{} {{{fields}}}", entry.id)
+            });
+            return format!("[{}]", entries.collect::<Vec<_>>().join(", "));
         }
         Some(Value::Set(set)) => set.iter().map(|member| quoted(&member.to_vec())).collect(),
         Some(Value::Hash(hash)) => hash

@@ -31,6 +31,8 @@ pub(crate) struct Effects {
     observers: Vec<Observer>,
     /// What the running command wants propagated in place of itself, and in which database if not the selected one.
     rewritten: Vec<(Option<usize>, Vec<Bytes>)>,
+    /// Nothing else of it is to be propagated, even if that is nothing at all.
+    only_rewritten: bool,
 }
 
 impl Effects {
@@ -38,6 +40,7 @@ impl Effects {
         Self {
             observers,
             rewritten: Vec::new(),
+            only_rewritten: false,
         }
     }
 
@@ -59,6 +62,17 @@ impl Effects {
         }
     }
 
+    /// From now on the running command is not propagated as it is, though it may ask for nothing in its place: what a consumer has
+    /// read again is noted, but changes no data.
+    pub(crate) fn only_rewritten(&mut self) {
+        self.only_rewritten = true;
+    }
+
+    /// Whether the running command may be propagated as it is, given how many commands it had asked for before.
+    pub(crate) fn is_as_sent(&self, rewritten: usize) -> bool {
+        !self.only_rewritten && self.rewritten.len() == rewritten
+    }
+
     /// How many commands the running one has asked for so far.
     pub(crate) fn rewritten(&self) -> usize {
         self.rewritten.len()
@@ -66,13 +80,14 @@ impl Effects {
 
     /// Hands on what a command did: its rewritten form if it gave one, else itself.
     pub(crate) fn publish<'a>(&mut self, db: usize, args: impl Iterator<Item = &'a [u8]>) {
-        if self.rewritten.is_empty() {
+        if self.is_as_sent(0) {
             self.emit(db, args.map(Bytes::copy_from_slice).collect());
         } else {
             for (other, command) in std::mem::take(&mut self.rewritten) {
                 self.emit(other.unwrap_or(db), command);
             }
         }
+        self.only_rewritten = false;
     }
 
     /// A key was removed because its time came.
@@ -99,6 +114,7 @@ impl Effects {
     /// Drops what a command that changed nothing, or failed, had said.
     pub(crate) fn discard(&mut self) {
         self.rewritten.clear();
+        self.only_rewritten = false;
     }
 
     fn emit(&self, db: usize, command: Vec<Bytes>) {

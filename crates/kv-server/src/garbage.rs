@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::keyspace::entry::Entry;
 use crate::keyspace::table::Heap;
+use crate::value::Value;
 
 /// Removed data. Commands fill it under the lock; the timer task takes it from there and frees it without the lock.
 #[derive(Debug, Default)]
@@ -85,8 +86,12 @@ impl Garbage {
 
     /// Frees some. Returns whether there is more.
     pub(crate) fn drain_some(&mut self) -> bool {
-        let freed = if self.entries.pop().is_some() {
-            1
+        let freed = if let Some(entry) = self.entries.last_mut() {
+            let more = entry.value_mut().is_some_and(Value::free_some);
+            if !more {
+                self.entries.pop();
+            }
+            usize::from(!more)
         } else if let Some(heap) = self.heaps.last_mut() {
             let before = heap.len();
             let left = heap.drain_some(SLICE);

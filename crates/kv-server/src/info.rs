@@ -4,6 +4,7 @@
 //! counted exactly, without the allocator's losses. `used_memory_rss` is the whole process as the system sees it, which in an embedding
 //! program is more than the server.
 
+use std::collections::HashSet;
 use std::fmt::{Display, Write};
 
 use crate::context::Context;
@@ -127,12 +128,23 @@ fn clients(cx: &mut Context<'_>, out: &mut Lines) {
         watching += u32::from(!session.watched.is_empty());
         subscribed += u32::from(session.is_subscriber());
     }
+    let keys = |on_missing: bool| {
+        let waits = cx
+            .sessions()
+            .filter_map(|session| session.blocked.as_ref())
+            .filter(|wait| !on_missing || wait.wants.is_none());
+        let keys = waits.flat_map(|wait| wait.keys.iter().map(|key| (wait.db, &**key)));
+        keys.collect::<HashSet<_>>().len()
+    };
+    let (blocking_keys, blocking_on_missing) = (keys(false), keys(true));
     out.field("connected_clients", cx.shared.clients.len());
     out.field("maxclients", cx.shared.config.max_clients);
     out.field("blocked_clients", blocked);
     out.field("pubsub_clients", subscribed);
     out.field("watching_clients", watching);
     out.field("clients_in_timeout_table", waits_for_key);
+    out.field("total_blocking_keys", blocking_keys);
+    out.field("total_blocking_keys_on_nokey", blocking_on_missing);
 }
 
 fn memory(cx: &mut Context<'_>, out: &mut Lines) {

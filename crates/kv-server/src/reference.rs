@@ -121,6 +121,7 @@ impl Reference {
                 }
                 Err(_) => Reply::Null,
             },
+            "*" if number() < 0 => Reply::Null,
             "*" => Reply::Array((0..number()).map(|_| self.reply()).collect()),
             other => panic!("a reply of an unknown kind {other:?}"),
         }

@@ -18,7 +18,6 @@ pub struct KeySpec {
 pub(crate) enum Begin {
     Index(u16),
     /// Behind this word, searched from this position (from the end if negative).
-    #[allow(dead_code, reason = "XREAD and the like need it")]
     Keyword(&'static str, i16),
     /// Nowhere in particular; only the command itself knows.
     Unknown,

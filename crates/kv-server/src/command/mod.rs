@@ -20,6 +20,7 @@ mod list;
 mod pubsub;
 mod server;
 mod set;
+mod stream;
 mod string;
 pub(crate) mod syntax;
 mod transaction;
@@ -249,6 +250,10 @@ pub(crate) const FAMILIES: &[Family] = &[
     Family {
         group: Group::SortedSet,
         commands: zset::COMMANDS,
+    },
+    Family {
+        group: Group::Stream,
+        commands: stream::COMMANDS,
     },
     Family {
         group: Group::String,

@@ -13,7 +13,7 @@ pub(crate) use value::memory_size;
 use crate::eviction::{ClientLimit, Policy, Worth};
 use crate::keyspace::notify::Class;
 use crate::keyspace::usage::{Frequency, Usage};
-use crate::value::{hash, list, set, zset};
+use crate::value::{hash, list, set, stream, zset};
 
 /// Settings under the lock; names and defaults are those of
 /// [redis.conf](https://redis.io/docs/latest/operate/oss_and_stack/management/config/) unless said otherwise.
@@ -60,13 +60,15 @@ pub(crate) struct Config {
     pub(crate) save: Vec<(u64, u64)>,
     pub(crate) rdb_compression: bool,
     pub(crate) rdb_checksum: bool,
-    /// When collections leave their compact forms: `hash-max-listpack-*`, `list-max-listpack-size`, `set-max-*`, `zset-max-listpack-*`.
+    /// When collections leave their compact forms: `hash-max-listpack-*`, `list-max-listpack-size`, `set-max-*`, `zset-max-listpack-*`;
+    /// and how large a node of a stream is: `stream-node-max-*`.
     pub(crate) hash: hash::Limits,
     pub(crate) list: list::Limits,
     /// `hz`: how often a second active expiry looks for keys, at most. From 1 to 500.
     pub(crate) hz: u32,
     pub(crate) set: set::Limits,
     pub(crate) zset: zset::Limits,
+    pub(crate) stream: stream::Limits,
     /// Whether there are snapshots at all: without, nothing is read from the disk and nothing written to it.
     pub(crate) snapshots: bool,
     /// Refuses writes while snapshots fail.
@@ -188,6 +190,7 @@ impl Default for Config {
             hz: 10,
             set: set::Limits::default(),
             zset: zset::Limits::default(),
+            stream: stream::Limits::default(),
             snapshots: false,
             stop_writes_on_save_error: true,
             debug_command: Protection::No,

@@ -204,6 +204,14 @@ pub(crate) const PARAMS: &[Param] = &[
         config.stop_writes_on_save_error = value::yes_no(value)?;
         Ok(())
     }),
+    param("stream-node-max-bytes", Change::Any, |config| config.stream.bytes.to_string(), |config, value| {
+        config.stream.bytes = value::memory(value)?;
+        Ok(())
+    }),
+    param("stream-node-max-entries", Change::Any, |config| config.stream.entries.to_string(), |config, value| {
+        config.stream.entries = value::integer(value, 0, i64::MAX as u64)?;
+        Ok(())
+    }),
     param("timeout", Change::Any, |config| config.timeout.map_or(0, |timeout| timeout.as_secs()).to_string(), |config, value| {
         let seconds = value::integer(value, 0, i32::MAX as u64)?;
         config.timeout = (seconds > 0).then(|| std::time::Duration::from_secs(seconds));

@@ -25,9 +25,7 @@ impl Db {
         let key = entry.key();
         self.counters.expired += 1;
         self.event(Class::EXPIRED, "expired", key);
-        if !self.watched.is_empty() {
-            self.touch_watchers(key);
-        }
+        self.touched(key);
         self.changes.expired.push(key.into());
     }
 

@@ -543,6 +543,25 @@ impl Db {
         self.touched(key);
     }
 
+    /// As [`changed_by`](Self::changed_by), for what those who watch the key, or wait for it, are not told of: the groups of a stream.
+    pub(crate) fn changed_aside(
+        &mut self,
+        count: u64,
+        class: Class,
+        event: &'static str,
+        key: &[u8],
+    ) {
+        self.changes.count += count;
+        self.event(class, event, key);
+    }
+
+    /// Tells only who waits for a key that it has changed.
+    pub(crate) fn wake(&mut self, key: &[u8]) {
+        if !self.waiters.is_empty() {
+            self.note_ready(key);
+        }
+    }
+
     /// Tells who watches a key, or waits for it, that it has changed.
     #[inline]
     pub(crate) fn touched(&mut self, key: &[u8]) {

@@ -10,7 +10,7 @@ use crate::keyspace::entry::{Entry, NEVER};
 use crate::keyspace::table::Entry as _;
 use crate::persist::rdb::{self, Build, Collection, Dump, Duplicate, ErrorKind, Writer};
 use crate::value::list::End;
-use crate::value::{Hash, Item, List, Set, Value, Zset};
+use crate::value::{Hash, Item, List, Set, Stream, Value, Zset};
 
 /// Writes a key with its value and expiry.
 pub(super) fn write<W: Write>(writer: &mut Writer<W>, entry: &Entry) -> io::Result<()> {
@@ -36,6 +36,7 @@ pub(super) fn write<W: Write>(writer: &mut Writer<W>, entry: &Entry) -> io::Resu
             let members = zset.iter().map(|(member, score)| (bytes(member), score));
             writer.zset(key, expire_ms, zset.len(), members)
         }
+        Some(Value::Stream(stream)) => writer.stream(key, expire_ms, stream),
     }
 }
 
@@ -61,6 +62,7 @@ pub(crate) fn dump(entry: &Entry, config: &Config) -> io::Result<Vec<u8>> {
             let members = zset.iter().map(|(member, score)| (bytes(member), score));
             dump.zset(zset.len(), members)
         }
+        Some(Value::Stream(stream)) => dump.stream(stream),
     }
 }
 
@@ -210,6 +212,10 @@ impl Build for Builder<'_> {
             }
         }
         Ok(())
+    }
+
+    fn stream(&mut self, stream: Stream) {
+        self.value = Loaded::Collection(stream.into());
     }
 
     fn finish(&mut self) -> Loaded {

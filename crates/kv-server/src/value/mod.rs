@@ -6,6 +6,7 @@ pub(crate) mod hash;
 pub(crate) mod list;
 pub(crate) mod pack;
 pub(crate) mod set;
+pub(crate) mod stream;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -16,6 +17,7 @@ pub(crate) use hash::Hash;
 pub(crate) use list::List;
 pub(crate) use pack::Item;
 pub(crate) use set::Set;
+pub(crate) use stream::Stream;
 pub(crate) use text::{Form, Text};
 pub(crate) use zset::Zset;
 
@@ -30,6 +32,8 @@ pub(crate) enum Value {
     Hash(Hash),
     Set(Set),
     Zset(Zset),
+    /// In a box, which is small beside a stream.
+    Stream(Box<Stream>),
 }
 
 /// Memory of this size goes back to the system page by page.
@@ -52,6 +56,7 @@ impl Value {
             Self::Hash(_) => "hash",
             Self::Set(_) => "set",
             Self::Zset(_) => "zset",
+            Self::Stream(_) => "stream",
         }
     }
 
@@ -63,13 +68,14 @@ impl Value {
             Self::Hash(hash) => hash.encoding(),
             Self::Set(set) => set.encoding(),
             Self::Zset(zset) => zset.encoding(),
+            Self::Stream(_) => "stream",
         }
     }
 
-    /// Whether this is a collection without elements; such a key does not exist.
+    /// Whether this is a collection without elements; such a key does not exist, unless it is a stream.
     pub(crate) fn is_empty(&self) -> bool {
         match self {
-            Self::String(_) => false,
+            Self::String(_) | Self::Stream(_) => false,
             Self::List(list) => list.len() == 0,
             Self::Hash(hash) => hash.is_empty(),
             Self::Set(set) => set.len() == 0,
@@ -94,6 +100,15 @@ impl Value {
             Self::Hash(hash) => hash.len() > SLOW_ELEMENTS,
             Self::Set(set) => set.len() > SLOW_ELEMENTS,
             Self::Zset(zset) => zset.len() > SLOW_ELEMENTS,
+            Self::Stream(stream) => stream.weight() > SLOW_ELEMENTS,
+        }
+    }
+
+    /// Frees a part of what is slow to free, if it comes in parts. Returns whether more of it is left than goes with the value.
+    pub(crate) fn free_some(&mut self) -> bool {
+        match self {
+            Self::Stream(stream) => stream.free_some(),
+            _ => false,
         }
     }
 
@@ -114,6 +129,7 @@ impl Value {
             Self::Hash(hash) => hash.memory(),
             Self::Set(set) => set.memory(),
             Self::Zset(zset) => zset.memory(),
+            Self::Stream(stream) => stream.memory(),
         }
     }
 }

@@ -158,7 +158,7 @@ pub(crate) const PATTERNS: &[&[u8]] = &[
 ];
 
 const TYPES: &[&[u8]] = &[
-    b"string", b"STRING", b"list", b"hash", b"zset", b"nothing", b"",
+    b"string", b"STRING", b"list", b"hash", b"zset", b"stream", b"nothing", b"",
 ];
 
 /// One command.
@@ -167,12 +167,13 @@ pub(crate) fn step(rng: &mut Rng) -> Step {
         args: Vec::new(),
         rng,
     };
-    let rule = match line.rng.next() % 15 {
+    let rule = match line.rng.next() % 18 {
         0..=4 => line.command(),
         5..=8 => line.collection_command(),
         9 => line.bitmap_command(),
         10 => line.sort_command(),
         11..=13 => line.zset_command(),
+        14..=16 => line.stream_command(),
         _ => line.dump_command(),
     };
     // Now and then an argument too few or too many.

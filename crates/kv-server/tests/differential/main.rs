@@ -17,6 +17,7 @@ mod replay;
 mod robust;
 mod rows;
 mod sort;
+mod streams;
 mod zsets;
 
 use std::time::{Duration, Instant};

@@ -44,9 +44,41 @@ async fn state(client: &mut Client) -> Vec<String> {
                 ));
             }
         }
+        for key in [&b"a"[..], b"b", b"c", b"s", b"t"] {
+            stream_state(db, key, client, &mut state).await;
+        }
         state.push(client.call("DBSIZE").await);
     }
     state
+}
+
+/// All that a stream's effects say. How often a consumer has asked for what it has already is not among that, and neither are
+/// consumers who were given nothing, nor how many entries a group has read.
+async fn stream_state(db: &str, key: &[u8], client: &mut Client, state: &mut Vec<String>) {
+    client.request([b"XRANGE", key, b"-", b"+"]).await;
+    state.push(client.reply().await);
+    client.request([&b"XINFO"[..], b"STREAM", key]).await;
+    let stream = client.reply().await;
+    for name in [
+        "last-generated-id",
+        "max-deleted-entry-id",
+        "entries-added",
+        "recorded-first-entry-id",
+        "groups",
+    ] {
+        let value = stream
+            .split_once(name)
+            .map(|(_, rest)| rest.lines().take(3).collect::<String>());
+        state.push(format!("{db} {}: {name} {value:?}", key.escape_ascii()));
+    }
+    client.request([&b"XINFO"[..], b"GROUPS", key]).await;
+    let groups = client.reply().await;
+    let last = groups.split("last-delivered-id").skip(1);
+    state.extend(last.map(|rest| rest.lines().take(3).collect()));
+    for group in [&b"g"[..], b"h"] {
+        client.request([b"XPENDING", key, group]).await;
+        state.push(client.reply().await);
+    }
 }
 
 #[tokio::test]

@@ -70,5 +70,6 @@ fn wait(keys: &[&[u8]], deadline: Option<i64>, on_timeout: OnTimeout, cx: &mut C
         deadline,
         on_timeout,
         wants: Some("list"),
+        again: None,
     });
 }

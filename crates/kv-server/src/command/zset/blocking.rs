@@ -48,5 +48,6 @@ fn wait(keys: &[&[u8]], deadline: Option<i64>, cx: &mut Context<'_>) {
         deadline,
         on_timeout: OnTimeout::NullArray,
         wants: Some("zset"),
+        again: None,
     });
 }

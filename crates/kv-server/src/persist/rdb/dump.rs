@@ -8,6 +8,7 @@ use super::object::{Content, Objects};
 use super::source::Source;
 use super::value::{Build, Collect, RdbValue};
 use super::{MAX_VERSION, VERSION, crc64, kind};
+use crate::value::Stream;
 
 /// Makes payloads, one after another.
 ///
@@ -72,6 +73,10 @@ impl Dump {
         members: impl IntoIterator<Item = (impl AsRef<[u8]>, f64)>,
     ) -> io::Result<Vec<u8>> {
         payload(kind::ZSET_2, |out| self.encoder.zset(out, len, members))
+    }
+
+    pub(crate) fn stream(&mut self, stream: &Stream) -> io::Result<Vec<u8>> {
+        payload(kind::STREAM_2, |out| self.encoder.stream(out, stream))
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::io::{self, Write};
 
-use super::length;
 use super::string::Strings;
+use super::{length, stream};
+use crate::value::Stream;
 
 /// Writes values without their kind and key.
 ///
@@ -54,6 +55,10 @@ impl Encoder {
             count += 1;
         }
         check_count(len, count)
+    }
+
+    pub(super) fn stream(&mut self, out: &mut impl Write, stream: &Stream) -> io::Result<()> {
+        stream::write(&mut self.strings, out, stream)
     }
 
     /// When fields expire is written as the distance from `first`, plus one, or as 0 for never.

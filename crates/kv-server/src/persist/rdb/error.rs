@@ -109,6 +109,8 @@ pub(crate) enum ErrorKind {
     },
     #[error("quicklist node with the unknown container {0}")]
     Container(u64),
+    #[error("bad stream: {0}")]
+    Stream(&'static str),
     #[error("score is not a number")]
     Score,
     #[error("the same member or field twice")]

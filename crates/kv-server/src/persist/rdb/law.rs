@@ -62,6 +62,7 @@ fn write_key(
             let members = zset.iter().map(|(member, score)| (member, *score));
             writer.zset(key, expire_ms, zset.len(), members)
         }
+        RdbValue::Stream(stream) => writer.stream(key, expire_ms, stream),
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Pure: bytes come from an `io::Read` and go to an `io::Write`; files, time and databases are the caller's.
 //!
-//! Reading takes what Redis 2.x to 7.2 writes for strings, lists, sets, hashes and sorted sets, in every encoding; a
-//! stream or a module's value is [`ErrorKind::Unsupported`]. Duplicate keys, expiries gone by and database numbers out
+//! Reading takes what Redis 2.x to 7.2 writes for strings, lists, sets, hashes, sorted sets and streams, in every encoding;
+//! a module's value is [`ErrorKind::Unsupported`]. Duplicate keys, expiries gone by and database numbers out
 //! of range are left to the caller, who knows the keyspace, the time and the configuration.
 //!
 //! Memory follows the bytes that arrived, never a length they announce: a compressed string may take 88 times its size,
@@ -16,6 +16,7 @@
 //! | `read.rs`, `write.rs` | whole files: header, sections, keys, trailer |
 //! | `dump.rs` | payloads of DUMP and RESTORE |
 //! | `object.rs`, `value.rs`, `encode.rs` | values by kind; what reading them builds; how they are written |
+//! | `stream.rs` | streams, whose nodes are in memory what they are in a file |
 //! | `listpack.rs`, `ziplist.rs`, `intset.rs`, `zipmap.rs`, `packed.rs`, `unpack.rs` | collections in one string |
 //! | `string.rs`, `length.rs`, `crc64.rs`, `source.rs`, `error.rs` | what all of it is made of |
 //! | `law.rs` | what holds for any bytes, fuzzed |
@@ -35,6 +36,7 @@ mod object;
 mod packed;
 mod read;
 mod source;
+mod stream;
 mod string;
 #[cfg(test)]
 mod tests;
@@ -53,8 +55,8 @@ pub(crate) use write::{Options, Writer};
 /// The version in the header of files and payloads that we write.
 ///
 /// 8, of Redis 4.0, is the first with scores as binary doubles and with lengths of 64 bits. What came later serves
-/// encodings, streams (9) and functions (10), none of which is written here, and hashes with fields that expire (12): such
-/// a hash is written as Redis 7.4 does, and what is older does not know its kind.
+/// encodings and functions (10), none of which is written here, streams, and hashes with fields that expire (12). A stream
+/// is written as Redis 7.0 does, and such a hash as Redis 7.4; what is older does not know their kinds.
 pub(crate) const VERSION: u16 = 8;
 
 /// The latest version that is read, of Redis 7.4.

@@ -6,6 +6,7 @@ use super::error::{ErrorKind, Result};
 use super::kind;
 use super::packed::parse_score;
 use super::source::Source;
+use super::stream;
 use super::string::KEPT;
 use super::unpack::{self, Packing};
 use super::value::{Build, Collection};
@@ -79,6 +80,11 @@ impl Objects {
             kind::ZSET_LISTPACK => self.packed(source, |bytes| {
                 unpack::zset(Packing::Listpack, bytes, build)
             })?,
+            kind::STREAM | kind::STREAM_2 | kind::STREAM_3 => {
+                build.stream(stream::read(kind, source, &mut self.first)?);
+                // A stream without entries is there all the same.
+                1
+            }
             other => return Err(source.error(unsupported(other))),
         };
         for space in [&mut self.first, &mut self.second] {
@@ -254,13 +260,11 @@ fn hint(len: u64) -> usize {
 
 /// Whether a kind is one that Redis has used, supported here or not.
 pub(super) fn is_known(kind: u8) -> bool {
-    !matches!(unsupported(kind), ErrorKind::Opcode(_))
-        || matches!(kind, 0..=20 | 22..=25 if kind != 8)
+    !matches!(unsupported(kind), ErrorKind::Opcode(_)) || matches!(kind, 0..=25 if kind != 8)
 }
 
 fn unsupported(kind: u8) -> ErrorKind {
     ErrorKind::Unsupported(match kind {
-        kind::STREAM | kind::STREAM_2 | kind::STREAM_3 => "a stream",
         kind::MODULE | kind::MODULE_2 => "a value of a module",
         _ => return ErrorKind::Opcode(kind),
     })

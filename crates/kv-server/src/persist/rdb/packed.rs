@@ -1,5 +1,7 @@
 //! What the packed encodings have in common: a whole collection in one string, its entries strings or integers.
 
+use crate::value::Item;
+
 /// One entry of a packed collection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Entry<'a> {
@@ -16,6 +18,14 @@ impl<'a> Entry<'a> {
         match self {
             Self::String(bytes) => bytes,
             Self::Integer(number) => buffer.format(number),
+        }
+    }
+
+    /// The entry as collections hold it.
+    pub(super) fn item(self) -> Item<'a> {
+        match self {
+            Self::String(bytes) => Item::of(bytes),
+            Self::Integer(number) => Item::Int(number),
         }
     }
 

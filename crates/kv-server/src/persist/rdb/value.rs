@@ -1,5 +1,7 @@
 //! What reading a value yields, and the interface by which a caller builds its own values instead.
 
+use crate::value::Stream;
+
 /// A value as read.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum RdbValue {
@@ -10,6 +12,7 @@ pub(crate) enum RdbValue {
     /// A hash with fields that expire, at Unix times in milliseconds.
     ExpiringHash(Vec<(Vec<u8>, Vec<u8>, Option<i64>)>),
     Zset(Vec<(Vec<u8>, f64)>),
+    Stream(Box<Stream>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +52,9 @@ pub(crate) trait Build {
 
     /// `score` is a number or infinite, never NaN.
     fn zset(&mut self, member: &[u8], score: f64) -> Result<(), Duplicate>;
+
+    /// A stream comes as a whole, in place of `begin` and its elements.
+    fn stream(&mut self, stream: Stream);
 
     fn finish(&mut self) -> Self::Value;
 }
@@ -126,6 +132,10 @@ impl Build for Collect {
             zset.push((member.to_vec(), score));
         }
         Ok(())
+    }
+
+    fn stream(&mut self, stream: Stream) {
+        self.0 = RdbValue::Stream(Box::new(stream));
     }
 
     fn finish(&mut self) -> RdbValue {

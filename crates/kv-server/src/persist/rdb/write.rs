@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::encode::Encoder;
 use super::{VERSION, crc64, kind, length, opcode};
+use crate::value::Stream;
 
 /// How a file is written.
 #[derive(Debug, Clone, Copy)]
@@ -128,6 +129,16 @@ impl<W: Write> Writer<W> {
     ) -> io::Result<()> {
         self.key(kind::ZSET_2, key, expire_ms)?;
         self.encoder.zset(&mut self.out, len, members)
+    }
+
+    pub(crate) fn stream(
+        &mut self,
+        key: &[u8],
+        expire_ms: Option<i64>,
+        stream: &Stream,
+    ) -> io::Result<()> {
+        self.key(kind::STREAM_2, key, expire_ms)?;
+        self.encoder.stream(&mut self.out, stream)
     }
 
     /// Ends the file, flushes `inner` and returns it; making the bytes durable is the caller's.

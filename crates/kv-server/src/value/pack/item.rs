@@ -43,6 +43,14 @@ impl<'a> Item<'a> {
         }
     }
 
+    /// Whether this is its text.
+    pub(crate) fn equals(self, text: &[u8]) -> bool {
+        match self {
+            Self::Int(number) => parse_i64(text) == Some(number),
+            Self::Text(own) => own == text,
+        }
+    }
+
     /// Length of the text.
     pub(crate) fn len(self) -> usize {
         match self {
@@ -189,10 +197,11 @@ fn int_width(first: u8) -> usize {
 #[inline]
 pub(super) fn tail_len(len: usize) -> usize {
     match len {
-        0..0x80 => 1,
-        0x80..0x4000 => 2,
-        0x4000..0x20_0000 => 3,
-        0x20_0000..0x1000_0000 => 4,
+        0..=0x7f => 1,
+        // Redis takes a byte more than it needs for the last length of each.
+        0x80..0x3fff => 2,
+        0x3fff..0x1f_ffff => 3,
+        0x1f_ffff..0x0fff_ffff => 4,
         _ => 5,
     }
 }

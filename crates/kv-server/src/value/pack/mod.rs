@@ -410,7 +410,7 @@ fn encoded_len(head: &Head, item: Item<'_>) -> usize {
 }
 
 /// The size that an allocator will hand out anyway: multiples of 16, then four steps in a doubling.
-pub(super) fn class(bytes: usize) -> usize {
+pub(crate) fn class(bytes: usize) -> usize {
     let step = if bytes <= 128 {
         16
     } else {
@@ -425,6 +425,18 @@ pub(crate) struct Iter<'a> {
     rest: &'a [u8],
 }
 
+impl<'a> Iter<'a> {
+    /// The elements that [`push_item`] wrote.
+    pub(crate) fn of(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes }
+    }
+
+    /// The bytes of those that are left.
+    pub(crate) fn bytes_left(&self) -> usize {
+        self.rest.len()
+    }
+}
+
 impl<'a> Iterator for Iter<'a> {
     type Item = Item<'a>;
 
@@ -437,4 +449,34 @@ impl<'a> Iterator for Iter<'a> {
         self.rest = &self.rest[len + tail_len(len)..];
         Some(item)
     }
+    fn nth(&mut self, n: usize) -> Option<Item<'a>> {
+        for _ in 0..n {
+            if self.rest.is_empty() {
+                return None;
+            }
+            let len = measure(self.rest);
+            self.rest = &self.rest[len + tail_len(len)..];
+        }
+        self.next()
+    }
+}
+
+/// Adds an element to others in a plain vector, encoded as in a pack.
+pub(crate) fn push_item(out: &mut Vec<u8>, item: Item<'_>) {
+    let head = Head::of(item);
+    let start = out.len();
+    out.extend_from_slice(head.as_slice());
+    if let Item::Text(text) = item {
+        out.extend_from_slice(text);
+    }
+    let len = out.len() - start;
+    let end = out.len();
+    out.resize(end + tail_len(len), 0);
+    write_tail(len, &mut out[end..]);
+}
+
+/// Where the last of these elements begins; they must not be none.
+pub(crate) fn start_of_last(bytes: &[u8]) -> usize {
+    let (len, tail) = read_tail(bytes);
+    bytes.len() - tail - len
 }

@@ -6,6 +6,7 @@ use crate::keyspace::Db;
 use crate::keyspace::entry::{Entry, NEVER};
 use crate::keyspace::table::Entry as _;
 use crate::sha1::{Digest, sha1};
+use crate::value::stream::Id;
 use crate::value::{Item, Value};
 
 /// The types by the numbers that go into a digest.
@@ -15,6 +16,7 @@ mod kind {
     pub(super) const SET: u32 = 2;
     pub(super) const ZSET: u32 = 3;
     pub(super) const HASH: u32 = 4;
+    pub(super) const STREAM: u32 = 6;
 }
 
 /// Adds what comes in any order.
@@ -47,6 +49,7 @@ fn add_value(digest: &mut Digest, entry: &Entry) {
         Some(Value::Set(_)) => kind::SET,
         Some(Value::Zset(_)) => kind::ZSET,
         Some(Value::Hash(_)) => kind::HASH,
+        Some(Value::Stream(_)) => kind::STREAM,
     };
     mix(digest, &kind.to_be_bytes());
     match entry.value() {
@@ -70,6 +73,19 @@ fn add_value(digest: &mut Digest, entry: &Entry) {
                 // Redis writes 17 digits here; these are the fewest that give the same number back.
                 mix(&mut pair, format_f64(score, &mut [0; F64_LEN]));
                 xor(digest, &pair);
+            }
+        }
+        // Redis leaves the groups out too.
+        Some(Value::Stream(stream)) => {
+            for entry in stream.log.range(Id::MIN, Id::MAX) {
+                mix(
+                    digest,
+                    format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes(),
+                );
+                for (field, value) in entry.fields() {
+                    mix_item(digest, field);
+                    mix_item(digest, value);
+                }
             }
         }
     }
@@ -126,6 +142,8 @@ mod tests {
             "SADD set a b 3",
             "ZADD zset 1 a 2.5 b -inf c",
             "HSET hash f 1 g x",
+            "XADD stream 1-2 f 1 g x",
+            "XADD stream 3-4 h y",
             "SELECT 5",
             "SET text value",
             "SELECT 0",

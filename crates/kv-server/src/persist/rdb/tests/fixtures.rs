@@ -284,20 +284,6 @@ fn use_counts_and_functions_of_a_real_server_are_reported() {
 }
 
 #[test]
-fn a_stream_of_a_real_server_is_named_as_unsupported() {
-    let Some(mut redis) = Reference::start(None) else {
-        return;
-    };
-    redis.call(["XADD", "s", "*", "f", "v"]);
-    let error = read_items(&redis.save()).expect_err("a stream");
-    assert!(
-        matches!(error.kind(), ErrorKind::Unsupported("a stream")),
-        "{error}"
-    );
-    assert_eq!(error.key(), Some(&b"s"[..]));
-}
-
-#[test]
 #[ignore = "writes the fixtures anew; needs redis-server"]
 fn write_fixtures() {
     let dir =

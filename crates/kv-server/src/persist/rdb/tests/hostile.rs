@@ -4,6 +4,8 @@ use std::sync::LazyLock;
 
 use super::*;
 use crate::persist::rdb::packed::Entry as Packed;
+use crate::value::Stream;
+use crate::value::stream::Id;
 
 /// Counts what it is given instead of keeping it.
 #[derive(Default)]
@@ -60,6 +62,19 @@ impl Build for Count {
         assert!(!score.is_nan(), "a score that is not a number");
         self.add(&[member]);
         Ok(())
+    }
+
+    fn stream(&mut self, stream: Stream) {
+        let log = &stream.log;
+        let entries = log.range(Id::MIN, Id::MAX);
+        let read: usize = entries.map(|entry| entry.fields().count()).sum();
+        let back = log.range_back(Id::MIN, Id::MAX);
+        assert_eq!(
+            read,
+            back.map(|entry| entry.fields().count()).sum::<usize>()
+        );
+        self.elements += log.nodes();
+        self.bytes += stream.memory();
     }
 
     fn finish(&mut self) {}
@@ -254,6 +269,7 @@ fn a_member_that_the_caller_has_already_is_an_error() {
         fn zset(&mut self, member: &[u8], _score: f64) -> std::result::Result<(), Duplicate> {
             self.set(member)
         }
+        fn stream(&mut self, _stream: Stream) {}
         fn finish(&mut self) {}
     }
     let twice = [

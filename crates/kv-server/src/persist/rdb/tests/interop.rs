@@ -104,7 +104,7 @@ pub(super) fn sorted(keys: Vec<Key>) -> Vec<Key> {
 
 pub(super) fn sorted_value(mut value: RdbValue) -> RdbValue {
     match &mut value {
-        RdbValue::String(_) | RdbValue::List(_) => {}
+        RdbValue::String(_) | RdbValue::List(_) | RdbValue::Stream(_) => {}
         RdbValue::Set(set) => set.sort(),
         RdbValue::Hash(hash) => hash.sort(),
         RdbValue::ExpiringHash(hash) => hash.sort(),

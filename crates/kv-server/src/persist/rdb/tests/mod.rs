@@ -7,6 +7,7 @@ mod old;
 mod pack;
 mod round_trip;
 mod speed;
+mod streams;
 
 use std::collections::BTreeMap;
 
@@ -75,6 +76,7 @@ fn value() -> impl Strategy<Value = RdbValue> {
         .prop_map(expiring_hash),
         btree_map(string(), score(), 1..20)
             .prop_map(|zset| RdbValue::Zset(zset.into_iter().collect())),
+        streams::stream(),
     ]
 }
 

@@ -245,6 +245,7 @@ pub(super) fn dump(value: &RdbValue, compress: bool) -> Vec<u8> {
             dump.expiring_hash(value.len(), first.unwrap_or_default(), fields)
         }
         RdbValue::Zset(value) => dump.zset(value.len(), value.iter().map(|(m, s)| (m, *s))),
+        RdbValue::Stream(stream) => dump.stream(stream),
     }
     .expect("a value")
 }

@@ -1,0 +1,139 @@
+//! A stream: entries in the order of their ids, and the groups that read them.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `id.rs` | ids and how they are read |
+//! | `node.rs` | some hundred entries in one allocation |
+//! | `log.rs`, `trim.rs`, `radix.rs` | the entries: nodes by id; taking old ones out; what XINFO says of the nodes |
+//! | `build.rs` | nodes from a snapshot |
+//! | `group.rs`, `lag.rs` | consumer groups; how far behind they are |
+
+mod build;
+mod group;
+mod id;
+mod lag;
+mod log;
+mod node;
+mod radix;
+#[cfg(test)]
+mod tests;
+mod trim;
+
+use std::collections::BTreeMap;
+
+use self::node::Node;
+use crate::value::{Value, ValueType};
+
+pub(crate) use build::NodeBuilder;
+pub(crate) use group::{Consumer, Group, Owner, Pending};
+pub(crate) use id::{Given, Id};
+pub(crate) use log::{ENTRY_MAX, Log};
+pub(crate) use node::Entry;
+pub(crate) use trim::{Keep, Trim, Trimmed};
+
+/// How much a node may hold: `stream-node-max-bytes` and `stream-node-max-entries`, 0 for no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limits {
+    pub(crate) bytes: usize,
+    pub(crate) entries: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            bytes: 4096,
+            entries: 100,
+        }
+    }
+}
+
+impl Limits {
+    /// Whether an entry with so many bytes of text may go into a node.
+    fn allow(self, node: &Node, text: usize) -> bool {
+        let max = if self.bytes == 0 {
+            ENTRY_MAX
+        } else {
+            self.bytes.min(ENTRY_MAX)
+        };
+        let entries = u64::from(node.live) + u64::from(node.deleted);
+        node.listpack_len() + text < max && (self.entries == 0 || entries < self.entries)
+    }
+}
+
+/// Entries, and who reads them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Stream {
+    pub(crate) log: Log,
+    pub(crate) groups: BTreeMap<Box<[u8]>, Group>,
+}
+
+/// Nodes that are freed in one go.
+const FREED_AT_ONCE: usize = 256;
+
+impl Stream {
+    /// How much there is to free, in allocations or so.
+    pub(crate) fn weight(&self) -> usize {
+        let groups = self.groups.values();
+        let pending: usize = groups.map(|group| group.pending_len() + 1).sum();
+        self.log.nodes() + pending
+    }
+
+    /// Frees some nodes; returns whether more are left.
+    pub(crate) fn free_some(&mut self) -> bool {
+        for _ in 0..FREED_AT_ONCE {
+            if self.log.nodes.pop_first().is_none() {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Bytes allocated.
+    pub(crate) fn memory(&self) -> usize {
+        let groups = self.groups.iter();
+        let groups: usize = groups
+            .map(|(name, group)| GROUP_BYTES + name.len() + group.memory())
+            .sum();
+        size_of::<Self>() + self.log.memory() + groups
+    }
+}
+
+/// What a group takes in the map, with eleven places of which six to nine are filled.
+const GROUP_BYTES: usize = size_of::<(Box<[u8]>, Group)>() * 11 / 7;
+
+impl From<Stream> for Value {
+    fn from(stream: Stream) -> Self {
+        Self::Stream(Box::new(stream))
+    }
+}
+
+impl From<Trimmed> for Value {
+    /// What was taken out, to be freed.
+    fn from(trimmed: Trimmed) -> Self {
+        let log = Log {
+            nodes: trimmed.nodes,
+            ..Log::default()
+        };
+        Stream {
+            log,
+            ..Stream::default()
+        }
+        .into()
+    }
+}
+
+impl ValueType for Stream {
+    fn of(value: &Value) -> Option<&Self> {
+        match value {
+            Value::Stream(stream) => Some(stream),
+            _ => None,
+        }
+    }
+
+    fn of_mut(value: &mut Value) -> Option<&mut Self> {
+        match value {
+            Value::Stream(stream) => Some(stream),
+            _ => None,
+        }
+    }
+}
