@@ -13,7 +13,7 @@ use tracing::{debug, info, warn};
 
 use crate::config::{Config, Stream};
 use crate::connection::backoff::random;
-use crate::connection::engine::Engine;
+use crate::connection::engine::{Engine, FULL_BLOCK};
 use crate::connection::handshake::{Established, establish, is_transient};
 use crate::connection::link::{Life, Link};
 use crate::error::{Error, ErrorKind, Outcome};
@@ -36,8 +36,14 @@ pub(crate) struct Driver {
     pinged: Option<Instant>,
     /// The stream may hold written bytes back.
     unflushed: bool,
+    /// The last read did not fill its room, so the next finds nothing, most likely.
+    drained: bool,
     wake: Vec<Waker>,
 }
+
+/// After so many bytes read, callers have a turn: they take their values out of the cache and write what comes next, and
+/// the block is free again.
+const TURN: usize = FULL_BLOCK;
 
 /// How long a server that is being left has for the replies it owes.
 const FAREWELL: Duration = Duration::from_millis(500);
@@ -63,6 +69,7 @@ impl Driver {
             heard: Instant::now(),
             pinged: None,
             unflushed: false,
+            drained: false,
             wake: Vec::new(),
         }
     }
@@ -146,21 +153,27 @@ impl Driver {
         if let Err(error) = self.engine.decode() {
             return Poll::Ready(self.unreadable(error));
         }
+        let mut read = 0;
+        self.drained = false;
         loop {
             if let Some(end) = self.exchange(cx, true) {
                 return Poll::Ready(end);
+            }
+            if read >= TURN {
+                cx.waker().wake_by_ref();
+                break;
             }
             if self.leaving.is_some() && self.engine.is_drained() {
                 return Poll::Ready(self.left());
             }
             if let Err(error) = self.poll_write(cx, stream) {
                 // Replies that are already here still count.
-                while let Poll::Ready(Ok(true)) = self.poll_read(cx, stream) {}
+                while let Poll::Ready(Ok(1..)) = self.poll_read(cx, stream) {}
                 return Poll::Ready(self.lost(error));
             }
             match self.poll_read(cx, stream) {
-                Poll::Ready(Ok(true)) => {}
-                Poll::Ready(Ok(false)) => {
+                Poll::Ready(Ok(n @ 1..)) => read += n,
+                Poll::Ready(Ok(0)) => {
                     let error =
                         io::Error::new(io::ErrorKind::UnexpectedEof, "closed by the server");
                     return Poll::Ready(self.lost(error));
@@ -225,23 +238,28 @@ impl Driver {
         Ok(())
     }
 
-    /// Reads once and decodes. `Ok(false)` is the end of the stream.
+    /// Reads once and decodes; how many bytes. None is the end of the stream.
     fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
         stream: &mut dyn Stream,
-    ) -> Poll<Result<bool, End>> {
-        self.engine.reserve();
+    ) -> Poll<Result<usize, End>> {
+        if !self.drained {
+            // Only now: before the callers had their turn, they hold what was read into the block.
+            self.engine.reserve();
+        }
+        let room = self.engine.input.capacity() - self.engine.input.len();
         let read = pin!(stream.read_buf(&mut self.engine.input)).poll(cx);
         match ready!(read) {
-            Ok(0) => Poll::Ready(Ok(false)),
-            Ok(_) => {
+            Ok(0) => Poll::Ready(Ok(0)),
+            Ok(n) => {
+                self.drained = n < room;
                 self.heard = Instant::now();
                 self.pinged = None;
                 let decoded = self.engine.decode();
                 Poll::Ready(
                     decoded
-                        .map(|()| true)
+                        .map(|()| n)
                         .map_err(|error| self.unreadable(error)),
                 )
             }

@@ -21,6 +21,8 @@ use crate::connection::session::{Effect, Session};
 use crate::connection::topics::{Topic, Topics};
 use crate::reply::Reply;
 
+pub(crate) use self::reading::FULL_BLOCK;
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Engine {
@@ -29,8 +31,8 @@ pub(crate) struct Engine {
     /// Read and not decoded yet.
     pub(crate) input: BytesMut,
     decoder: FrameDecoder,
-    /// Room to make for a read.
-    read_size: usize,
+    /// The size of the block that is read into.
+    block: usize,
     limits: Limits,
     /// Commands without a reply, in the order in which they are written. Those with `end <= written` are written whole.
     pending: VecDeque<Pending>,
@@ -115,7 +117,7 @@ impl Engine {
             out: Outgoing::default(),
             input: BytesMut::new(),
             decoder: FrameDecoder::new(limits),
-            read_size: reading::READ,
+            block: reading::BLOCK,
             limits,
             pending: VecDeque::new(),
             written: 0,

@@ -13,9 +13,14 @@ use crate::reply::{Elements, Reply};
 
 /// Bulk strings from this length on are split off the read buffer; shorter ones are copied out of it.
 const SPLIT_FROM: usize = 16 * 1024;
-/// Room in the read buffer before a read: what it is at first, and what it grows to while reads fill it.
-pub(super) const READ: usize = 16 * 1024;
-const MAX_READ: usize = 128 * 1024;
+/// The size of the block that is read into: at first, and what it grows to while reads fill it. Small enough to stay in
+/// the processor's cache from the read to the callers that take their values.
+pub(super) const BLOCK: usize = 16 * 1024;
+pub(crate) const FULL_BLOCK: usize = 64 * 1024;
+/// What it grows to if single frames need it; of one that takes more, nothing is kept.
+const MAX_BLOCK: usize = 256 * 1024;
+/// Less room than this is not worth a read.
+const MIN_ROOM: usize = 4 * 1024;
 /// The most that is reserved for a frame that has been announced and has not arrived.
 const MAX_RESERVE: usize = 1024 * 1024;
 
@@ -68,15 +73,17 @@ impl Engine {
         }
     }
 
-    /// Makes room for the next read.
+    /// Makes room for the next read. A block that no value shares any more is used again.
     pub(crate) fn reserve(&mut self) {
-        let room = self.input.capacity() - self.input.len();
-        if room == 0 {
-            self.read_size = (self.read_size * 2).min(MAX_READ);
+        let held = self.input.len();
+        let room = self.input.capacity() - held;
+        if room == 0 && (self.block < FULL_BLOCK || held > self.block / 2) {
+            self.block = (self.block * 2).min(MAX_BLOCK);
         }
-        if room < READ / 4 {
+        let wanted = self.decoder.missing().clamp(MIN_ROOM, MAX_RESERVE);
+        if room < wanted {
             self.input
-                .reserve(self.decoder.missing().clamp(self.read_size, MAX_RESERVE));
+                .reserve(self.block.saturating_sub(held).max(wanted));
         }
     }
 
