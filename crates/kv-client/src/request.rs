@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::iter::once;
+use std::ops::{Deref, Range};
 
 use bytes::{Bytes, BytesMut};
 use resp_codec::write;
@@ -25,9 +26,9 @@ pub struct Request {
     class: Option<Class>,
     /// Number of arguments, the name included.
     argc: usize,
-    /// The arguments as bulk strings, without the array header and without those in `shared`.
-    body: BytesMut,
-    /// Long arguments that are sent from where they are, each with the length of `body` it stands behind.
+    /// The array header, if it is short, and the arguments as bulk strings, without those in `shared`.
+    body: Body,
+    /// Long arguments of the caller's that are sent from where they are, each with the length of `body` it stands behind.
     shared: Vec<(usize, Bytes)>,
     /// The length of everything in `shared`.
     shared_len: usize,
@@ -35,10 +36,21 @@ pub struct Request {
     options_at: usize,
 }
 
-/// Arguments from this length on are sent from the caller's buffer instead of being copied into the write buffer.
+/// The bytes of a request, to be copied into the write buffer or to be sent from where they are.
+#[derive(Clone)]
+enum Body {
+    Open(BytesMut),
+    Sealed(Bytes),
+}
+
+/// Arguments, and whole requests, from this length on are sent from where they are instead of being copied into the write
+/// buffer.
 pub(crate) const SHARED_FROM: usize = 8 * 1024;
 /// Room for a short command, so that building it takes one allocation.
 const SHORT: usize = 128;
+/// The array header that a body starts with, up to [`MAX_COUNTED`] arguments: `*`, a digit, CR LF.
+const COUNTED: &[u8; 4] = b"*1\r\n";
+const MAX_COUNTED: usize = 9;
 /// The most that the array header of a request takes: `*`, 20 digits, CR LF.
 const HEADER: usize = 23;
 
@@ -47,13 +59,14 @@ impl Request {
     pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
         let name = name.into();
         let mut body = BytesMut::with_capacity(SHORT);
+        body.extend_from_slice(COUNTED);
         write::bulk(&mut body, name.as_bytes());
         Self {
             name,
             row: None,
             class: None,
             argc: 1,
-            body,
+            body: Body::Open(body),
             shared: Vec::new(),
             shared_len: 0,
             options_at: 0,
@@ -83,9 +96,14 @@ impl Request {
         self.class.unwrap_or_else(|| self.look_up_class())
     }
 
-    /// Makes further calls of [`Self::class`] cheap.
-    pub(crate) fn classify(&mut self) {
+    /// It is complete: makes further calls of [`Self::class`] cheap, and sending a long one too.
+    pub(crate) fn seal(&mut self) {
         self.class = Some(self.class());
+        if let Body::Open(body) = &mut self.body {
+            if body.len() >= SHARED_FROM {
+                self.body = Body::Sealed(std::mem::take(body).freeze());
+            }
+        }
     }
 
     fn look_up_class(&self) -> Class {
@@ -131,12 +149,7 @@ impl Request {
 
     /// Appends one argument, copying it.
     pub fn push(&mut self, arg: &[u8]) {
-        if arg.len() >= SHARED_FROM {
-            self.share(Bytes::copy_from_slice(arg));
-        } else {
-            self.argc += 1;
-            write::bulk(&mut self.body, arg);
-        }
+        write::bulk(self.next(), arg);
     }
 
     /// Appends one argument, sharing it if it is long.
@@ -150,8 +163,29 @@ impl Request {
 
     /// Appends the decimal text of a number as one argument.
     pub fn push_i64(&mut self, arg: i64) {
+        write::bulk_i64(self.next(), arg);
+    }
+
+    /// Counts one more argument; where it goes.
+    fn next(&mut self) -> &mut BytesMut {
         self.argc += 1;
-        write::bulk_i64(&mut self.body, arg);
+        let argc = self.argc;
+        let body = self.open();
+        if let (Ok(digit @ 1..=9), Some(place)) = (u8::try_from(argc), body.get_mut(1)) {
+            *place = b'0' + digit;
+        }
+        body
+    }
+
+    /// The body, to be changed.
+    fn open(&mut self) -> &mut BytesMut {
+        if let Body::Sealed(body) = &mut self.body {
+            self.body = Body::Open(std::mem::take(body).into());
+        }
+        match &mut self.body {
+            Body::Open(body) => body,
+            Body::Sealed(_) => unreachable!("opened above"),
+        }
     }
 
     /// Appends a floating-point number as one argument: the shortest text that reads back the same, `inf`, `-inf` or `nan`.
@@ -178,41 +212,45 @@ impl Request {
             0 => self.body.len(),
             at => at,
         };
-        let behind = self.body.split_off(at);
+        let behind = self.open().split_off(at);
         let first_behind = self.shared.partition_point(|&(offset, _)| offset < at);
         let shared_behind = self.shared.split_off(first_behind);
         args.to_args(self);
         let inserted = self.body.len() - at;
         self.options_at = self.body.len();
-        self.body.extend_from_slice(&behind);
+        self.open().extend_from_slice(&behind);
         let moved = shared_behind.into_iter();
         self.shared
             .extend(moved.map(|(offset, arg)| (offset + inserted, arg)));
     }
 
     fn share(&mut self, arg: Bytes) {
-        self.argc += 1;
-        self.body
-            .extend_from_slice(format!("${}\r\n", arg.len()).as_bytes());
+        let body = self.next();
+        write::bulk_header(body, arg.len());
+        let at = body.len();
+        body.extend_from_slice(b"\r\n");
         self.shared_len += arg.len();
-        self.shared.push((self.body.len(), arg));
-        self.body.extend_from_slice(b"\r\n");
+        self.shared.push((at, arg));
     }
 
     /// An upper bound of the encoded length, within a few bytes of it.
     pub(crate) fn len(&self) -> usize {
-        HEADER + self.body.len() + self.shared_len
+        let header = if self.argc > MAX_COUNTED { HEADER } else { 0 };
+        header + self.body.len() + self.shared_len
     }
 
     pub(crate) fn encode(&self, out: &mut Outgoing) {
-        write::array_header(out.tail(), self.argc);
         let mut done = 0;
+        if self.argc > MAX_COUNTED {
+            write::array_header(out.tail(), self.argc);
+            done = COUNTED.len();
+        }
         for (at, arg) in &self.shared {
-            out.tail().extend_from_slice(&self.body[done..*at]);
+            self.body.encode(done..*at, out);
             out.push_shared(arg.clone());
             done = *at;
         }
-        out.tail().extend_from_slice(&self.body[done..]);
+        self.body.encode(done..self.body.len(), out);
     }
 
     /// The wire form in one piece.
@@ -224,18 +262,20 @@ impl Request {
 
     /// The arguments behind the name.
     pub fn args(&self) -> impl Iterator<Item = &[u8]> {
-        let (mut at, mut shared) = (0, self.shared.iter());
+        let mut at = COUNTED.len();
+        let mut shared = self.shared.iter().peekable();
         std::iter::from_fn(move || {
             let rest = self.body.get(at..)?;
             let line = rest.iter().position(|&byte| byte == b'\n')? + 1;
             let text = std::str::from_utf8(rest.get(1..line - 2)?).ok()?;
             let len: usize = text.parse().ok()?;
             at += line;
-            let arg = if len < SHARED_FROM {
-                at += len;
-                self.body.get(at - len..at)?
-            } else {
-                &shared.next()?.1
+            let arg = match shared.next_if(|(offset, _)| *offset == at) {
+                Some((_, arg)) => arg,
+                None => {
+                    at += len;
+                    self.body.get(at - len..at)?
+                }
             };
             at += 2;
             Some(arg)
@@ -251,6 +291,26 @@ impl fmt::Debug for Request {
             .field("name", &self.name)
             .field("args", &(self.argc - 1))
             .finish_non_exhaustive()
+    }
+}
+
+impl Body {
+    fn encode(&self, part: Range<usize>, out: &mut Outgoing) {
+        match self {
+            Self::Sealed(body) if part.len() >= SHARED_FROM => out.push_shared(body.slice(part)),
+            body => out.tail().extend_from_slice(&body[part]),
+        }
+    }
+}
+
+impl Deref for Body {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Open(body) => body,
+            Self::Sealed(body) => body,
+        }
     }
 }
 
@@ -294,12 +354,43 @@ mod tests {
         expected.extend_from_slice(b"\r\n$1\r\nb\r\n$8192\r\n");
         expected.extend_from_slice(&long);
         expected.extend_from_slice(b"\r\n");
-        assert_eq!(request.to_vec(), expected);
-        assert!(request.len() >= expected.len());
-        assert_eq!(
-            request.args().collect::<Vec<_>>(),
-            [&b"a"[..], &long, b"b", &long]
-        );
+        for sealed in [false, true] {
+            assert_eq!(request.to_vec(), expected, "sealed: {sealed}");
+            assert!(request.len() >= expected.len());
+            assert_eq!(
+                request.args().collect::<Vec<_>>(),
+                [&b"a"[..], &long, b"b", &long]
+            );
+            request.seal();
+        }
+        request.push(b"c");
+        assert_eq!(request.args().last(), Some(&b"c"[..]), "opened again");
+    }
+
+    #[test]
+    fn a_long_request_is_sent_from_where_it_is() {
+        let long = vec![b'x'; SHARED_FROM];
+        let mut request = Request::new("SET");
+        request.push(b"k");
+        request.push(&long);
+        request.seal();
+        let mut out = Outgoing::default();
+        request.encode(&mut out);
+        assert_eq!(out.first().as_ptr(), request.body.as_ptr());
+        assert_eq!(out.to_vec(), request.to_vec());
+    }
+
+    #[test]
+    fn the_array_header_may_have_any_number_of_digits() {
+        for argc in [9, 10, 123] {
+            let mut request = Request::new("DEL");
+            (1..argc).for_each(|_| request.push(b"k"));
+            let header = format!("*{argc}\r\n$3\r\nDEL\r\n");
+            let wire = header + &"$1\r\nk\r\n".repeat(argc - 1);
+            assert_eq!(request.to_vec(), wire.as_bytes());
+            assert!(request.len() >= wire.len());
+            assert_eq!(request.args().count(), argc - 1);
+        }
     }
 
     #[test]

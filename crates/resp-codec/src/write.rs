@@ -51,6 +51,12 @@ pub fn bulk(out: &mut BytesMut, data: &[u8]) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// The header of a bulk string of `len` bytes; the bytes and a line end follow, written by the caller.
+#[inline]
+pub fn bulk_header(out: &mut BytesMut, len: usize) {
+    header(out, b'$', len);
+}
+
 /// A bulk string that holds a decimal number.
 #[inline]
 pub fn bulk_i64(out: &mut BytesMut, value: i64) {

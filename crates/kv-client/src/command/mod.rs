@@ -373,7 +373,7 @@ impl<'a, T, O> IntoFuture for Command<'a, T, O> {
             settings,
             ..
         } = self;
-        request.classify();
+        request.seal();
         let span = telemetry::of_command(&client.inner.config, || request.clone_name());
         let run = match check_shared(&request, false) {
             Err(refusal) => Run::Refused(Some(refusal)),

@@ -257,11 +257,7 @@ impl Driver {
                 self.heard = Instant::now();
                 self.pinged = None;
                 let decoded = self.engine.decode();
-                Poll::Ready(
-                    decoded
-                        .map(|()| n)
-                        .map_err(|error| self.unreadable(error)),
-                )
+                Poll::Ready(decoded.map(|()| n).map_err(|error| self.unreadable(error)))
             }
             Err(error) => Poll::Ready(Err(self.lost(error))),
         }

@@ -8,10 +8,14 @@ use bytes::{Buf, Bytes, BytesMut};
 /// A queue of bytes, appended at the end and taken from the front.
 #[derive(Debug, Default)]
 pub(crate) struct Outgoing {
-    /// What stands in front of `tail`, in order.
-    parts: VecDeque<Bytes>,
+    /// All bytes that are not in `parts`, in order.
     tail: BytesMut,
-    len: usize,
+    /// What is sent from where it is, each with the bytes of `tail` that stand between it and the part before.
+    parts: VecDeque<(usize, Bytes)>,
+    /// The sum of these gaps: where in `tail` the bytes behind the last part begin.
+    behind: usize,
+    /// The bytes in `parts`.
+    parts_len: usize,
 }
 
 /// The most slices that go into one vectored write.
@@ -20,25 +24,21 @@ const MAX_SLICES: usize = 32;
 const KEEP: usize = 256 * 1024;
 
 impl Outgoing {
-    /// The buffer to append to. Its growth is counted when the queue is next looked at.
+    /// The buffer to append to.
     pub(crate) fn tail(&mut self) -> &mut BytesMut {
         &mut self.tail
     }
 
     /// Appends `part` without copying it.
     pub(crate) fn push_shared(&mut self, part: Bytes) {
-        if !self.tail.is_empty() {
-            let tail = self.tail.split().freeze();
-            self.len += tail.len();
-            self.parts.push_back(tail);
-        }
-        self.len += part.len();
-        self.parts.push_back(part);
+        self.parts_len += part.len();
+        self.parts.push_back((self.tail.len() - self.behind, part));
+        self.behind = self.tail.len();
     }
 
     /// Bytes not yet taken.
     pub(crate) fn len(&self) -> usize {
-        self.len + self.tail.len()
+        self.parts_len + self.tail.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -51,20 +51,30 @@ impl Outgoing {
             std::mem::swap(self, other);
             return;
         }
-        for part in other.parts.drain(..) {
+        let mut taken = 0;
+        for (gap, part) in other.parts.drain(..) {
+            self.tail.extend_from_slice(&other.tail[taken..taken + gap]);
+            taken += gap;
             self.push_shared(part);
         }
-        self.tail.extend_from_slice(&other.tail);
+        self.tail.extend_from_slice(&other.tail[taken..]);
         other.clear();
     }
 
     /// What comes next, as slices for one vectored write, and how many of them are used.
     pub(crate) fn slices(&self) -> ([IoSlice<'_>; MAX_SLICES], usize) {
         let mut slices = [IoSlice::new(&[]); MAX_SLICES];
-        let tail = (!self.tail.is_empty()).then_some(&self.tail[..]);
-        let pieces = self.parts.iter().map(|part| &part[..]).chain(tail);
+        let mut taken = 0;
+        let in_parts = self.parts.iter().flat_map(|(gap, part)| {
+            taken += gap;
+            [&self.tail[taken - gap..taken], part]
+        });
+        let pieces = in_parts.chain([&self.tail[self.behind..]]);
         let mut used = 0;
-        for (slice, piece) in slices.iter_mut().zip(pieces) {
+        for (slice, piece) in slices
+            .iter_mut()
+            .zip(pieces.filter(|piece| !piece.is_empty()))
+        {
             *slice = IoSlice::new(piece);
             used += 1;
         }
@@ -73,7 +83,11 @@ impl Outgoing {
 
     /// The first contiguous piece; empty only if there is nothing at all.
     pub(crate) fn first(&self) -> &[u8] {
-        self.parts.front().map_or(&self.tail, |part| part)
+        match self.parts.front() {
+            None => &self.tail,
+            Some((0, part)) => part,
+            Some((gap, _)) => &self.tail[..*gap],
+        }
     }
 
     pub(crate) fn is_contiguous(&self) -> bool {
@@ -82,14 +96,19 @@ impl Outgoing {
 
     /// Takes `n` bytes off the front. At most `len()`.
     pub(crate) fn advance(&mut self, mut n: usize) {
-        while let Some(part) = self.parts.front_mut() {
-            if n < part.len() {
-                part.advance(n);
-                self.len -= n;
+        while let Some((gap, part)) = self.parts.front_mut() {
+            let from_tail = n.min(*gap);
+            *gap -= from_tail;
+            self.behind -= from_tail;
+            self.tail.advance(from_tail);
+            n -= from_tail;
+            let from_part = n.min(part.len());
+            self.parts_len -= from_part;
+            part.advance(from_part);
+            n -= from_part;
+            if !part.is_empty() {
                 return;
             }
-            n -= part.len();
-            self.len -= part.len();
             self.parts.pop_front();
         }
         if n == self.tail.len() {
@@ -102,14 +121,10 @@ impl Outgoing {
     /// Takes `n` bytes off the front and puts them at the end of `to`.
     pub(crate) fn move_to(&mut self, mut n: usize, to: &mut Self) {
         while n > 0 {
-            let from_part = !self.parts.is_empty();
             let piece = self.first().len().min(n);
-            if from_part && piece >= crate::request::SHARED_FROM {
-                let shared = self.parts[0].slice(..piece);
-                to.push_shared(shared);
-            } else {
-                let first = self.parts.front().map_or(&self.tail[..], |part| part);
-                to.tail.extend_from_slice(&first[..piece]);
+            match self.parts.front() {
+                Some((0, part)) => to.push_shared(part.slice(..piece)),
+                _ => to.tail.extend_from_slice(&self.tail[..piece]),
             }
             self.advance(piece);
             n -= piece;
@@ -118,7 +133,8 @@ impl Outgoing {
 
     fn clear(&mut self) {
         self.parts.clear();
-        self.len = 0;
+        self.parts_len = 0;
+        self.behind = 0;
         if self.tail.capacity() > KEEP {
             self.tail = BytesMut::new();
         } else {
@@ -129,10 +145,13 @@ impl Outgoing {
     /// Everything in one piece.
     pub(crate) fn to_vec(&self) -> Vec<u8> {
         let mut all = Vec::with_capacity(self.len());
-        for part in &self.parts {
+        let mut taken = 0;
+        for (gap, part) in &self.parts {
+            all.extend_from_slice(&self.tail[taken..taken + gap]);
             all.extend_from_slice(part);
+            taken += gap;
         }
-        all.extend_from_slice(&self.tail);
+        all.extend_from_slice(&self.tail[taken..]);
         all
     }
 }

@@ -116,7 +116,7 @@ fn prepare(client: &Client, parts: Parts, settings: Settings) -> Result<Ready> {
         settings: each,
     } = parts;
     for request in &mut requests {
-        request.classify();
+        request.seal();
         check_shared(request, true)?;
     }
     let config = client.config();
