@@ -50,7 +50,7 @@ enum List {
 
 /// Strings shorter than this are copied out of the block that was read from the network, so that keeping a small value
 /// does not keep a large block alive. Longer ones share it.
-const SHARED_FROM: usize = 1024;
+pub(crate) const SHARED_FROM: usize = 1024;
 
 impl Reply {
     /// The reply in `frame`, which is not an aggregate: copies the bytes.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bytes::BytesMut;
+use resp_codec::write;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
@@ -15,19 +17,15 @@ pub(crate) struct Bare(Arc<Mutex<Socket>>);
 
 struct Socket {
     stream: TcpStream,
-    request: Vec<u8>,
+    request: BytesMut,
     reply: Vec<u8>,
 }
 
 impl Socket {
     fn push(&mut self, args: &[&[u8]]) {
-        self.request
-            .extend_from_slice(format!("*{}\r\n", args.len()).as_bytes());
+        write::request_header(&mut self.request, args.len());
         for arg in args {
-            self.request
-                .extend_from_slice(format!("${}\r\n", arg.len()).as_bytes());
-            self.request.extend_from_slice(arg);
-            self.request.extend_from_slice(b"\r\n");
+            write::bulk(&mut self.request, arg);
         }
     }
 
@@ -67,7 +65,7 @@ impl Peer for Bare {
         stream.set_nodelay(true)?;
         Ok(Self(Arc::new(Mutex::new(Socket {
             stream,
-            request: Vec::new(),
+            request: BytesMut::new(),
             reply: vec![0; 128 * 1024],
         }))))
     }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use resp_codec::FrameRef;
 
 use crate::cluster::key_slot;
 use crate::connection::orphans::Orphanage;
@@ -57,6 +58,16 @@ impl TopicKind {
         groups
     }
 
+    /// Which topics the messages are for that begin with `word`.
+    fn of_message(word: &[u8]) -> Option<Self> {
+        match word {
+            b"message" => Some(Self::Channel),
+            b"pmessage" => Some(Self::Pattern),
+            b"smessage" => Some(Self::Shard),
+            _ => None,
+        }
+    }
+
     fn unsubscribe(self) -> &'static str {
         match self {
             Self::Channel => "UNSUBSCRIBE",
@@ -69,7 +80,7 @@ impl TopicKind {
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Topics {
-    entries: Mutex<HashMap<Topic, Entry>>,
+    entries: Mutex<Entries>,
     /// The driver has something to send.
     changed: AtomicBool,
     /// The connection carries nothing but subscriptions, and so may be one of RESP2.
@@ -78,6 +89,34 @@ pub(crate) struct Topics {
     orphanage: Option<Arc<Orphanage>>,
     /// There will be no connection any more.
     ended: AtomicBool,
+}
+
+/// Those of each kind by their names.
+#[derive(Debug, Default)]
+struct Entries([HashMap<Bytes, Entry>; 3]);
+
+impl Entries {
+    fn of(&mut self, kind: TopicKind) -> &mut HashMap<Bytes, Entry> {
+        &mut self.0[kind as usize]
+    }
+
+    fn get_mut(&mut self, topic: &Topic) -> Option<&mut Entry> {
+        self.of(topic.kind).get_mut(&topic.name)
+    }
+
+    fn remove(&mut self, topic: &Topic) -> Option<Entry> {
+        self.of(topic.kind).remove(&topic.name)
+    }
+
+    fn names(&self) -> impl Iterator<Item = Topic> + '_ {
+        let kinds = TopicKind::ALL.into_iter().zip(&self.0);
+        kinds.flat_map(|(kind, entries)| {
+            entries.keys().map(move |name| Topic {
+                kind,
+                name: name.clone(),
+            })
+        })
+    }
 }
 
 #[derive(Debug)]
@@ -134,11 +173,14 @@ impl Topics {
 
     /// Whether there are subscriptions that any node of a cluster could carry.
     pub(crate) fn has_plain(&self) -> bool {
-        let entries = self.lock();
-        !self.has_ended() && entries.keys().any(|topic| topic.kind != TopicKind::Shard)
+        let mut entries = self.lock();
+        !self.has_ended()
+            && [TopicKind::Channel, TopicKind::Pattern]
+                .into_iter()
+                .any(|kind| !entries.of(kind).is_empty())
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Topic, Entry>> {
+    fn lock(&self) -> MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -152,10 +194,13 @@ impl Topics {
             drop(entries);
             return self.dismiss(topic.clone(), vec![Arc::clone(mailbox)]);
         }
-        let entry = entries.entry(topic.clone()).or_insert_with(|| Entry {
-            mailboxes: Vec::new(),
-            state: State::Wanted,
-        });
+        let entry = entries
+            .of(topic.kind)
+            .entry(topic.name.clone())
+            .or_insert_with(|| Entry {
+                mailboxes: Vec::new(),
+                state: State::Wanted,
+            });
         entry.mailboxes.push(Arc::clone(mailbox));
         match entry.state {
             State::Wanted => self.change(),
@@ -195,19 +240,20 @@ impl Topics {
         let mut difference = Vec::new();
         for kind in TopicKind::ALL {
             let (mut wanted, mut unwanted) = (Vec::new(), Vec::new());
-            entries.retain(|topic, entry| {
-                if topic.kind != kind {
-                    return true;
-                }
+            entries.of(kind).retain(|name, entry| {
+                let topic = || Topic {
+                    kind,
+                    name: name.clone(),
+                };
                 if entry.mailboxes.is_empty() {
                     if entry.state != State::Wanted {
-                        unwanted.push(topic.clone());
+                        unwanted.push(topic());
                     }
                     return false;
                 }
                 if entry.state == State::Wanted {
                     entry.state = State::Requested;
-                    wanted.push(topic.clone());
+                    wanted.push(topic());
                 }
                 true
             });
@@ -224,13 +270,14 @@ impl Topics {
 
     /// The connection is gone, and with it all it had.
     pub(crate) fn lost(&self) {
-        let mut entries = self.lock();
-        entries.retain(|_, entry| !entry.mailboxes.is_empty());
-        for entry in entries.values_mut() {
-            entry.displaced();
-        }
-        if !entries.is_empty() {
-            self.change();
+        for entries in &mut self.lock().0 {
+            entries.retain(|_, entry| !entry.mailboxes.is_empty());
+            for entry in entries.values_mut() {
+                entry.displaced();
+            }
+            if !entries.is_empty() {
+                self.change();
+            }
         }
     }
 
@@ -238,10 +285,12 @@ impl Topics {
     pub(crate) fn end(&self) {
         let mut entries = self.lock();
         self.ended.store(true, Ordering::Release);
-        let entries = std::mem::take(&mut *entries);
-        for (topic, mut entry) in entries {
-            entry.displaced();
-            self.dismiss(topic, entry.mailboxes);
+        let Entries(all) = std::mem::take(&mut *entries);
+        for (kind, entries) in TopicKind::ALL.into_iter().zip(all) {
+            for (name, mut entry) in entries {
+                entry.displaced();
+                self.dismiss(Topic { kind, name }, entry.mailboxes);
+            }
         }
     }
 
@@ -268,7 +317,7 @@ impl Topics {
 
     /// The shared connection has become one of RESP2, which cannot carry subscriptions beside commands.
     pub(crate) fn refuse_all(&self) {
-        let topics: Vec<_> = self.lock().keys().cloned().collect();
+        let topics: Vec<_> = self.lock().names().collect();
         let instead = "the server has stopped speaking RESP3; subscribe again";
         let kind = ErrorKind::Unshared {
             command: "SUBSCRIBE".to_owned(),
@@ -320,93 +369,89 @@ impl Topics {
 
     /// Reads a message out of band, and delivers it if it was published.
     pub(crate) fn notice(&self, elements: &Elements) -> Notice {
-        use TopicKind::{Channel, Pattern, Shard};
-
         let mut elements = elements.iter();
         let mut bytes = || match elements.next() {
             Some(Reply::Bulk(bytes) | Reply::Simple(bytes)) => bytes,
             _ => Bytes::new(),
         };
         let word = bytes();
+        if let Some(kind) = TopicKind::of_message(&word) {
+            let name = bytes();
+            let channel = (kind == TopicKind::Pattern).then(&mut bytes);
+            self.deliver(kind, &name, channel.as_deref(), bytes());
+            return Notice::Message;
+        }
+        let mut topic = |kind| Topic {
+            kind,
+            name: bytes(),
+        };
         match &word[..] {
-            b"message" => self.deliver(
-                &Topic {
-                    kind: Channel,
-                    name: bytes(),
-                },
-                None,
-                bytes(),
-            ),
-            b"smessage" => self.deliver(
-                &Topic {
-                    kind: Shard,
-                    name: bytes(),
-                },
-                None,
-                bytes(),
-            ),
-            b"pmessage" => {
-                let (pattern, channel) = (bytes(), bytes());
-                self.deliver(
-                    &Topic {
-                        kind: Pattern,
-                        name: pattern,
-                    },
-                    Some(channel),
-                    bytes(),
-                )
-            }
-            b"subscribe" => Notice::Subscribed(Topic {
-                kind: Channel,
-                name: bytes(),
-            }),
-            b"psubscribe" => Notice::Subscribed(Topic {
-                kind: Pattern,
-                name: bytes(),
-            }),
-            b"ssubscribe" => Notice::Subscribed(Topic {
-                kind: Shard,
-                name: bytes(),
-            }),
-            b"unsubscribe" => Notice::Unsubscribed(Topic {
-                kind: Channel,
-                name: bytes(),
-            }),
-            b"punsubscribe" => Notice::Unsubscribed(Topic {
-                kind: Pattern,
-                name: bytes(),
-            }),
-            b"sunsubscribe" => Notice::Unsubscribed(Topic {
-                kind: Shard,
-                name: bytes(),
-            }),
+            b"subscribe" => Notice::Subscribed(topic(TopicKind::Channel)),
+            b"psubscribe" => Notice::Subscribed(topic(TopicKind::Pattern)),
+            b"ssubscribe" => Notice::Subscribed(topic(TopicKind::Shard)),
+            b"unsubscribe" => Notice::Unsubscribed(topic(TopicKind::Channel)),
+            b"punsubscribe" => Notice::Unsubscribed(topic(TopicKind::Pattern)),
+            b"sunsubscribe" => Notice::Unsubscribed(topic(TopicKind::Shard)),
             b"pong" => Notice::Pong,
             _ => Notice::Other,
         }
     }
 
-    /// `channel` is where it was published, if that is not the topic itself.
-    fn deliver(&self, topic: &Topic, channel: Option<Bytes>, payload: Bytes) -> Notice {
-        if let Some(entry) = self.lock().get(topic) {
-            let message = match channel {
-                None => Message {
-                    channel: topic.name.clone(),
-                    pattern: None,
-                    payload,
-                },
-                Some(channel) => Message {
-                    channel,
-                    pattern: Some(topic.name.clone()),
-                    payload,
-                },
-            };
-            if let Some((last, others)) = entry.mailboxes.split_last() {
-                others
-                    .iter()
-                    .for_each(|mailbox| mailbox.deliver(message.clone()));
-                last.deliver(message);
-            }
-        }
-        Notice::Message
+    /// Delivers what was published for the topic `name`. `channel` is where, if that is not the topic itself.
+    pub(crate) fn deliver(
+        &self,
+        kind: TopicKind,
+        name: &[u8],
+        channel: Option<&[u8]>,
+        payload: Bytes,
+    ) {
+        let mut entries = self.lock();
+        let Some((name, entry)) = entries.of(kind).get_key_value(name) else {
+            return;
+        };
+        let Some((last, others)) = entry.mailboxes.split_last() else {
+            return;
+        };
+        let message = Message {
+            channel: channel.map_or_else(|| name.clone(), Bytes::copy_from_slice),
+            pattern: channel.map(|_| name.clone()),
+            payload,
+        };
+        others
+            .iter()
+            .for_each(|mailbox| mailbox.deliver(message.clone()));
+        last.deliver(message);
+    }
+}
+
+/// A published message in the frame that it came in.
+pub(crate) struct Published<'a> {
+    pub(crate) kind: TopicKind,
+    /// The topic's name.
+    pub(crate) name: &'a [u8],
+    /// Where it was published, if that is not the topic itself.
+    pub(crate) channel: Option<&'a [u8]>,
+    /// A string in one piece.
+    pub(crate) payload: FrameRef<'a>,
+}
+
+impl<'a> Published<'a> {
+    /// `None` if it is something else, or not in the form that servers write.
+    pub(crate) fn read(frame: FrameRef<'a>) -> Option<Self> {
+        let mut elements = frame.children();
+        let kind = TopicKind::of_message(elements.next()?.as_bytes()?)?;
+        let name = elements.next()?.as_bytes()?;
+        let channel = match kind {
+            TopicKind::Pattern => Some(elements.next()?.as_bytes()?),
+            TopicKind::Channel | TopicKind::Shard => None,
+        };
+        let payload = elements.next()?;
+        payload.as_bytes()?;
+        Some(Self {
+            kind,
+            name,
+            channel,
+            payload,
+        })
     }
 }

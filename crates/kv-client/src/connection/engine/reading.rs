@@ -2,14 +2,14 @@
 
 use std::sync::PoisonError;
 
-use bytes::Buf;
+use bytes::{Buf, Bytes};
 use resp_codec::{DecodeError, Kind};
 
 use super::{Engine, Sender};
 use crate::connection::link::Answer;
-use crate::connection::topics::Notice;
+use crate::connection::topics::{Notice, Published};
 use crate::error::Error;
-use crate::reply::{Elements, Reply};
+use crate::reply::{Elements, Reply, SHARED_FROM};
 
 /// Bulk strings from this length on are split off the read buffer; shorter ones are copied out of it.
 const SPLIT_FROM: usize = 16 * 1024;
@@ -90,6 +90,13 @@ impl Engine {
     /// Decodes what was read, and pairs replies with commands.
     pub(crate) fn decode(&mut self) -> Result<(), DecodeError> {
         while let Some(&first) = self.input.first() {
+            if first == b'>' || (first == b'*' && self.topics.dedicated) {
+                match self.published()? {
+                    Some(true) => continue,
+                    Some(false) => {}
+                    None => return Ok(()),
+                }
+            }
             let reply = match first {
                 b'*' | b'%' | b'~' | b'>' | b'|' => {
                     match self.decoder.decode_owned(&mut self.input)? {
@@ -109,6 +116,31 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// Delivers the published message that comes next; whether it is one. `None`: it is not whole yet.
+    fn published(&mut self) -> Result<Option<bool>, DecodeError> {
+        let Some(frame) = self.decoder.decode(&self.input)? else {
+            return Ok(None);
+        };
+        let Some(message) = Published::read(frame) else {
+            return Ok(Some(false));
+        };
+        let payload = message.payload.as_bytes().unwrap_or_default();
+        if payload.len() < SHARED_FROM {
+            let payload = Bytes::copy_from_slice(payload);
+            self.topics
+                .deliver(message.kind, message.name, message.channel, payload);
+            let frame_len = frame.frame_len();
+            self.input.advance(frame_len);
+        } else if let Some(frame) = self.decoder.decode_owned(&mut self.input)? {
+            if let Some(message) = Published::read(frame.view()) {
+                let payload = frame.slice(message.payload).unwrap_or_default();
+                self.topics
+                    .deliver(message.kind, message.name, message.channel, payload);
+            }
+        }
+        Ok(Some(true))
     }
 
     fn scalar(&mut self) -> Result<Option<Reply>, DecodeError> {
