@@ -31,7 +31,16 @@ pub trait ToArg {
 pub trait ToArgs {
     /// Appends the arguments to `request`.
     fn to_args(&self, request: &mut Request);
+
+    /// About how many bytes they take on the wire; of a list, if all are like the first.
+    #[doc(hidden)]
+    fn likely_len(&self) -> usize {
+        SHORT
+    }
 }
+
+/// A number, or what a string has besides its bytes: header and line ends.
+const SHORT: usize = 16;
 
 impl<T: ToArg + ?Sized> ToArg for &T {
     fn to_arg(&self, request: &mut Request) {
@@ -120,25 +129,29 @@ impl ToArg for f32 {
 }
 
 macro_rules! args_from_arg {
-    ($($type:ty),+ $(,)?) => {$(
+    ($($type:ty $(=> $len:ident)?),+ $(,)?) => {$(
         impl ToArgs for $type {
             fn to_args(&self, request: &mut Request) {
                 self.to_arg(request);
             }
+
+            $(fn likely_len(&self) -> usize {
+                SHORT + self.$len()
+            })?
         }
     )+};
 }
 
 args_from_arg!(
-    str,
-    String,
-    Box<str>,
-    std::sync::Arc<str>,
-    std::borrow::Cow<'_, str>,
-    [u8],
-    Vec<u8>,
-    std::borrow::Cow<'_, [u8]>,
-    Bytes,
+    str => len,
+    String => len,
+    Box<str> => len,
+    std::sync::Arc<str> => len,
+    std::borrow::Cow<'_, str> => len,
+    [u8] => len,
+    Vec<u8> => len,
+    std::borrow::Cow<'_, [u8]> => len,
+    Bytes => len,
     i8,
     i16,
     i32,
@@ -163,6 +176,10 @@ impl<const N: usize> ToArgs for [u8; N] {
 impl<T: ToArgs + ?Sized> ToArgs for &T {
     fn to_args(&self, request: &mut Request) {
         (**self).to_args(request);
+    }
+
+    fn likely_len(&self) -> usize {
+        (**self).likely_len()
     }
 }
 
@@ -189,6 +206,11 @@ macro_rules! args_from_list {
                 for arg in self {
                     arg.to_args(request);
                 }
+            }
+
+            fn likely_len(&self) -> usize {
+                let first = self.iter().next();
+                first.map_or(0, |first| first.likely_len().saturating_mul(self.len()))
             }
         }
     )+};
@@ -221,6 +243,12 @@ macro_rules! args_from_tuple {
                 #[allow(non_snake_case, reason = "the type parameters name the fields too")]
                 let ($($name,)+) = self;
                 $($name.to_args(request);)+
+            }
+
+            fn likely_len(&self) -> usize {
+                #[allow(non_snake_case, reason = "the type parameters name the fields too")]
+                let ($($name,)+) = self;
+                0 $(+ $name.likely_len())+
             }
         }
     )+};

@@ -183,7 +183,7 @@ fn for_each(
         Reply::Array(elements)
         | Reply::Set(elements)
         | Reply::Map(elements)
-        | Reply::Push(elements) => elements.iter().try_for_each(|element| match element {
+        | Reply::Push(elements) => elements.try_for_each(|element| match element {
             Reply::Error(error) => Err(ReplyError::new(
                 expected,
                 format!("the error {error} in it"),

@@ -193,20 +193,30 @@ impl Elements {
             List::Frame(frame) => (Some(frame), None),
             List::Replies(replies) => (None, Some(replies)),
         };
-        let from_frame = frame.into_iter().flat_map(|frame| {
-            let take = move |part: FrameRef<'_>, bytes: &[u8]| match bytes.len() {
-                SHARED_FROM.. => frame
-                    .slice(part)
-                    .unwrap_or_else(|| Bytes::copy_from_slice(bytes)),
-                _ => Bytes::copy_from_slice(bytes),
-            };
-            frame
-                .view()
-                .children()
-                .map(move |child| Reply::from_view(child, take))
-        });
+        let from_frame = frame.into_iter().flat_map(children);
         from_frame.chain(replies.into_iter().flatten().cloned())
     }
+
+    /// Feeds the elements to `each`, as [`Self::iter`] gives them.
+    pub(crate) fn try_for_each<E>(self, each: impl FnMut(Reply) -> Result<(), E>) -> Result<(), E> {
+        match self.0 {
+            List::Frame(frame) => children(&frame).try_for_each(each),
+            List::Replies(replies) => replies.into_iter().try_for_each(each),
+        }
+    }
+}
+
+fn children(frame: &OwnedFrame) -> impl Iterator<Item = Reply> + '_ {
+    let take = move |part: FrameRef<'_>, bytes: &[u8]| match bytes.len() {
+        SHARED_FROM.. => frame
+            .slice(part)
+            .unwrap_or_else(|| Bytes::copy_from_slice(bytes)),
+        _ => Bytes::copy_from_slice(bytes),
+    };
+    frame
+        .view()
+        .children()
+        .map(move |child| Reply::from_view(child, take))
 }
 
 impl From<Vec<Reply>> for Elements {

@@ -48,6 +48,8 @@ enum Body {
 pub(crate) const SHARED_FROM: usize = 8 * 1024;
 /// Room for a short command, so that building it takes one allocation.
 const SHORT: usize = 128;
+/// The most that is reserved because the first element of a list is long.
+const MAX_EXPECTED: usize = 64 * 1024;
 /// The array header that a body starts with, up to [`MAX_COUNTED`] arguments: `*`, a digit, CR LF.
 const COUNTED: &[u8; 4] = b"*1\r\n";
 const MAX_COUNTED: usize = 9;
@@ -57,8 +59,12 @@ const HEADER: usize = 23;
 impl Request {
     /// A request of the command `name`, in upper case. Its class and its keys follow from the name and the arguments.
     pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
-        let name = name.into();
-        let mut body = BytesMut::with_capacity(SHORT);
+        Self::with_room(name.into(), 0)
+    }
+
+    /// A request with room for so many bytes of arguments, or for those of a short command.
+    fn with_room(name: Cow<'static, str>, len: usize) -> Self {
+        let mut body = BytesMut::with_capacity(SHORT + len.min(MAX_EXPECTED));
         body.extend_from_slice(COUNTED);
         write::bulk(&mut body, name.as_bytes());
         Self {
@@ -75,7 +81,12 @@ impl Request {
 
     /// A request of a command in the table; of a subcommand, with both of its words.
     pub(crate) fn of(row: &'static Row) -> Self {
-        let mut request = Self::new(row.word());
+        Self::of_about(row, 0)
+    }
+
+    /// The same, if its arguments are known to take about so many bytes.
+    pub(crate) fn of_about(row: &'static Row, len: usize) -> Self {
+        let mut request = Self::with_room(Cow::Borrowed(row.word()), len);
         request.row = Some(row);
         request.class = Some(row.class);
         if let Some(subcommand) = row.subcommand() {

@@ -9,7 +9,7 @@ use tracing::field::{Empty, display};
 
 use crate::config::{Address, Config};
 use crate::error::{Error, ErrorKind};
-use crate::reply::Reply;
+use crate::request::Request;
 
 /// The port that goes without saying.
 const USUAL_PORT: u16 = 6379;
@@ -54,14 +54,15 @@ pub(crate) fn of_command(config: &Config, name: impl Fn() -> Cow<'static, str>) 
 }
 
 /// The span of a batch: `PIPELINE` or `MULTI`, and the name of its commands if they have only one.
-pub(crate) fn of_batch(config: &Config, kind: &'static str, names: &[Cow<'static, str>]) -> Span {
-    let operation = || match names {
-        [first, rest @ ..] if rest.iter().all(|name| name == first) => {
-            Cow::Owned(format!("{kind} {first}"))
+pub(crate) fn of_batch(config: &Config, kind: &'static str, requests: &[Request]) -> Span {
+    let operation = || {
+        let mut names = requests.iter().map(Request::clone_name);
+        match names.next() {
+            Some(first) if names.all(|name| name == first) => Cow::Owned(format!("{kind} {first}")),
+            _ => Cow::Borrowed(kind),
         }
-        _ => Cow::Borrowed(kind),
     };
-    span(config, operation, Some(names.len()))
+    span(config, operation, Some(requests.len()))
 }
 
 /// Notes how a command failed. Values and keys are in no error's type.
@@ -90,19 +91,11 @@ pub(crate) fn failed(span: &Span, error: &Error) {
 }
 
 /// Notes the first failure of a batch.
-pub(crate) fn first_failed<'a>(
-    span: &Span,
-    mut replies: impl Iterator<Item = &'a Result<Reply, Error>>,
-) {
+pub(crate) fn first_failed(span: &Span, failure: impl FnOnce() -> Option<Error>) {
     if span.is_disabled() {
         return;
     }
-    let failure = replies.find_map(|reply| match reply {
-        Ok(Reply::Error(error)) => Some(Error::server(error.clone())),
-        Ok(_) => None,
-        Err(error) => Some(error.clone()),
-    });
-    if let Some(error) = failure {
+    if let Some(error) = failure() {
         failed(span, &error);
     }
 }

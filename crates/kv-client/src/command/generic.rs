@@ -82,22 +82,22 @@ pub enum KeyType {
 impl Client {
     /// [DEL](https://redis.io/docs/latest/commands/del/): deletes keys; how many there were.
     pub fn del(&self, keys: impl ToArgs) -> Command<'_, u64> {
-        self.typed(row!("DEL")).with_all(keys)
+        self.typed_list(row!("DEL"), keys)
     }
 
     /// [UNLINK](https://redis.io/docs/latest/commands/unlink/): as DEL, freeing the memory in the background.
     pub fn unlink(&self, keys: impl ToArgs) -> Command<'_, u64> {
-        self.typed(row!("UNLINK")).with_all(keys)
+        self.typed_list(row!("UNLINK"), keys)
     }
 
     /// [EXISTS](https://redis.io/docs/latest/commands/exists/): how many of the keys exist; one named twice counts twice.
     pub fn exists(&self, keys: impl ToArgs) -> Command<'_, u64> {
-        self.typed(row!("EXISTS")).with_all(keys)
+        self.typed_list(row!("EXISTS"), keys)
     }
 
     /// [TOUCH](https://redis.io/docs/latest/commands/touch/): marks keys as just used; how many there are.
     pub fn touch(&self, keys: impl ToArgs) -> Command<'_, u64> {
-        self.typed(row!("TOUCH")).with_all(keys)
+        self.typed_list(row!("TOUCH"), keys)
     }
 
     /// [TYPE](https://redis.io/docs/latest/commands/type/): the type of a key's value.

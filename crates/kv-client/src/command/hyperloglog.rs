@@ -16,7 +16,7 @@ impl Client {
     /// [PFCOUNT](https://redis.io/docs/latest/commands/pfcount/): roughly how many different elements were added to any
     /// of the keys: 0.81 % off on average.
     pub fn pfcount(&self, keys: impl ToArgs) -> Command<'_, u64> {
-        self.typed(row!("PFCOUNT")).with_all(keys)
+        self.typed_list(row!("PFCOUNT"), keys)
     }
 
     /// [PFMERGE](https://redis.io/docs/latest/commands/pfmerge/): adds all that was added to the keys.

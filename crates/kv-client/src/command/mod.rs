@@ -131,7 +131,7 @@ pub struct Command<'a, T, O = ()> {
 pub(crate) type Decode<T> = fn(Reply) -> Result<T, ReplyError>;
 
 /// What a command says about itself, if it differs from the configuration.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Settings {
     pub(crate) timeout: Option<Option<Duration>>,
     pub(crate) retry: Option<Retry>,
@@ -166,6 +166,17 @@ impl Client {
 
     pub(crate) fn typed<T: FromReply, O>(&self, row: &'static Row) -> Command<'_, T, O> {
         self.read_by(row, T::from_reply)
+    }
+
+    /// A command of one list of arguments.
+    pub(crate) fn typed_list<T: FromReply, O>(
+        &self,
+        row: &'static Row,
+        args: impl ToArgs,
+    ) -> Command<'_, T, O> {
+        let mut request = Request::of_about(row, args.likely_len());
+        args.to_args(&mut request);
+        Command::new(self, request, T::from_reply)
     }
 
     pub(crate) fn read_by<T, O>(&self, row: &'static Row, decode: Decode<T>) -> Command<'_, T, O> {

@@ -64,17 +64,17 @@ impl Client {
 
     /// [SDIFF](https://redis.io/docs/latest/commands/sdiff/): what is in the first set and in none of the others.
     pub fn sdiff(&self, keys: impl ToArgs) -> Command<'_, HashSet<Bytes>> {
-        self.typed(row!("SDIFF")).with_all(keys)
+        self.typed_list(row!("SDIFF"), keys)
     }
 
     /// [SINTER](https://redis.io/docs/latest/commands/sinter/): what is in all of the sets.
     pub fn sinter(&self, keys: impl ToArgs) -> Command<'_, HashSet<Bytes>> {
-        self.typed(row!("SINTER")).with_all(keys)
+        self.typed_list(row!("SINTER"), keys)
     }
 
     /// [SUNION](https://redis.io/docs/latest/commands/sunion/): what is in any of the sets.
     pub fn sunion(&self, keys: impl ToArgs) -> Command<'_, HashSet<Bytes>> {
-        self.typed(row!("SUNION")).with_all(keys)
+        self.typed_list(row!("SUNION"), keys)
     }
 
     /// [SDIFFSTORE](https://redis.io/docs/latest/commands/sdiffstore/): keeps [`sdiff`](Self::sdiff) as a set; its size.

@@ -79,7 +79,7 @@ impl Client {
 
     /// [MGET](https://redis.io/docs/latest/commands/mget/): the values of many keys, in their order.
     pub fn mget(&self, keys: impl ToArgs) -> Command<'_, Vec<Option<Bytes>>> {
-        self.typed(row!("MGET")).with_all(keys)
+        self.typed_list(row!("MGET"), keys)
     }
 
     /// [MSET](https://redis.io/docs/latest/commands/mset/): sets many keys at once, given as pairs or as a map.
@@ -90,12 +90,12 @@ impl Client {
     /// # Ok(()) }
     /// ```
     pub fn mset(&self, pairs: impl ToArgs) -> Command<'_, ()> {
-        self.typed(row!("MSET")).with_all(pairs)
+        self.typed_list(row!("MSET"), pairs)
     }
 
     /// [MSETNX](https://redis.io/docs/latest/commands/msetnx/): sets many keys if none of them exists; whether it did.
     pub fn msetnx(&self, pairs: impl ToArgs) -> Command<'_, bool> {
-        self.typed(row!("MSETNX")).with_all(pairs)
+        self.typed_list(row!("MSETNX"), pairs)
     }
 
     /// [SETNX](https://redis.io/docs/latest/commands/setnx/): sets a key if it does not exist; whether it did.

@@ -31,7 +31,7 @@ pub trait Batch: Sized + private::Sealed {
 
     /// The values, or the first error.
     #[doc(hidden)]
-    fn all(results: Self::Results) -> Result<Self::Output>;
+    fn all(decoders: Self::Decoders, replies: &mut Replies) -> Result<Self::Output>;
 }
 
 mod private {
@@ -45,20 +45,66 @@ mod private {
 #[expect(unnameable_types, reason = "only `Batch` has to do with it")]
 pub struct Parts {
     pub(super) requests: Vec<Request>,
-    pub(super) settings: Vec<Settings>,
+    /// Those of the commands that have settings of their own, in order.
+    pub(super) settings: Vec<(usize, Settings)>,
 }
 
 /// The replies to a batch, one after the other.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[doc(hidden)]
 #[expect(unnameable_types, reason = "only `Batch` has to do with it")]
-pub struct Replies(pub(super) std::vec::IntoIter<Result<Reply>>);
+pub struct Replies {
+    /// Of the first commands; all of them, if nothing went wrong.
+    here: std::vec::IntoIter<Reply>,
+    /// What became of the others.
+    rest: std::vec::IntoIter<Result<Reply>>,
+}
+
+impl Replies {
+    pub(super) fn new(here: Vec<Reply>, rest: Vec<Result<Reply>>) -> Self {
+        Self {
+            here: here.into_iter(),
+            rest: rest.into_iter(),
+        }
+    }
+
+    /// The same for each of so many commands.
+    pub(super) fn failed(error: &Error, commands: usize) -> Self {
+        let rest = (0..commands).map(|_| Err(error.clone())).collect();
+        Self::new(Vec::new(), rest)
+    }
+
+    fn next(&mut self) -> Result<Reply> {
+        if let Some(reply) = self.here.next() {
+            return Ok(reply);
+        }
+        let closed = || Err(Error::new(ErrorKind::Closed, Outcome::NotSent));
+        self.rest.next().unwrap_or_else(closed)
+    }
+
+    pub(super) fn first_error(&self) -> Option<Error> {
+        let of_reply = |reply: &Reply| match reply {
+            Reply::Error(error) => Some(Error::server(error.clone())),
+            _ => None,
+        };
+        let mut rest = self.rest.as_slice().iter();
+        self.here.as_slice().iter().find_map(of_reply).or_else(|| {
+            rest.find_map(|result| {
+                result
+                    .as_ref()
+                    .map_or_else(|error| Some(error.clone()), of_reply)
+            })
+        })
+    }
+}
 
 impl Parts {
     fn push<T, O>(&mut self, command: Command<'_, T, O>) -> Named<T> {
         let name = command.request.clone_name();
+        if command.settings != Settings::default() {
+            self.settings.push((self.requests.len(), command.settings));
+        }
         self.requests.push(command.request);
-        self.settings.push(command.settings);
         Named {
             name,
             decode: command.decode,
@@ -82,8 +128,7 @@ impl<T> fmt::Debug for Named<T> {
 
 impl<T> Named<T> {
     fn read(self, replies: &mut Replies) -> Result<T> {
-        let closed = || Err(Error::new(ErrorKind::Closed, Outcome::NotSent));
-        let value = match replies.0.next().unwrap_or_else(closed) {
+        let value = match replies.next() {
             Ok(Reply::Error(error)) => Err(Error::server(error)),
             Ok(reply) => (self.decode)(reply).map_err(Error::reply),
             Err(error) => Err(error),
@@ -115,8 +160,8 @@ macro_rules! batch_of_tuple {
                 ($(decoders.$index.read(replies),)+)
             }
 
-            fn all(results: Self::Results) -> Result<Self::Output> {
-                Ok(($(results.$index?,)+))
+            fn all(decoders: Self::Decoders, replies: &mut Replies) -> Result<Self::Output> {
+                Ok(($(decoders.$index.read(replies)?,)+))
             }
         }
     )+};
@@ -145,6 +190,7 @@ impl<T, O> Batch for Vec<Command<'_, T, O>> {
     type Decoders = Vec<Named<T>>;
 
     fn split(self, parts: &mut Parts) -> Self::Decoders {
+        parts.requests.reserve(self.len());
         self.into_iter()
             .map(|command| parts.push(command))
             .collect()
@@ -157,8 +203,12 @@ impl<T, O> Batch for Vec<Command<'_, T, O>> {
             .collect()
     }
 
-    fn all(results: Self::Results) -> Result<Self::Output> {
-        results.into_iter().collect()
+    fn all(decoders: Self::Decoders, replies: &mut Replies) -> Result<Self::Output> {
+        let mut values = Vec::with_capacity(decoders.len());
+        for decoder in decoders {
+            values.push(decoder.read(replies)?);
+        }
+        Ok(values)
     }
 }
 
@@ -177,12 +227,11 @@ impl<T, O, const N: usize> Batch for [Command<'_, T, O>; N] {
         decoders.map(|decoder| decoder.read(replies))
     }
 
-    fn all(results: Self::Results) -> Result<Self::Output> {
+    fn all(decoders: Self::Decoders, replies: &mut Replies) -> Result<Self::Output> {
         let mut failed = None;
-        let values = results.map(|result| {
-            result
-                .map_err(|error| failed.get_or_insert(error).clone())
-                .ok()
+        let values = decoders.map(|decoder| {
+            let value = decoder.read(replies);
+            value.map_err(|error| _ = failed.get_or_insert(error)).ok()
         });
         if let Some(error) = failed {
             return Err(error);

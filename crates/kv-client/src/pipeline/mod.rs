@@ -117,6 +117,15 @@ impl<'a, B: Batch> Pipeline<'a, B> {
 
     /// The result of each command.
     pub fn results(self) -> impl Future<Output = B::Results> + Send + use<'a, B> {
+        let sent = self.send();
+        async move {
+            let (decoders, mut replies) = sent.await;
+            B::each(decoders, &mut replies)
+        }
+    }
+
+    /// The replies, and how to read them.
+    fn send(self) -> impl Future<Output = (B::Decoders, Replies)> + Send + use<'a, B> {
         let Self {
             client,
             batch,
@@ -125,15 +134,15 @@ impl<'a, B: Batch> Pipeline<'a, B> {
         let mut parts = Parts::default();
         let decoders = batch.split(&mut parts);
         async move {
-            let names: Vec<_> = parts.requests.iter().map(Request::clone_name).collect();
-            let span = telemetry::of_batch(client.config(), "PIPELINE", &names);
+            let commands = parts.requests.len();
+            let span = telemetry::of_batch(client.config(), "PIPELINE", &parts.requests);
             let sent = send_pipeline(client, parts, settings);
             let replies = match sent.instrument(span.clone()).await {
                 Ok(replies) => replies,
-                Err(error) => names.iter().map(|_| Err(error.clone())).collect(),
+                Err(error) => Replies::failed(&error, commands),
             };
-            telemetry::first_failed(&span, replies.iter());
-            B::each(decoders, &mut Replies(replies.into_iter()))
+            telemetry::first_failed(&span, || replies.first_error());
+            (decoders, replies)
         }
     }
 }
@@ -143,8 +152,11 @@ impl<'a, B: Batch + 'a> IntoFuture for Pipeline<'a, B> {
     type IntoFuture = Running<'a, Result<B::Output>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let results = self.results();
-        Box::pin(async move { B::all(results.await) })
+        let sent = self.send();
+        Box::pin(async move {
+            let (decoders, mut replies) = sent.await;
+            B::all(decoders, &mut replies)
+        })
     }
 }
 
@@ -170,6 +182,15 @@ impl<'a, B: Batch> Transaction<'a, B> {
 
     /// The result of each command, if they were run.
     pub fn results(self) -> impl Future<Output = Result<B::Results>> + Send + use<'a, B> {
+        let sent = self.send();
+        async move {
+            let (decoders, mut replies) = sent.await?;
+            Ok(B::each(decoders, &mut replies))
+        }
+    }
+
+    /// The replies, and how to read them.
+    fn send(self) -> impl Future<Output = Result<(B::Decoders, Replies)>> + Send + use<'a, B> {
         let Self {
             client,
             batch,
@@ -179,15 +200,15 @@ impl<'a, B: Batch> Transaction<'a, B> {
         let decoders = batch.split(&mut parts);
         async move {
             let names: Vec<_> = parts.requests.iter().map(Request::clone_name).collect();
-            let span = telemetry::of_batch(client.config(), "MULTI", &names);
+            let span = telemetry::of_batch(client.config(), "MULTI", &parts.requests);
             let sent = send_transaction(client, parts, settings);
             let executed = match sent.instrument(span.clone()).await {
                 Ok(answer) => executed(answer, &names),
                 Err(error) => Err(error),
             };
             let replies = executed.inspect_err(|error| telemetry::failed(&span, error))?;
-            telemetry::first_failed(&span, replies.iter());
-            Ok(B::each(decoders, &mut Replies(replies.into_iter())))
+            telemetry::first_failed(&span, || replies.first_error());
+            Ok((decoders, replies))
         }
     }
 }
@@ -197,8 +218,11 @@ impl<'a, B: Batch + 'a> IntoFuture for Transaction<'a, B> {
     type IntoFuture = Running<'a, Result<B::Output>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let results = self.results();
-        Box::pin(async move { B::all(results.await?) })
+        let sent = self.send();
+        Box::pin(async move {
+            let (decoders, mut replies) = sent.await?;
+            B::all(decoders, &mut replies)
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::batch::Parts;
+use super::batch::{Parts, Replies};
 use crate::class::{Class, Retry};
 use crate::client::{Client, Servers};
 use crate::command::Settings;
@@ -17,7 +17,7 @@ use crate::request::Request;
 /// Commands that can go out, with what holds for all of them.
 struct Ready {
     requests: Vec<Request>,
-    /// What each says of the nodes that may serve it.
+    /// What each says of the nodes that may serve it; nothing, if there is only one.
     reads_from: Vec<Option<ReadFrom>>,
     limit: TimeLimit,
     again: Again,
@@ -28,7 +28,7 @@ pub(super) async fn send_pipeline(
     client: &Client,
     parts: Parts,
     settings: Settings,
-) -> Result<Vec<Result<Reply>>> {
+) -> Result<Replies> {
     let Ready {
         requests,
         reads_from,
@@ -36,7 +36,7 @@ pub(super) async fn send_pipeline(
         again,
     } = prepare(client, parts, settings)?;
     if requests.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Replies::default());
     }
     match &client.inner.servers {
         Servers::One(node) => {
@@ -54,10 +54,8 @@ pub(super) async fn send_pipeline(
                 .run_batch(requests, limit, again, settings.bulk)
                 .await;
             let error = |failure: Failure| Error::new(failure.kind, failure.outcome);
-            Ok(results
-                .into_iter()
-                .map(|result| result.map_err(error))
-                .collect())
+            let results = results.into_iter().map(|result| result.map_err(error));
+            Ok(Replies::new(Vec::new(), results.collect()))
         }
     }
 }
@@ -113,37 +111,42 @@ async fn carry(
 fn prepare(client: &Client, parts: Parts, settings: Settings) -> Result<Ready> {
     let Parts {
         mut requests,
-        settings: each,
+        settings: own,
     } = parts;
-    for request in &mut requests {
+    let config = client.config();
+    let mut again = Again {
+        resends: true,
+        repeats: true,
+        left: config.max_retries,
+    };
+    let is_cluster = matches!(client.inner.servers, Servers::Cluster(_));
+    let mut reads_from = Vec::new();
+    let mut rest = own.iter().peekable();
+    for (index, request) in requests.iter_mut().enumerate() {
         request.seal();
         check_shared(request, true)?;
+        let own = rest.next_if(|(at, _)| *at == index);
+        let own = own.map(|(_, settings)| *settings).unwrap_or_default();
+        let retry = settings.retry.or(own.retry).unwrap_or(config.retry);
+        if is_cluster {
+            reads_from.push(settings.read_from.or(own.read_from));
+        }
+        again.resends &= retry != Retry::Never;
+        again.repeats &= retry.repeats(request.class());
     }
-    let config = client.config();
-    let shortest = each
+    let shortest = own
         .iter()
-        .filter_map(|settings| settings.timeout.flatten())
+        .filter_map(|(_, settings)| settings.timeout.flatten())
         .min();
     let timeout = settings
         .timeout
         .unwrap_or_else(|| shortest.or(config.command_timeout));
-    let policy = |own: &Settings| settings.retry.or(own.retry).unwrap_or(config.retry);
-    let repeats = requests
-        .iter()
-        .zip(&each)
-        .all(|(request, own)| policy(own).repeats(request.class()));
-    let again = Again {
-        resends: each.iter().all(|own| policy(own) != Retry::Never),
-        repeats,
-        left: config.max_retries,
-    };
     let limit = TimeLimit {
         timeout,
         deadline: None,
     };
-    let reads_from = each.iter().map(|own| settings.read_from.or(own.read_from));
     Ok(Ready {
-        reads_from: reads_from.collect(),
+        reads_from,
         requests,
         limit,
         again,
@@ -151,7 +154,7 @@ fn prepare(client: &Client, parts: Parts, settings: Settings) -> Result<Ready> {
 }
 
 /// What became of each command of a pipeline.
-fn each_reply(answer: Result<Answer, Failure>, len: usize) -> Vec<Result<Reply>> {
+fn each_reply(answer: Result<Answer, Failure>, len: usize) -> Replies {
     let (replies, failure, executed_maybe) = match answer {
         Ok(Answer::Many {
             replies,
@@ -173,21 +176,22 @@ fn each_reply(answer: Result<Answer, Failure>, len: usize) -> Vec<Result<Reply>>
         };
         Err(Error::new(kind, outcome))
     });
-    replies.into_iter().map(Ok).chain(missing).collect()
+    let missing = missing.collect();
+    Replies::new(replies, missing)
 }
 
 /// The replies to the commands of a transaction, if it was run.
 pub(super) fn executed(
     answer: Result<Answer, Failure>,
     names: &[Cow<'static, str>],
-) -> Result<Vec<Result<Reply>>> {
+) -> Result<Replies> {
     let not_run = |failure: Failure, outcome| Err(Error::new(failure.kind, outcome).of("EXEC"));
     let mut replies = match answer {
         Ok(Answer::Many {
             replies,
             failure: None,
             ..
-        }) if replies.is_empty() => return Ok(Vec::new()),
+        }) if replies.is_empty() => return Ok(Replies::default()),
         Ok(Answer::Many {
             replies,
             failure: None,
@@ -224,7 +228,7 @@ pub(super) fn executed(
     }
     match exec {
         Some(Reply::Array(elements)) if elements.len() == names.len() => {
-            Ok(elements.iter().map(Ok).collect())
+            Ok(Replies::new(elements.iter().collect(), Vec::new()))
         }
         Some(Reply::Error(error)) => Err(Error::server(error).of("EXEC")),
         Some(Reply::Null) => Err(Error::new(ErrorKind::Conflict, Outcome::Rejected).of("EXEC")),
