@@ -7,7 +7,7 @@ use bytes::Bytes;
 use resp_codec::Frame;
 
 use crate::error::ReplyError;
-use crate::reply::Reply;
+use crate::reply::{Part, Reply};
 
 /// A type that a reply can be turned into, with [`Command::into`](crate::Command::into).
 ///
@@ -43,12 +43,19 @@ pub trait FromReply: Sized {
         }
     }
 
+    /// Turns an element of an aggregate, which is not an error, into this type, without making a reply of it first where
+    /// that is easy.
+    #[doc(hidden)]
+    fn from_element(element: Part<'_>) -> Result<Self, ReplyError> {
+        Self::from_reply(element.into_reply())
+    }
+
     /// A list of these. Pairs may come as lists of two, one after the other, or as a map.
     #[doc(hidden)]
     fn list_from_reply(reply: Reply) -> Result<Vec<Self>, ReplyError> {
         let mut list = Vec::with_capacity(capacity(&reply));
         for_each(reply, "a list", |element| {
-            list.push(Self::from_reply(element)?);
+            list.push(Self::from_element(element)?);
             Ok(())
         })?;
         Ok(list)
@@ -146,6 +153,13 @@ impl FromReply for Bytes {
             reply => Err(reply.mismatch("a string")),
         }
     }
+
+    fn from_element(element: Part<'_>) -> Result<Self, ReplyError> {
+        match element.to_bulk() {
+            Some(bytes) => Ok(bytes),
+            None => Self::from_reply(element.into_reply()),
+        }
+    }
 }
 
 impl FromReply for Vec<u8> {
@@ -153,16 +167,33 @@ impl FromReply for Vec<u8> {
     fn from_reply(reply: Reply) -> Result<Self, ReplyError> {
         Bytes::from_reply(reply).map(Self::from)
     }
+
+    fn from_element(element: Part<'_>) -> Result<Self, ReplyError> {
+        match element.as_bulk() {
+            Some(bytes) => Ok(bytes.to_vec()),
+            None => Self::from_reply(element.into_reply()),
+        }
+    }
 }
 
 impl FromReply for String {
     /// As for [`Bytes`], if it is UTF-8.
     fn from_reply(reply: Reply) -> Result<Self, ReplyError> {
-        let bytes = Bytes::from_reply(reply)?;
-        let text = std::str::from_utf8(&bytes)
-            .map_err(|error| ReplyError::new("text in UTF-8", format!("other bytes: {error}")))?;
-        Ok(text.to_owned())
+        text(&Bytes::from_reply(reply)?)
     }
+
+    fn from_element(element: Part<'_>) -> Result<Self, ReplyError> {
+        match element.as_bulk() {
+            Some(bytes) => text(bytes),
+            None => Self::from_reply(element.into_reply()),
+        }
+    }
+}
+
+fn text(bytes: &[u8]) -> Result<String, ReplyError> {
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| ReplyError::new("text in UTF-8", format!("other bytes: {error}")))?;
+    Ok(text.to_owned())
 }
 
 impl<T: FromReply> FromReply for Option<T> {
@@ -170,25 +201,35 @@ impl<T: FromReply> FromReply for Option<T> {
     fn from_reply(reply: Reply) -> Result<Self, ReplyError> {
         T::option_from_reply(reply)
     }
+
+    fn from_element(element: Part<'_>) -> Result<Self, ReplyError> {
+        if element.is_null() {
+            return Ok(None);
+        }
+        match element.as_bulk() {
+            Some(_) => T::from_element(element).map(Some),
+            None => T::option_from_reply(element.into_reply()),
+        }
+    }
 }
 
 /// Feeds the elements of an aggregate to `each`; null counts as an empty one.
 fn for_each(
     reply: Reply,
     expected: &'static str,
-    mut each: impl FnMut(Reply) -> Result<(), ReplyError>,
+    mut each: impl FnMut(Part<'_>) -> Result<(), ReplyError>,
 ) -> Result<(), ReplyError> {
     match reply {
         Reply::Null => Ok(()),
         Reply::Array(elements)
         | Reply::Set(elements)
         | Reply::Map(elements)
-        | Reply::Push(elements) => elements.try_for_each(|element| match element {
-            Reply::Error(error) => Err(ReplyError::new(
+        | Reply::Push(elements) => elements.try_for_each(|element| match element.error() {
+            Some(error) => Err(ReplyError::new(
                 expected,
                 format!("the error {error} in it"),
             )),
-            element => each(element),
+            None => each(element),
         }),
         reply => Err(reply.mismatch(expected)),
     }
@@ -215,7 +256,7 @@ impl<T: FromReply + Eq + Hash, S: BuildHasher + Default> FromReply for HashSet<T
     fn from_reply(reply: Reply) -> Result<Self, ReplyError> {
         let mut set = Self::with_capacity_and_hasher(capacity(&reply), S::default());
         for_each(reply, "a set", |element| {
-            set.insert(T::from_reply(element)?);
+            set.insert(T::from_element(element)?);
             Ok(())
         })?;
         Ok(set)
@@ -226,7 +267,7 @@ impl<T: FromReply + Ord> FromReply for BTreeSet<T> {
     fn from_reply(reply: Reply) -> Result<Self, ReplyError> {
         let mut set = Self::new();
         for_each(reply, "a set", |element| {
-            set.insert(T::from_reply(element)?);
+            set.insert(T::from_element(element)?);
             Ok(())
         })?;
         Ok(set)
@@ -241,14 +282,14 @@ fn for_each_pair<K: FromReply, V: FromReply>(
     const EXPECTED: &str = "a map";
     let mut key = None;
     for_each(reply, EXPECTED, |element| {
-        if let (None, Reply::Array(_)) = (&key, &element) {
-            let (k, v) = <(K, V)>::from_reply(element)?;
+        if key.is_none() && element.is_array() {
+            let (k, v) = <(K, V)>::from_element(element)?;
             each(k, v);
             return Ok(());
         }
         match key.take() {
-            None => key = Some(K::from_reply(element)?),
-            Some(key) => each(key, V::from_reply(element)?),
+            None => key = Some(K::from_element(element)?),
+            Some(key) => each(key, V::from_element(element)?),
         }
         Ok(())
     })?;

@@ -194,29 +194,106 @@ impl Elements {
             List::Replies(replies) => (None, Some(replies)),
         };
         let from_frame = frame.into_iter().flat_map(children);
+        let from_frame = from_frame.map(Part::into_reply);
         from_frame.chain(replies.into_iter().flatten().cloned())
     }
 
-    /// Feeds the elements to `each`, as [`Self::iter`] gives them.
-    pub(crate) fn try_for_each<E>(self, each: impl FnMut(Reply) -> Result<(), E>) -> Result<(), E> {
+    /// Feeds the elements to `each`, in the order of [`Self::iter`].
+    pub(crate) fn try_for_each<E>(
+        self,
+        mut each: impl FnMut(Part<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
         match self.0 {
             List::Frame(frame) => children(&frame).try_for_each(each),
-            List::Replies(replies) => replies.into_iter().try_for_each(each),
+            List::Replies(replies) => replies
+                .into_iter()
+                .try_for_each(|reply| each(Part(Form::Reply(reply)))),
         }
     }
 }
 
-fn children(frame: &OwnedFrame) -> impl Iterator<Item = Reply> + '_ {
-    let take = move |part: FrameRef<'_>, bytes: &[u8]| match bytes.len() {
-        SHARED_FROM.. => frame
-            .slice(part)
-            .unwrap_or_else(|| Bytes::copy_from_slice(bytes)),
-        _ => Bytes::copy_from_slice(bytes),
-    };
-    frame
-        .view()
-        .children()
-        .map(move |child| Reply::from_view(child, take))
+fn children(frame: &OwnedFrame) -> impl Iterator<Item = Part<'_>> {
+    let view = frame.view();
+    view.children()
+        .map(move |view| Part(Form::View { view, frame }))
+}
+
+/// An element of an aggregate, before it has become anything.
+#[doc(hidden)]
+#[derive(Debug)]
+#[expect(unnameable_types, reason = "only `FromReply` has to do with it")]
+pub struct Part<'a>(Form<'a>);
+
+#[derive(Debug)]
+enum Form<'a> {
+    /// `view` is a part of `frame`.
+    View {
+        view: FrameRef<'a>,
+        frame: &'a OwnedFrame,
+    },
+    Reply(Reply),
+}
+
+impl Part<'_> {
+    pub(crate) fn into_reply(self) -> Reply {
+        match self.0 {
+            Form::View { view, frame } => {
+                Reply::from_view(view, |part, bytes| take(frame, part, bytes))
+            }
+            Form::Reply(reply) => reply,
+        }
+    }
+
+    pub(crate) fn is_null(&self) -> bool {
+        match &self.0 {
+            Form::View { view, .. } => view.is_null(),
+            Form::Reply(reply) => matches!(reply, Reply::Null),
+        }
+    }
+
+    pub(crate) fn is_array(&self) -> bool {
+        match &self.0 {
+            Form::View { view, .. } => view.kind() == Kind::Array,
+            Form::Reply(reply) => matches!(reply, Reply::Array(_)),
+        }
+    }
+
+    /// The error that it is.
+    pub(crate) fn error(&self) -> Option<ServerError> {
+        match &self.0 {
+            Form::View { view, .. } if view.is_error() => {
+                Some(ServerError::new(view.as_bytes().unwrap_or_default()))
+            }
+            Form::Reply(Reply::Error(error)) => Some(error.clone()),
+            _ => None,
+        }
+    }
+
+    /// The bytes of a bulk string in one piece.
+    pub(crate) fn as_bulk(&self) -> Option<&[u8]> {
+        match &self.0 {
+            Form::View { view, .. } if view.kind() == Kind::BulkString => view.as_bytes(),
+            _ => None,
+        }
+    }
+
+    /// [`Self::as_bulk`], shared if that is long.
+    pub(crate) fn to_bulk(&self) -> Option<Bytes> {
+        match &self.0 {
+            Form::View { view, frame } if view.kind() == Kind::BulkString => {
+                Some(take(frame, *view, view.as_bytes()?))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The bytes of `part`, which is one of `frame`.
+fn take(frame: &OwnedFrame, part: FrameRef<'_>, bytes: &[u8]) -> Bytes {
+    let shared = (bytes.len() >= SHARED_FROM).then(|| frame.slice(part));
+    shared
+        .flatten()
+        .unwrap_or_else(|| Bytes::copy_from_slice(bytes))
 }
 
 impl From<Vec<Reply>> for Elements {

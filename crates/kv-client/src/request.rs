@@ -46,8 +46,8 @@ enum Body {
 /// Arguments, and whole requests, from this length on are sent from where they are instead of being copied into the write
 /// buffer.
 pub(crate) const SHARED_FROM: usize = 8 * 1024;
-/// Room for a short command, so that building it takes one allocation.
-const SHORT: usize = 128;
+/// Room for a short command, so that building it takes one allocation; one that glibc still counts among the small ones.
+const SHORT: usize = 112;
 /// The most that is reserved because the first element of a list is long.
 const MAX_EXPECTED: usize = 64 * 1024;
 /// The array header that a body starts with, up to [`MAX_COUNTED`] arguments: `*`, a digit, CR LF.

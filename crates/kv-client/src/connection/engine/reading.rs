@@ -21,6 +21,8 @@ pub(crate) const FULL_BLOCK: usize = 64 * 1024;
 const MAX_BLOCK: usize = 256 * 1024;
 /// Less room than this is not worth a read.
 const MIN_ROOM: usize = 4 * 1024;
+/// So many bytes are moved to the front of the block whenever that is free, not only when room is short.
+const CHEAP_TO_MOVE: usize = 256;
 /// The most that is reserved for a frame that has been announced and has not arrived.
 const MAX_RESERVE: usize = 1024 * 1024;
 
@@ -80,10 +82,13 @@ impl Engine {
         if room == 0 && (self.block < FULL_BLOCK || held > self.block / 2) {
             self.block = (self.block * 2).min(MAX_BLOCK);
         }
+        let fresh = self.block.saturating_sub(held);
+        if held <= CHEAP_TO_MOVE && room < fresh && self.input.try_reclaim(fresh) {
+            return;
+        }
         let wanted = self.decoder.missing().clamp(MIN_ROOM, MAX_RESERVE);
         if room < wanted {
-            self.input
-                .reserve(self.block.saturating_sub(held).max(wanted));
+            self.input.reserve(fresh.max(wanted));
         }
     }
 
