@@ -121,16 +121,13 @@ impl<E: Slot> Bucket<E> {
         self.used != 0
     }
 
-    /// Touches the entry that a lookup of this tag compares first.
+    /// The entry that a lookup of this tag compares first; some entry if there is none.
     #[inline]
-    pub(super) fn touch(&self, tag: u16) -> usize {
-        let hits = self.hits(tag);
-        if hits == 0 {
-            return 0;
-        }
+    pub(super) fn likely(&self, tag: u16) -> &E {
+        let hits = self.hits(tag) | 1 << 63;
         // One lane has no slot.
-        let first = slot_of(hits.trailing_zeros());
-        self.slots.get(first).map_or(0, Slot::touch)
+        let first = slot_of(hits.trailing_zeros()).min(SLOTS - 1);
+        &self.slots[first]
     }
 
     /// The slots in use, in order.
