@@ -426,7 +426,11 @@ impl table::Slot for Entry {
     #[inline]
     fn touch(&self) -> usize {
         match self {
-            Self::Packed(packed) => packed.first().copied().map_or(0, usize::from),
+            Self::Packed(packed) => {
+                // The value ends in another cache line, as often as not.
+                let ends = packed.first().zip(packed.last());
+                ends.map_or(0, |(first, last)| usize::from(*first) + usize::from(*last))
+            }
             Self::Object(object) => object.label.key().len(),
         }
     }
