@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::clients::Clients;
 use crate::clock::Clock;
-use crate::command::{Command, Table};
+use crate::command::{Command, Found, Table};
 use crate::config::{Config, params};
 use crate::dialect::{OnUnknown, Unknown};
 use crate::effect::{Effect, Effects, Observer};
-use crate::engine::{Clients, Engine, Shared};
+use crate::engine::{Engine, Shared};
 use crate::error::{Error, ReplyError};
 use crate::eviction::Eviction;
 use crate::garbage::Garbage;
@@ -339,8 +340,10 @@ impl Builder {
             dbs,
             shared,
             now_us,
+            found: Found::default(),
             ready_dbs: Vec::new(),
             timed: (None, now_us),
+            soonest_expiry: 0, // the first turn of active expiry finds out
             last_sweep_ms: 0,
             last_patrol_ms: 0,
         };

@@ -1,17 +1,18 @@
 //! The one path of a request: row, arity, authentication, subscriber mode, MULTI, pause, handler, effects.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use bytes::BytesMut;
 use resp_codec::Arg;
 use tracing::error;
 
-use crate::command::{Args, Flags, Handler, Row, RowId};
+use crate::command::{Args, CustomFn, Flags, Handler, HandlerFn, Row, RowId};
 use crate::connection::peer::Close;
 use crate::connection::session::{ReplyMode, Request, Session};
 use crate::context::{Context, OtherDbs, Wait};
 use crate::dialect::Unknown;
-use crate::engine::Engine;
+use crate::engine::{Engine, Shared};
 use crate::error::{ReplyError, Result};
 use crate::reply::Reply;
 
@@ -24,6 +25,24 @@ pub(crate) enum Run {
     Nested,
     /// It waited, and a key it waits for changed.
     Again,
+}
+
+/// A handler, taken out of the table so that it can be called with everything else.
+enum Callee {
+    Builtin(HandlerFn),
+    Custom(Arc<CustomFn>),
+    Nobody,
+}
+
+impl Callee {
+    #[inline]
+    fn of(handler: &Handler) -> Self {
+        match handler {
+            Handler::Builtin(handle) => Self::Builtin(*handle),
+            Handler::Custom(handle) => Self::Custom(handle.clone()),
+            Handler::Exec | Handler::Container => Self::Nobody,
+        }
+    }
 }
 
 /// What the connection does after a request.
@@ -142,7 +161,7 @@ impl Engine {
         let mut words = args.iter().map(|arg| arg.of(buf));
         let name = words.next().unwrap_or_default();
         let is_frame = args.first().is_some_and(|arg| arg.is_frame());
-        let found = commands.find(name).filter(|_| !is_frame);
+        let found = self.found.find(commands, name).filter(|_| !is_frame);
         let Some(mut row) = found else {
             return Err(match &self.shared.on_unknown {
                 Some(error) if args.is_empty() => error.0(Unknown::Nothing),
@@ -236,7 +255,7 @@ impl Engine {
         let index = session.db;
         self.time(Some(row));
         let now_us = self.now_us;
-        let commands = self.shared.commands.clone();
+        let callee = Callee::of(&self.shared.commands.row(row).command.handler);
         let (db, others) = OtherDbs::split(&mut self.dbs, index);
         let version = session.version;
         let mut wait = None;
@@ -253,20 +272,22 @@ impl Engine {
             now_us,
             nested: run == Run::Nested,
         };
-        let handler = &commands.row(row).command.handler;
-        let result = catch_unwind(AssertUnwindSafe(|| match handler {
-            Handler::Builtin(handle) => handle(args, &mut cx),
-            Handler::Custom(handle) => handle(args, &mut cx),
-            Handler::Exec | Handler::Container => Err(ReplyError::Syntax),
+        let result = catch_unwind(AssertUnwindSafe(|| match callee {
+            Callee::Builtin(handle) => handle(args, &mut cx),
+            Callee::Custom(handle) => handle(args, &mut cx),
+            Callee::Nobody => Err(ReplyError::Syntax),
         }));
-        let stats = &mut self.shared.stats;
+        let Shared {
+            stats, commands, ..
+        } = &mut self.shared;
         let result = result.unwrap_or_else(|_| {
+            let name = commands.row(row).full_name.clone();
             // The panic's own message and place are on standard error already.
-            error!(command = commands.row(row).full_name, "a handler panicked");
+            error!(command = name, "a handler panicked");
             stats.panics += 1;
             session.closing = true;
             wait = None;
-            Err(ReplyError::Internal(commands.row(row).full_name.clone()))
+            Err(ReplyError::Internal(name))
         });
         stats.commands += u64::from(run != Run::Again);
         let counted = stats.command(row);
@@ -308,11 +329,17 @@ impl Engine {
             self.shared.effects.discard();
             return;
         }
+        let touched = if crosses {
+            0..self.dbs.len()
+        } else {
+            index..index + 1
+        };
         let mut count = 0;
-        for (number, db) in self.dbs.iter_mut().enumerate() {
-            if number == index || crosses {
-                count += db.changes.count;
-                db.changes.count = 0;
+        for number in touched {
+            let db = &mut self.dbs[number];
+            count += std::mem::take(&mut db.changes.count);
+            self.soonest_expiry = self.soonest_expiry.min(db.next_expiry());
+            if !db.changes.is_empty() {
                 self.shared.publish_changes(number, db);
                 if !db.changes.ready.is_empty() {
                     self.ready_dbs.push(number);

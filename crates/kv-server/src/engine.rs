@@ -1,21 +1,19 @@
 //! Everything under the lock: the databases, and what all connections share.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
+use crate::clients::Clients;
 use crate::clock::Clock;
-use crate::command::{RowId, Table};
+use crate::command::{Found, RowId, Table};
 use crate::config::Config;
-use crate::connection::peer::{Close, Peer};
 use crate::connection::session::Session;
 use crate::dialect::OnUnknown;
 use crate::effect::Effects;
 use crate::eviction::Eviction;
 use crate::garbage::Garbage;
-use crate::keyspace::Db;
+use crate::keyspace::{Db, entry::NEVER};
 use crate::persist::Saves;
 use crate::pubsub::PubSub;
 use crate::rng::Rng;
@@ -28,10 +26,14 @@ pub(crate) struct Engine {
     pub(crate) shared: Shared,
     /// Unix time in microseconds when the lock was last taken: the time of all commands until it is let go.
     pub(crate) now_us: i64,
+    /// The row that was looked up last.
+    pub(crate) found: Found,
     /// Databases in which a key became ready for a blocked client.
     pub(crate) ready_dbs: Vec<usize>,
     /// Whose time is running, and since when, in microseconds.
     pub(crate) timed: (Option<RowId>, i64),
+    /// A lower bound of the time at which the next key or field expires: lowered after each command, exact after active expiry.
+    pub(crate) soonest_expiry: i64,
     /// When active expiry last ran.
     pub(crate) last_sweep_ms: i64,
     /// When connections were last looked after.
@@ -82,134 +84,6 @@ pub(crate) struct Pause {
     pub(crate) until_ms: i64,
     /// Only commands that may write.
     pub(crate) writes_only: bool,
-}
-
-/// The sessions by id; one that is executing a batch is with its connection.
-#[derive(Debug, Default)]
-pub(crate) struct Clients {
-    sessions: BTreeMap<u64, Slot>,
-    next_id: u64,
-    /// Blocked sessions by deadline.
-    pub(crate) deadlines: BTreeMap<(i64, u64), ()>,
-    /// Somebody has more unsent output than its soft limit allows.
-    pub(crate) over_soft_limit: bool,
-    /// Bytes that wait to be sent, where they are many.
-    pub(crate) waiting: Arc<AtomicUsize>,
-    /// Whether `bytes` is kept up to date.
-    counting: bool,
-    /// What the sessions take, without what waits to be sent.
-    bytes: usize,
-}
-
-#[derive(Debug)]
-struct Slot {
-    peer: Arc<Peer>,
-    /// `None` while its connection executes.
-    session: Option<Box<Session>>,
-}
-
-impl Clients {
-    /// The id of the next connection; ids only grow.
-    pub(crate) fn next_id(&mut self) -> u64 {
-        self.next_id += 1;
-        self.next_id
-    }
-
-    pub(crate) fn add(&mut self, session: Box<Session>) {
-        self.sessions.insert(
-            session.id,
-            Slot {
-                peer: session.peer.clone(),
-                session: Some(session),
-            },
-        );
-    }
-
-    /// Takes a session out to execute its requests.
-    pub(crate) fn take(&mut self, id: u64) -> Option<Box<Session>> {
-        self.sessions.get_mut(&id)?.session.take()
-    }
-
-    pub(crate) fn put_back(&mut self, mut session: Box<Session>) {
-        if self.counting {
-            let bytes = session.memory();
-            self.bytes = self.bytes - session.counted_bytes + bytes;
-            session.counted_bytes = bytes;
-        }
-        if let Some(slot) = self.sessions.get_mut(&session.id) {
-            slot.session = Some(session);
-        }
-    }
-
-    pub(crate) fn remove(&mut self, id: u64) -> Option<Box<Session>> {
-        let session = self.sessions.remove(&id)?.session?;
-        self.bytes -= session.counted_bytes;
-        Some(session)
-    }
-
-    /// What all connections take, as of their last requests; 0 unless it is counted.
-    pub(crate) fn memory(&self) -> usize {
-        let waiting = if self.counting {
-            self.waiting.load(Ordering::Relaxed)
-        } else {
-            0
-        };
-        self.bytes + waiting
-    }
-
-    /// Begins to count what the sessions take, or stops it. That of the running session follows when it is put back.
-    pub(crate) fn set_counting(&mut self, counting: bool, running: Option<&mut Session>) {
-        self.counting = counting;
-        let mut sum = 0;
-        for session in self.iter_mut().chain(running) {
-            session.counted_bytes = if counting { session.memory() } else { 0 };
-            sum += session.counted_bytes;
-        }
-        self.bytes = sum;
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.sessions.len()
-    }
-
-    pub(crate) fn peer(&self, id: u64) -> Option<&Arc<Peer>> {
-        self.sessions.get(&id).map(|slot| &slot.peer)
-    }
-
-    pub(crate) fn get(&self, id: u64) -> Option<&Session> {
-        self.sessions.get(&id)?.session.as_deref()
-    }
-
-    pub(crate) fn get_mut(&mut self, id: u64) -> Option<&mut Session> {
-        self.sessions.get_mut(&id)?.session.as_deref_mut()
-    }
-
-    /// All sessions but the one that executes, by id.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Session> {
-        self.sessions
-            .values()
-            .filter_map(|slot| slot.session.as_deref())
-    }
-
-    /// Wakes every connection whose request CLIENT PAUSE holds back.
-    pub(crate) fn wake_postponed(&self) {
-        for session in self.iter().filter(|session| session.postponed) {
-            session.peer.wake();
-        }
-    }
-
-    /// All sessions but the one that executes, to be changed.
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Session> {
-        self.sessions
-            .values_mut()
-            .filter_map(|slot| slot.session.as_deref_mut())
-    }
-
-    pub(crate) fn close_all(&self, close: Close) {
-        for slot in self.sessions.values() {
-            slot.peer.close(close);
-        }
-    }
 }
 
 /// All databases by number; the one that a running command selected is among them.
@@ -291,14 +165,14 @@ impl Engine {
             .first_key_value()
             .map(|((at, _), ())| *at);
         let pause = self.shared.pause.map(|pause| pause.until_ms);
-        let expiry = self.dbs.iter().filter_map(Db::next_expiry).min().map(|at| {
-            at.saturating_add(1).max(
+        let expires =
+            self.soonest_expiry != NEVER && self.shared.active_expiry && !self.shared.cron_paused;
+        let expiry = expires.then(|| {
+            self.soonest_expiry.saturating_add(1).max(
                 self.last_sweep_ms
                     .saturating_add(self.shared.config.sweep_pause_ms()),
             )
         });
-        let expires = self.shared.active_expiry && !self.shared.cron_paused;
-        let expiry = expiry.filter(|_| expires);
         let aside = !self.shared.garbage.is_empty() || self.shared.eviction.unfinished;
         let aside = aside.then(|| self.now_ms());
         let shared = &self.shared;

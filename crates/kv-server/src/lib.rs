@@ -18,6 +18,7 @@
 mod blocking;
 mod builder;
 mod call;
+mod clients;
 mod clock;
 mod command;
 mod config;

@@ -2,10 +2,11 @@
 
 use tracing::debug;
 
+use crate::clients::Clients;
 use crate::config::OutputLimit;
 use crate::connection::peer::Close;
 use crate::connection::session::Session;
-use crate::engine::{Clients, Engine, Shared};
+use crate::engine::{Engine, Shared};
 
 /// Time between two rounds; both limits are in whole seconds.
 const PATROL_PAUSE_MS: i64 = 1000;

@@ -428,9 +428,10 @@ impl Inner {
         let authenticated = !config.requires_auth();
         session.authenticated = authenticated;
         stats.connections += 1;
-        clients.add(Box::new(session));
+        let place = clients.add(Box::new(session));
         Ok(Registered {
             peer,
+            place,
             span,
             authenticated,
         })

@@ -187,6 +187,36 @@ pub(crate) fn bulk(bytes: &[u8], limit: usize) -> Option<(u8, usize, &[u8])> {
     Some((taken, len, next))
 }
 
+/// Where the plain bulk string at `pos` has its body, if that has at most 99 bytes.
+///
+/// `None` if it is anything else, not whole, longer than `limit`, or among the last few bytes of `buf`.
+#[inline(always)]
+pub(crate) fn short_bulk(buf: &[u8], pos: usize, limit: usize) -> Option<(usize, usize)> {
+    /// `$`, a digit, `\r\n`; and the bits that tell them.
+    const ONE: u64 = 0x0a0d_0024;
+    const ONE_MASK: u64 = 0xffff_00ff;
+    /// `$`, two digits, `\r\n`.
+    const TWO: u64 = 0x0a_0d00_0024;
+    const TWO_MASK: u64 = 0xff_ff00_00ff;
+    let word = u64::from_le_bytes(*buf.get(pos..)?.first_chunk()?);
+    let digit = |shift: u32| (word >> shift & 0xff).wrapping_sub(u64::from(b'0'));
+    let (header, len) = if word & ONE_MASK == ONE {
+        (4, digit(8))
+    } else if word & TWO_MASK == TWO && digit(8).wrapping_sub(1) < 9 {
+        (5, digit(8).wrapping_mul(10).wrapping_add(digit(16)))
+    } else {
+        return None;
+    };
+    let last = if header == 4 { digit(8) } else { digit(16) };
+    let len = usize::try_from(len).ok()?;
+    if last > 9 || len > limit {
+        return None;
+    }
+    let start = pos.wrapping_add(header); // inside `buf`
+    let end = start.wrapping_add(len); // two digits more than that
+    matches!(buf.get(end..), Some([b'\r', b'\n', ..])).then_some((start, end))
+}
+
 /// The length at the start of `bytes`, the size of the header that it makes with its type byte, and what follows.
 ///
 /// Only the plain case, complete and without fault; for all others the caller looks at the whole line.

@@ -73,7 +73,7 @@ pub(crate) struct Docs {
 pub(crate) type HandlerFn = for<'a, 'c> fn(Args<'a>, &mut Context<'c>) -> Result;
 
 /// The handler of a command that a user of the library added.
-type CustomFn = dyn for<'a, 'c> Fn(Args<'a>, &mut Context<'c>) -> Result + Send + Sync;
+pub(crate) type CustomFn = dyn for<'a, 'c> Fn(Args<'a>, &mut Context<'c>) -> Result + Send + Sync;
 
 #[derive(Clone)]
 pub(crate) enum Handler {
@@ -378,9 +378,13 @@ impl Table {
     /// The command of this name, in any case.
     pub(crate) fn find(&self, name: &[u8]) -> Option<RowId> {
         match short_name(name) {
-            Some(short) => self.short.get(&short).copied(),
+            Some(short) => self.find_short(short),
             None => self.long.get(&name.to_ascii_uppercase()).copied(),
         }
+    }
+
+    fn find_short(&self, name: u128) -> Option<RowId> {
+        self.short.get(&name).copied()
     }
 
     /// The built-in command of this name, in any case, whether clients see it or not.
@@ -423,6 +427,30 @@ impl Table {
     }
 }
 
+/// The name that was looked up last, and what was found: most requests are like the one before.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    name: u128,
+    row: Option<RowId>,
+}
+
+impl Found {
+    /// As [`Table::find`], in a table that must always be the same.
+    #[inline]
+    pub(crate) fn find(&mut self, table: &Table, name: &[u8]) -> Option<RowId> {
+        let Some(short) = short_name(name) else {
+            return table.find(name);
+        };
+        if short != self.name {
+            *self = Self {
+                name: short,
+                row: table.find_short(short),
+            };
+        }
+        self.row
+    }
+}
+
 /// Hashes a name that is a number already; names come from the table or miss it, so nobody gains from collisions.
 #[derive(Debug, Default, Clone, Copy)]
 struct NameHash(u64);
@@ -451,9 +479,59 @@ impl Hasher for NameHash {
 }
 
 /// The name in upper case as a number, if it fits.
+#[inline]
 fn short_name(name: &[u8]) -> Option<u128> {
-    let mut padded = [0; 16];
-    padded.get_mut(..name.len())?.copy_from_slice(name);
-    padded.make_ascii_uppercase();
-    Some(u128::from_le_bytes(padded))
+    let len = name.len();
+    // From two ends that overlap, rather than byte by byte.
+    let (low, high) = if let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk()) {
+        if len > 16 {
+            return None;
+        }
+        let last = u64::from_le_bytes(*last);
+        let high = last.checked_shr(8 * (16 - u32::try_from(len).ok()?));
+        (u64::from_le_bytes(*first), high.unwrap_or(0))
+    } else if let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk()) {
+        let last = u64::from(u32::from_le_bytes(*last));
+        let first = u64::from(u32::from_le_bytes(*first));
+        (first | last << ((len - 4) * 8), 0)
+    } else {
+        let bytes = name.iter().rev();
+        (bytes.fold(0, |low, &byte| low << 8 | u64::from(byte)), 0)
+    };
+    Some(u128::from(upper(low)) | u128::from(upper(high)) << 64)
+}
+
+/// Eight ASCII bytes in upper case; others stay as they are.
+#[inline]
+fn upper(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let low_bits = word & (0x7f * ONES);
+    // The top bit of each byte: from `a` on, and beyond `z`.
+    let from_a = low_bits + (0x80 - b'a' as u64) * ONES;
+    let beyond_z = low_bits + (0x7f - b'z' as u64) * ONES;
+    let lower = from_a & !beyond_z & !word & (0x80 * ONES);
+    word ^ lower >> 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_name_is_the_name_in_upper_case() {
+        let all: Vec<u8> = (0..=255).collect();
+        for len in 0..=16 {
+            for name in all.windows(len.max(1)).map(|window| &window[..len]) {
+                let mut expected = [0; 16];
+                expected[..len].copy_from_slice(name);
+                expected.make_ascii_uppercase();
+                assert_eq!(
+                    short_name(name),
+                    Some(u128::from_le_bytes(expected)),
+                    "{name:?}"
+                );
+            }
+        }
+        assert_eq!(short_name(&all[..17]), None);
+    }
 }

@@ -50,6 +50,8 @@ pub(crate) struct Connection<T> {
     io: T,
     server: Arc<Inner>,
     peer: Arc<Peer>,
+    /// Where its session is.
+    place: usize,
     span: Span,
     decoder: RequestDecoder,
     authenticated: bool,
@@ -75,6 +77,7 @@ pub(crate) struct Connection<T> {
 /// A connection's place in the engine.
 pub(crate) struct Registered {
     pub(crate) peer: Arc<Peer>,
+    pub(crate) place: usize,
     pub(crate) span: Span,
     pub(crate) authenticated: bool,
 }
@@ -124,6 +127,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
     pub(crate) fn new(io: T, server: Arc<Inner>, registered: Registered) -> Self {
         let Registered {
             peer,
+            place,
             span,
             authenticated,
         } = registered;
@@ -132,6 +136,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
             io,
             server,
             peer,
+            place,
             span,
             decoder,
             authenticated,
@@ -254,7 +259,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
             return Poll::Pending;
         };
         engine.set_now(server.clock.now_us());
-        let progress = match engine.shared.clients.take(self.peer.id) {
+        let progress = match engine.shared.clients.take_from(self.place, self.peer.id) {
             Some(mut session) => {
                 session.query_bytes = batch.buf.len();
                 session.query_room = batch.buf.capacity() - batch.buf.len();

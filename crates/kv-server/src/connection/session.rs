@@ -16,6 +16,8 @@ use crate::pubsub::Kind;
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) id: u64,
+    /// Where it is among the [`Clients`](crate::clients::Clients).
+    pub(crate) place: usize,
     pub(crate) peer: Arc<Peer>,
     pub(crate) origin: Origin,
     pub(crate) version: Version,
@@ -160,6 +162,7 @@ impl Session {
     pub(crate) fn new(peer: Arc<Peer>, origin: Origin, now_ms: i64) -> Self {
         Self {
             id: peer.id,
+            place: 0,
             peer,
             origin,
             version: Version::Resp2,

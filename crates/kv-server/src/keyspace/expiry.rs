@@ -3,7 +3,10 @@
 use crate::engine::Engine;
 use crate::keyspace::notify::Class;
 use crate::keyspace::table::{Entry as _, Position};
-use crate::keyspace::{Db, entry::Entry};
+use crate::keyspace::{
+    Db,
+    entry::{Entry, NEVER},
+};
 
 /// Entries that one turn of active expiry looks at in a database; about a millisecond's work.
 const BUDGET: usize = 4096;
@@ -29,10 +32,14 @@ impl Db {
         self.changes.expired.push(key.into());
     }
 
-    /// A lower bound of the time at which the next key or field expires.
-    pub(crate) fn next_expiry(&self) -> Option<i64> {
-        let keys = (self.volatile > 0).then(|| self.table.next_expiry());
-        keys.into_iter().chain(self.next_field_expiry()).min()
+    /// A lower bound of the time at which the next key or field expires; [`NEVER`] if none does.
+    #[inline]
+    pub(crate) fn next_expiry(&self) -> i64 {
+        let keys = match self.volatile {
+            0 => NEVER,
+            _ => self.table.next_expiry(),
+        };
+        keys.min(self.next_field_expiry().unwrap_or(NEVER))
     }
 
     #[cfg(test)]
@@ -68,7 +75,7 @@ impl Engine {
         self.last_sweep_ms = now;
         let (mut more, mut any) = (false, false);
         for (index, db) in self.dbs.iter_mut().enumerate() {
-            if db.next_expiry().is_some_and(|at| at < now) {
+            if db.next_expiry() < now {
                 db.begin(now);
                 more |= db.expire_some();
                 more |= db.expire_some_fields();
@@ -79,6 +86,13 @@ impl Engine {
         if any && self.shared.config.maxmemory > 0 {
             self.count_all_memory();
         }
+        self.look_for_expiries();
         more
+    }
+
+    /// Finds out anew when the next key or field expires.
+    pub(crate) fn look_for_expiries(&mut self) {
+        let each = self.dbs.iter().map(Db::next_expiry);
+        self.soonest_expiry = each.min().unwrap_or(NEVER);
     }
 }

@@ -75,6 +75,7 @@ impl Inner {
             info!(path = %path.display(), keys = loaded.keys, expired = loaded.expired, "loaded");
             engine.shared.saves.loaded = loaded;
             engine.count_all_memory();
+            engine.look_for_expiries();
         }
         Ok(())
     }

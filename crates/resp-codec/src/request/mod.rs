@@ -256,8 +256,16 @@ impl RequestDecoder {
     #[inline]
     fn arguments(&mut self, buf: &[u8], scanned: usize, args: &mut Vec<Arg>) -> Step<usize> {
         let limit = self.limits.bulk_bytes;
-        let mut rest = buf.get(self.pos..).unwrap_or_default();
-        let mut left = self.left;
+        let (mut pos, mut left) = (self.pos, self.left);
+        while left > 0 {
+            let Some((start, end)) = line::short_bulk(buf, pos, limit) else {
+                break;
+            };
+            args.push(Arg::text(narrow(start), narrow(end.wrapping_sub(start))));
+            pos = end.wrapping_add(2); // inside `buf`
+            left = left.wrapping_sub(1);
+        }
+        let mut rest = buf.get(pos..).unwrap_or_default();
         while left > 0 {
             let Some((header, len, next)) = line::bulk(rest, limit) else {
                 break;
