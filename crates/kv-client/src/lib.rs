@@ -23,7 +23,8 @@
 //! - A [`Command`] is a value: it is awaited, or put into a [pipeline](Client::pipeline) or a
 //!   [transaction](Client::transaction), where a tuple of commands becomes a tuple of their types.
 //!   What has no method of its own is [`Client::command`].
-//! - [`Client::watch`] is an optimistic transaction, [`Client::script`] a script that the server keeps, [`Client::monitor`] a
+//! - [`Client::watch`] is an optimistic transaction, [`Client::script`] and
+//!   [`Client::function`] run what the server keeps, [`Client::monitor`] a
 //!   stream of what a server runs.
 //! - [`Command::cached`] serves reads from memory until the server says that they have changed.
 //! - [`Client::subscribe`] is a stream of messages that says where some may be missing. [`Client::scan_keys`] is one of keys.
@@ -258,7 +259,7 @@ pub use reply::{Elements, Reply};
 pub use request::Request;
 pub use resp_codec::{DecodeError, Frame, Limits};
 pub use scan::{Element, Scan};
-pub use script::{Script, ScriptCall};
+pub use script::{Library, Script, ScriptCall};
 #[cfg(feature = "tls")]
 pub use tls::Tls;
 pub use url::UrlError;

@@ -1,4 +1,5 @@
-//! Scripts that the server keeps: [`Script`], which is sent by its hash and whole only if the server does not know it.
+//! Scripts that the server keeps: [`Script`], which is sent by its hash and whole only if the server does not know it, and
+//! [`Library`], which is loaded if the server does not know one of its functions.
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -13,11 +14,11 @@ use crate::arg::ToArgs;
 use crate::class::Retry;
 use crate::client::Client;
 use crate::command::{Command, Decode, Settings};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::from_reply::FromReply;
 use crate::request::Request;
 use crate::sha1::sha1_hex;
-use crate::table::row;
+use crate::table::{Row, row};
 
 /// A Lua script. Cloning it is cheap.
 ///
@@ -77,15 +78,99 @@ impl fmt::Debug for Script {
     }
 }
 
-/// A call of a [`Script`], which is made when it is awaited; see [`Client::script`].
+/// A library of [functions](https://redis.io/docs/latest/develop/interact/programmability/functions-intro/). Cloning it is
+/// cheap.
+///
+/// ```
+/// # async fn example(client: kv_client::Client) -> kv_client::Result<()> {
+/// use kv_client::Library;
+///
+/// let library = Library::new(
+///     "#!lua name=visits
+///     redis.register_function('visit', function(keys, args)
+///         return redis.call('INCRBY', keys[1], args[1])
+///     end)",
+/// );
+/// let count: i64 = client.function(&library, "visit", "visits", 10).into().await?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Library {
+    source: Arc<str>,
+    replace: bool,
+}
+
+impl Library {
+    /// A library with this source, the first line of which names it: `#!lua name=mylib`.
+    pub fn new(source: impl AsRef<str>) -> Self {
+        Self {
+            source: source.as_ref().into(),
+            replace: false,
+        }
+    }
+
+    /// Takes the place of a library of the same name that does not have the function that was called. Default: such a call
+    /// fails, because another program may rely on what is there.
+    #[must_use]
+    pub fn replace(mut self) -> Self {
+        self.replace = true;
+        self
+    }
+
+    /// Its source.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+}
+
+impl fmt::Debug for Library {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Library")
+            .field("header", &self.source.lines().next())
+            .field("replace", &self.replace)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A call of a [`Script`] or a function of a [`Library`], which is made when it is awaited; see [`Client::script`] and
+/// [`Client::function`].
 #[must_use = "a script does nothing until it is awaited"]
 pub struct ScriptCall<'a, T> {
     client: &'a Client,
-    source: Arc<str>,
-    /// The call by hash.
+    kept: Kept,
+    /// The call by hash, or by name.
     request: Request,
     decode: Decode<T>,
     settings: Settings,
+}
+
+/// What the server is to know.
+#[derive(Clone)]
+enum Kept {
+    Script(Arc<str>),
+    Library(Library),
+}
+
+impl Kept {
+    /// Whether the server has said that it does not know it, and so has not run it.
+    fn is_unknown(&self, error: &Error) -> bool {
+        match self {
+            Self::Script(_) => error.code() == Some("NOSCRIPT"),
+            Self::Library(_) => error
+                .server_error()
+                .is_some_and(|error| error.text() == "ERR Function not found"),
+        }
+    }
+}
+
+/// `keys` behind `first` and their number, and then `args`.
+fn call(row: &'static Row, first: &[u8], keys: impl ToArgs, args: impl ToArgs) -> Request {
+    let mut request = Request::of(row);
+    request.push(first);
+    request.push_counted(keys);
+    args.to_args(&mut request);
+    request
 }
 
 impl Client {
@@ -101,20 +186,58 @@ impl Client {
         keys: impl ToArgs,
         args: impl ToArgs,
     ) -> ScriptCall<'_, Frame> {
-        let mut listed = Request::of(row!("EVALSHA"));
-        keys.to_args(&mut listed);
-        let mut request = Request::of(match script.read_only {
+        let row = match script.read_only {
             true => row!("EVALSHA_RO"),
             false => row!("EVALSHA"),
-        });
-        request.push(script.sha1.as_bytes());
-        request.push(listed.args().count().to_string().as_bytes());
-        listed.args().for_each(|key| request.push(key));
-        args.to_args(&mut request);
+        };
         ScriptCall {
             client: self,
-            source: Arc::clone(&script.source),
-            request,
+            kept: Kept::Script(Arc::clone(&script.source)),
+            request: call(row, script.sha1.as_bytes(), keys, args),
+            decode: Frame::from_reply,
+            settings: Settings::default(),
+        }
+    }
+
+    /// Calls a function of a library with these keys and arguments: [FCALL](https://redis.io/docs/latest/commands/fcall/). If
+    /// the server does not know it, the library is loaded ([FUNCTION LOAD](https://redis.io/docs/latest/commands/function-load/);
+    /// in a cluster on all primaries) and the function called once more.
+    ///
+    /// Otherwise it is as [`script`](Self::script). Functions need Redis 7 or newer.
+    pub fn function(
+        &self,
+        library: &Library,
+        name: impl AsRef<str>,
+        keys: impl ToArgs,
+        args: impl ToArgs,
+    ) -> ScriptCall<'_, Frame> {
+        self.call_function(row!("FCALL"), library, name.as_ref(), keys, args)
+    }
+
+    /// As [`function`](Self::function), of one that only reads (`no-writes`), to which the server holds it. It may be sent
+    /// again as any read: [FCALL_RO](https://redis.io/docs/latest/commands/fcall_ro/).
+    pub fn function_ro(
+        &self,
+        library: &Library,
+        name: impl AsRef<str>,
+        keys: impl ToArgs,
+        args: impl ToArgs,
+    ) -> ScriptCall<'_, Frame> {
+        self.call_function(row!("FCALL_RO"), library, name.as_ref(), keys, args)
+    }
+
+    fn call_function(
+        &self,
+        row: &'static Row,
+        library: &Library,
+        name: &str,
+        keys: impl ToArgs,
+        args: impl ToArgs,
+    ) -> ScriptCall<'_, Frame> {
+        ScriptCall {
+            client: self,
+            kept: Kept::Library(library.clone()),
+            request: call(row, name.as_bytes(), keys, args),
             decode: Frame::from_reply,
             settings: Settings::default(),
         }
@@ -126,7 +249,7 @@ impl<'a, T> ScriptCall<'a, T> {
     pub fn into<U: FromReply>(self) -> ScriptCall<'a, U> {
         ScriptCall {
             client: self.client,
-            source: self.source,
+            kept: self.kept,
             request: self.request,
             decode: U::from_reply,
             settings: self.settings,
@@ -149,7 +272,7 @@ impl<'a, T> ScriptCall<'a, T> {
     async fn run(self) -> Result<T> {
         let Self {
             client,
-            source,
+            kept,
             request,
             decode,
             mut settings,
@@ -158,23 +281,57 @@ impl<'a, T> ScriptCall<'a, T> {
             .timeout
             .unwrap_or_else(|| client.config().command_timeout);
         let begin = Instant::now();
-        let mut by_hash = Command::<T>::new(client, request.clone(), decode);
-        by_hash.settings = settings;
-        match by_hash.await {
-            Err(error) if error.code() == Some("NOSCRIPT") => {}
+        let left = || Some(timeout.map(|timeout| timeout.saturating_sub(begin.elapsed())));
+        let mut short = Command::<T>::new(client, request.clone(), decode);
+        short.settings = settings;
+        match short.await {
+            Err(error) if kept.is_unknown(&error) => {}
             result => return result,
         }
-        // It was refused, so it did not run. With its source it runs, and is known from then on.
-        let mut whole = Request::of(match request.name() {
-            "EVALSHA_RO" => row!("EVAL_RO"),
-            _ => row!("EVAL"),
-        });
-        whole.push(source.as_bytes());
-        request.args().skip(1).for_each(|arg| whole.push(arg));
-        settings.timeout = Some(timeout.map(|timeout| timeout.saturating_sub(begin.elapsed())));
-        let mut by_source = Command::<T>::new(client, whole, decode);
-        by_source.settings = settings;
-        by_source.await
+        // It was refused, so it did not run.
+        let again = match kept {
+            // With its source it runs, and is known from then on.
+            Kept::Script(source) => {
+                let mut whole = Request::of(match request.name() {
+                    "EVALSHA_RO" => row!("EVAL_RO"),
+                    _ => row!("EVAL"),
+                });
+                whole.push(source.as_bytes());
+                request.args().skip(1).for_each(|arg| whole.push(arg));
+                whole
+            }
+            Kept::Library(library) => {
+                settings.timeout = left();
+                load(client, &library, settings).await?;
+                request
+            }
+        };
+        settings.timeout = left();
+        let mut again = Command::<T>::new(client, again, decode);
+        again.settings = settings;
+        again.await
+    }
+}
+
+/// Loads a library that somebody else may load at the same time.
+async fn load(client: &Client, library: &Library, settings: Settings) -> Result<()> {
+    let mut request = Request::of(row!("FUNCTION LOAD"));
+    if library.replace {
+        request.push(b"REPLACE");
+    }
+    request.push(library.source.as_bytes());
+    let mut load = Command::<Frame>::new(client, request, Frame::from_reply);
+    load.settings = settings;
+    match load.await {
+        // What is there may have the function by now; the call that follows will tell.
+        Err(error)
+            if error
+                .server_error()
+                .is_some_and(|error| error.text().ends_with("already exists")) =>
+        {
+            Ok(())
+        }
+        result => result.map(drop),
     }
 }
 

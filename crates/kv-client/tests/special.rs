@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use kv_client::{Client, ErrorKind, Event, Outcome, Script};
+use kv_client::{Client, ErrorKind, Event, Library, Outcome, Script};
 use servers::{Redis, on_every_server};
 use tokio::time::timeout;
 
@@ -165,6 +165,58 @@ async fn a_script_is_sent_whole_only_once() {
                 .unwrap(),
             31
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_library_is_loaded_when_one_of_its_functions_is_not_known() {
+    on_every_server("FCALL", async |client| {
+        let source = |version: &str, more: &str| {
+            format!(
+                "#!lua name=counting\n\
+                 redis.register_function('add', function(keys, args) return redis.call('INCRBY', keys[1], args[1]) end)\n\
+                 redis.register_function{{function_name = 'version', callback = function() return '{version}' end, flags = {{'no-writes'}}}}\n{more}"
+            )
+        };
+        let library = Library::new(source("1", ""));
+        for sum in [10, 20] {
+            let add = client.function(&library, "add", "sum", 10);
+            assert_eq!(add.into::<i64>().await.unwrap(), sum);
+        }
+        // Many find at the same time that it is gone.
+        client.function_flush().await.unwrap();
+        let adds = (0..10).map(|_| {
+            let (client, library) = (client.clone(), library.clone());
+            tokio::spawn(async move {
+                let add = client.function(&library, "add", "sum", 1);
+                add.into::<i64>().await
+            })
+        });
+        for add in adds.collect::<Vec<_>>() {
+            add.await.unwrap().expect("one of them has loaded it");
+        }
+        assert_eq!(client.get("sum").into::<i64>().await.unwrap(), 30);
+        let version = client.function_ro(&library, "version", (), ());
+        assert_eq!(version.into::<String>().await.unwrap(), "1");
+        let error = client.function_ro(&library, "add", "sum", 1).await;
+        let error = error.expect_err("it writes");
+        assert_eq!(error.outcome(), Outcome::Rejected, "{error:?}");
+
+        // What is there is left alone, unless that is asked for.
+        let more = "redis.register_function('zero', function() return 0 end)";
+        let newer = Library::new(source("2", more));
+        let error = client.function(&newer, "zero", (), ()).await.unwrap_err();
+        assert_eq!(error.to_string(), "FCALL: ERR Function not found");
+        let zero = client.function(&newer.clone().replace(), "zero", (), ());
+        assert_eq!(zero.into::<i64>().await.unwrap(), 0);
+        let version = client.function_ro(&newer, "version", (), ());
+        assert_eq!(version.into::<String>().await.unwrap(), "2");
+
+        let broken = Library::new("#!lua name=broken\n this is no Lua");
+        let error = client.function(&broken, "f", (), ()).await.unwrap_err();
+        assert_eq!(error.command(), Some("FUNCTION LOAD"));
+        assert_eq!(error.outcome(), Outcome::Rejected);
     })
     .await;
 }

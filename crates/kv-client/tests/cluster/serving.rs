@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kv_client::{
-    Address, Client, ClusterNode, ErrorKind, Outcome, ReadFrom, Role, Script, key_slot,
+    Address, Client, ClusterNode, ErrorKind, Library, Outcome, ReadFrom, Role, Script, key_slot,
 };
 use tokio::time::timeout;
 
@@ -146,6 +146,14 @@ pub(crate) async fn watches_and_scripts(client: &Client) {
         let got: String = client.script(&name, key, ()).into().await.unwrap();
         assert_eq!(got, key);
     }
+    let library = Library::new(
+        "#!lua name=naming\nredis.register_function('name', function(keys) return keys[1] end)",
+    );
+    for key in ["foo", "bar", "hello", "foo"] {
+        let name = client.function(&library, "name", key, ());
+        assert_eq!(name.into::<String>().await.unwrap(), key);
+    }
+    client.function_flush().await.unwrap();
     let error = client.monitor().await.unwrap_err();
     assert!(
         matches!(error.kind(), ErrorKind::OneNode { .. }),
