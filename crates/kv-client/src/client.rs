@@ -9,6 +9,7 @@ use crate::connection::handshake::establish;
 use crate::connection::link::Life;
 use crate::connection::node::Node;
 use crate::error::{Error, Result};
+use crate::stats::Stats;
 
 /// A handle to a server. Cloning it is cheap; the clones share one connection, and it closes with the last of them.
 ///
@@ -38,32 +39,6 @@ pub(crate) struct Inner {
 pub(crate) enum Servers {
     One(Arc<Node>),
     Cluster(Arc<Cluster>),
-}
-
-/// What a client is doing, at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Stats {
-    /// Whether there is a connection; to at least one node, if it is a cluster.
-    pub connected: bool,
-    /// Connections made since the client began; all but the first are reconnects.
-    pub connections: u64,
-    /// Commands that were admitted and have not been answered.
-    pub in_flight: usize,
-    /// Commands that a node of a cluster sent on to another one.
-    pub redirects: u64,
-}
-
-impl Stats {
-    pub(crate) fn of(node: &Node) -> Self {
-        let status = node.link.lock().status;
-        Self {
-            connected: status.connected,
-            connections: status.connections,
-            in_flight: node.link.in_flight(),
-            redirects: 0,
-        }
-    }
 }
 
 impl Client {
@@ -159,7 +134,15 @@ impl Client {
         }
     }
 
-    /// What the client is doing; the sums over all nodes of a cluster.
+    /// What the client is doing and has done; the sums over all nodes of a cluster.
+    ///
+    /// ```
+    /// # async fn example(client: kv_client::Client) {
+    /// let stats = client.stats();
+    /// println!("{} under way, {} reconnects", stats.in_flight, stats.reconnects);
+    /// println!("99 % within {:?}", stats.shared.latency.quantile(0.99));
+    /// # }
+    /// ```
     #[must_use]
     pub fn stats(&self) -> Stats {
         match &self.inner.servers {
@@ -179,7 +162,7 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
             .field("server", &self.inner.config.address.to_string())
-            .field("stats", &self.stats())
-            .finish()
+            .field("connected", &self.stats().connected)
+            .finish_non_exhaustive()
     }
 }

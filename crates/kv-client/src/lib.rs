@@ -183,7 +183,8 @@
 //! Each command, pipeline and transaction is a span of [`tracing`] at the level *debug* with the target `kv_client::command`. Its
 //! fields have OpenTelemetry's [names for databases]: `db.system.name`, `db.operation.name` (`GET`, `PIPELINE GET`, `MULTI`),
 //! `db.operation.batch.size`, `db.namespace`, `server.address`, `server.port`, `db.response.status_code` (`WRONGTYPE`) and
-//! `error.type`; never a key or a value. [`Client::stats`] counts.
+//! `error.type`; never a key or a value. [`Client::stats`] counts connections, retries and redirects, says how much is under way on each
+//! lane, and how long answers take.
 //!
 //! [names for databases]: https://opentelemetry.io/docs/specs/semconv/database/redis/
 //!
@@ -219,6 +220,7 @@ mod from_reply;
 mod join;
 mod keys;
 mod keyspace;
+mod latency;
 mod monitor;
 mod pipeline;
 mod pubsub;
@@ -229,6 +231,7 @@ mod scan;
 mod script;
 mod sentinel;
 mod sha1;
+mod stats;
 mod table;
 mod telemetry;
 #[cfg(feature = "tls")]
@@ -239,7 +242,7 @@ mod watch;
 pub use arg::{ToArg, ToArgs};
 pub use cache::{CacheStats, Cached, Caching};
 pub use class::{Class, Retry};
-pub use client::{Client, Stats};
+pub use client::Client;
 pub use cluster::{ClusterNode, Role, key_slot};
 pub use command::*;
 pub use config::{
@@ -252,6 +255,7 @@ pub use from_reply::FromReply;
 pub use keyspace::KeyEvent;
 #[cfg(feature = "derive")]
 pub use kv_client_derive::{FromReply, ToArgs};
+pub use latency::Latency;
 pub use monitor::{Monitor, Monitored};
 pub use pipeline::{Batch, Pipeline, Transaction};
 pub use pubsub::{Event, Gap, Message, Overflow, Subscribe, Subscription};
@@ -260,6 +264,7 @@ pub use request::Request;
 pub use resp_codec::{DecodeError, Frame, Limits};
 pub use scan::{Element, Scan};
 pub use script::{Library, Script, ScriptCall};
+pub use stats::{LaneStats, Stats};
 #[cfg(feature = "tls")]
 pub use tls::Tls;
 pub use url::UrlError;

@@ -195,6 +195,7 @@ fn ask(node: &Node, request: Request, row: &'static Row) -> impl Future<Output =
 /// Connections for one transaction at a time.
 #[derive(Debug)]
 pub(crate) struct Booths {
+    max: usize,
     permits: Semaphore,
     idle: Mutex<Vec<(Session, Arc<Node>)>>,
 }
@@ -210,6 +211,7 @@ struct Booth<'a> {
 impl Booths {
     pub(crate) fn new(max: usize) -> Self {
         Self {
+            max,
             permits: Semaphore::new(max),
             idle: Mutex::default(),
         }
@@ -250,6 +252,11 @@ impl Booths {
             node,
             _permit: permit,
         })
+    }
+
+    /// How many are lent.
+    pub(crate) fn busy(&self) -> usize {
+        self.max - self.permits.available_permits().min(self.max)
     }
 
     /// Ends the idle ones and lets nobody in any more.

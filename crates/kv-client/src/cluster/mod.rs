@@ -27,7 +27,6 @@ pub use self::nodes::{ClusterNode, Role};
 pub(crate) use self::scan::Walk;
 pub use self::slots::key_slot;
 
-use crate::client::Stats;
 use crate::cluster::map::{Addr, SlotMap};
 use crate::config::{Address, Config, ReadFrom};
 use crate::connection::backoff::Backoff;
@@ -37,6 +36,7 @@ use crate::connection::node::{Node, locked};
 use crate::connection::orphans::Orphanage;
 use crate::connection::session::Session;
 use crate::error::{Error, ErrorKind, Outcome, Result};
+use crate::stats::Stats;
 
 /// The nodes of a cluster and what is known of them. See the module.
 #[derive(Debug)]
@@ -57,8 +57,10 @@ pub(crate) struct Cluster {
     /// Changed from one request without keys to the next, and from one read to the next, so that all nodes get some.
     turn: AtomicUsize,
     redirects: AtomicU64,
-    /// Connections of nodes that have left.
-    past_connections: AtomicU64,
+    /// Requests that were tried again later.
+    retries: AtomicU64,
+    /// What nodes have done that have left.
+    past: Mutex<Stats>,
 }
 
 /// A node that was lost is tried again at least this often; it may come back at any time, and commands wait for it.
@@ -86,7 +88,8 @@ impl Cluster {
             closed: AtomicBool::new(false),
             turn: AtomicUsize::new(0),
             redirects: AtomicU64::new(0),
-            past_connections: AtomicU64::new(0),
+            retries: AtomicU64::new(0),
+            past: Mutex::default(),
         });
         let period = cluster.config.refresh_interval;
         let maintaining =
@@ -201,9 +204,7 @@ impl Cluster {
             stays
         });
         for node in gone {
-            let connections = node.link.lock().status.connections;
-            self.past_connections
-                .fetch_add(connections, Ordering::Relaxed);
+            locked(&self.past).add(&Stats::of(&node).past());
             // What it was sent it may still answer; what it was not sent goes elsewhere.
             node.end(Life::Closing);
         }
@@ -249,20 +250,12 @@ impl Cluster {
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        let start = Stats {
-            connected: false,
-            connections: self.past_connections.load(Ordering::Relaxed),
-            in_flight: 0,
-            redirects: self.redirects.load(Ordering::Relaxed),
-        };
-        locked(&self.nodes).values().fold(start, |sum, node| {
-            let own = Stats::of(node);
-            Stats {
-                connected: sum.connected || own.connected,
-                connections: sum.connections + own.connections,
-                in_flight: sum.in_flight + own.in_flight,
-                ..sum
-            }
-        })
+        let mut sum = locked(&self.past).clone();
+        sum.redirects = self.redirects.load(Ordering::Relaxed);
+        sum.retries += self.retries.load(Ordering::Relaxed);
+        for node in self.connected_nodes() {
+            sum.add(&Stats::of(&node));
+        }
+        sum
     }
 }

@@ -237,6 +237,7 @@ impl Cluster {
                 self.send_on(journey, to, true)
             }
             Verdict::Later(result) => {
+                self.retries.fetch_add(1, Ordering::Relaxed);
                 self.wish.notify_one();
                 Next::Wait(result)
             }

@@ -255,6 +255,7 @@ impl Driver {
             Ok(n) => {
                 self.drained = n < room;
                 self.heard = Instant::now();
+                self.engine.heard(self.heard);
                 self.pinged = None;
                 let decoded = self.engine.decode();
                 Poll::Ready(decoded.map(|()| n).map_err(|error| self.unreadable(error)))

@@ -128,6 +128,7 @@ impl<'a, F: Freight> Exchange<'a, F> {
                             } => (failure, self.freight.outcome(failure, *executed_maybe)),
                             Answer::One(Reply::Error(error)) if self.goes_to_next(error) => {
                                 self.again.left -= 1;
+                                self.link.count_retry();
                                 self.stage = Stage::New;
                                 continue;
                             }
@@ -140,6 +141,7 @@ impl<'a, F: Freight> Exchange<'a, F> {
                             });
                         }
                         self.again.left -= 1;
+                        self.link.count_retry();
                         self.limit.deadline = failure.deadline;
                         self.stage = Stage::New;
                     }

@@ -132,6 +132,11 @@ impl Lanes {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many are lent.
+    pub(crate) fn busy(&self) -> usize {
+        self.config.max_lanes - self.permits.available_permits().min(self.config.max_lanes)
+    }
+
     /// Ends the idle lanes.
     pub(crate) fn clear(&self) {
         self.idle().clear();

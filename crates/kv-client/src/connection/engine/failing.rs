@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use tokio::time::Instant;
 
-use super::{Batch, Engine, Sender, length, position};
+use super::{Batch, Engine, Pending, Sender, length, position};
 use crate::connection::link::{Answer, Failure, Shared};
 use crate::error::{Error, ErrorKind, Outcome, Phase};
 
@@ -115,6 +115,10 @@ impl Engine {
             pending.end = self.end();
             self.pending.push_back(pending);
         }
+        let is_callers = |pending: &&Pending| matches!(pending.sender, Sender::Caller(_));
+        let last = self.pending.iter().rev().find(is_callers);
+        let last = last.map(|pending| pending.wave);
+        self.timing.withdrawn(last);
         debug_assert!(old.is_empty(), "every byte belongs to a pending command");
         if commands > 0 {
             shared.release(commands, bytes, wake);

@@ -5,6 +5,7 @@
 
 mod failing;
 mod reading;
+mod timing;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,6 +15,7 @@ use bytes::BytesMut;
 use resp_codec::{FrameDecoder, Limits, Version};
 use tokio::time::Instant;
 
+use self::timing::Timing;
 use crate::cache::Cache;
 use crate::connection::link::{Answer, Parcel, Shared, Ticket, TimeLimit};
 use crate::connection::outgoing::Outgoing;
@@ -59,6 +61,7 @@ pub(crate) struct Engine {
     stale_topics: bool,
     /// What was read over this connection and is kept.
     pub(crate) cache: Option<Arc<Cache>>,
+    timing: Timing,
     /// The server of this connection has refused a write because it is a replica.
     refused: bool,
 }
@@ -72,6 +75,8 @@ struct Pending {
     limit: TimeLimit,
     effect: Option<Box<Effect>>,
     batch: Option<Box<Batch>>,
+    /// With whom it was taken up.
+    wave: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,6 +138,7 @@ impl Engine {
             confirming: VecDeque::new(),
             stale_topics: false,
             refused: false,
+            timing: Timing::default(),
             cache: None,
         }
     }
@@ -195,6 +201,7 @@ impl Engine {
     }
 
     fn deliver(&mut self, shared: &mut Shared, wake: &mut Vec<Waker>) {
+        self.timing.report(&mut shared.latency);
         for (ticket, answer) in self.answers.drain(..) {
             shared.answer(ticket, answer, wake);
         }
@@ -211,6 +218,7 @@ impl Engine {
 
     fn collect(&mut self, shared: &mut Shared, now: Instant) {
         let mut end = self.end();
+        let wave = self.timing.begin(now, self.pending.is_empty());
         shared.collect(&mut self.out, &mut self.parcels);
         let mut earliest = None::<Instant>;
         for parcel in self.parcels.drain(..) {
@@ -234,6 +242,7 @@ impl Engine {
                 limit,
                 effect: parcel.effect,
                 batch,
+                wave,
             });
         }
         self.remember(earliest);
@@ -256,6 +265,11 @@ impl Engine {
     /// When [`Self::expire`] has something to do, at the latest.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         self.next_deadline
+    }
+
+    /// What is decoded from now on was read at this time.
+    pub(crate) fn heard(&mut self, now: Instant) {
+        self.timing.heard(now);
     }
 
     /// Whether every command has been answered.
@@ -288,6 +302,7 @@ impl Engine {
             limit,
             effect: None,
             batch: None,
+            wave: 0,
         });
         self.ping_pending = true;
     }
@@ -307,6 +322,7 @@ impl Engine {
                 limit,
                 effect: None,
                 batch: None,
+                wave: 0,
             });
             let subscribes = !request.name().contains("UNSUB");
             self.confirming.push_back(Confirming {

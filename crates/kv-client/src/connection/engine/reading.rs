@@ -186,12 +186,16 @@ impl Engine {
                 return;
             }
             let replies = std::mem::take(&mut batch.replies);
+            self.timing.answered(front.wave);
             self.finish(|_| Answer::Many {
                 executed_maybe: replies.len(),
                 replies,
                 failure: None,
             });
         } else {
+            if front.sender != Sender::Ping {
+                self.timing.answered(front.wave);
+            }
             if let (Some(effect), true) = (front.effect.take(), reply.is_ok()) {
                 effect.apply(&mut self.session.lock().unwrap_or_else(PoisonError::into_inner));
                 // The keys of another database, or those that another user may read.

@@ -17,6 +17,8 @@ use resp_codec::Version;
 pub(crate) use self::freight::{Answer, Failure, Freight, Parcel, TimeLimit};
 use crate::connection::outgoing::Outgoing;
 use crate::error::ErrorKind;
+use crate::latency::Latency;
+use crate::stats::LaneStats;
 
 /// The meeting point of the handles of one connection and its driver.
 #[derive(Debug)]
@@ -54,6 +56,8 @@ pub(crate) struct Shared {
     /// The present connection leads to the wrong server by now.
     leaving: bool,
     pub(crate) status: Status,
+    /// How long answers took.
+    pub(crate) latency: Latency,
 }
 
 /// What is known of the connection.
@@ -64,6 +68,8 @@ pub(crate) struct Status {
     pub(crate) version: Option<Version>,
     /// Connections made so far.
     pub(crate) connections: u64,
+    /// Times that a caller sent something again.
+    pub(crate) retries: u64,
 }
 
 /// Whether the connection takes commands.
@@ -151,6 +157,7 @@ impl Link {
                 peer: None,
                 leaving: false,
                 status: Status::default(),
+                latency: Latency::default(),
             }),
         }
     }
@@ -295,14 +302,23 @@ impl Link {
         }
     }
 
-    /// Commands admitted and not answered yet.
-    pub(crate) fn in_flight(&self) -> usize {
-        self.lock().in_flight
+    /// Something is sent again.
+    pub(crate) fn count_retry(&self) {
+        self.lock().status.retries += 1;
     }
 }
 
 /// What callers use, under the lock.
 impl Shared {
+    pub(crate) fn lane_stats(&self) -> LaneStats {
+        LaneStats {
+            in_flight: self.in_flight,
+            waiting: self.waiters.len(),
+            unwritten_bytes: self.unwritten,
+            latency: self.latency.clone(),
+        }
+    }
+
     /// A single freight that exceeds a limit is admitted when it is alone.
     fn has_room(&self, commands: usize, len: usize) -> bool {
         (self.in_flight == 0 || self.in_flight + commands <= self.max_in_flight)

@@ -85,7 +85,7 @@ fn whoever_waits_for_room_is_let_in_in_order_of_arrival() {
         "room that is given back goes to the next"
     );
     link.redeem(third, &Bytes(b"dd"), TimeLimit::default(), Waker::noop());
-    assert_eq!(link.in_flight(), 1);
+    assert_eq!(link.lock().in_flight, 1);
 }
 
 #[test]
