@@ -20,6 +20,7 @@ mod connect;
 mod connection;
 mod deliveries;
 mod driver;
+mod eyeballs;
 mod incoming;
 mod link;
 mod outgoing;

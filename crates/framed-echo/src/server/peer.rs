@@ -6,6 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use tracing::debug;
 
 use super::{
     config::SlowReader,
@@ -122,21 +123,29 @@ impl Peer {
         match outbox.push(delivery) {
             Ok(()) => Offered::Queued,
             Err(Refused::Closed(delivery)) => Offered::Closed(delivery),
-            Err(Refused::Full(delivery)) => match outbox.limits().slow_reader {
-                SlowReader::Wait => {
-                    Counters::add(&self.counters().waited, 1);
-                    self.deliver_when_room(delivery).await
-                }
-                SlowReader::DropOldest => match outbox.push_over(delivery) {
-                    Ok(dropped) => Offered::QueuedOver(dropped),
-                    Err(delivery) => Offered::Closed(delivery),
-                },
-                SlowReader::Inbox => Offered::Spilled(delivery),
-                SlowReader::Cut => {
-                    self.close();
-                    Offered::Cut(delivery)
-                }
+            Err(Refused::Full(delivery)) => {
+                let policy = outbox.limits().slow_reader;
+                debug!(connection = self.connection(), ?policy, "slow reader");
+                self.deliver_by(policy, delivery).await
+            }
+        }
+    }
+
+    async fn deliver_by(&self, policy: SlowReader, delivery: Delivery) -> Offered {
+        match policy {
+            SlowReader::Wait => {
+                Counters::add(&self.counters().waited, 1);
+                self.deliver_when_room(delivery).await
+            }
+            SlowReader::DropOldest => match self.0.outbox.push_over(delivery) {
+                Ok(dropped) => Offered::QueuedOver(dropped),
+                Err(delivery) => Offered::Closed(delivery),
             },
+            SlowReader::Inbox => Offered::Spilled(delivery),
+            SlowReader::Cut => {
+                self.close();
+                Offered::Cut(delivery)
+            }
         }
     }
 
