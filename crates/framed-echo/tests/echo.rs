@@ -110,6 +110,47 @@ async fn a_pipeline_of_bodies_of_all_lengths_is_echoed_in_its_order() {
 }
 
 #[tokio::test]
+async fn long_bodies_that_run_into_each_other_come_back_whole_however_the_stream_is_cut() {
+    let lens = [
+        65_536, 65_523, 20_000, 9_000, 1, 16_384, 65_536, 65_536, 40_000, 0, 65_536,
+    ];
+    let requests: Vec<_> = (1..)
+        .zip(lens)
+        .map(|(n, len)| Request::new(7, 8, Kind::PICTURE, vec![n; len]))
+        .collect();
+    let bytes = bytes_of(&requests);
+    // The last budget seldom has room for a buffer of the thread's.
+    for memory_bytes in [256 * 1024 * 1024, 400_000, 150_000] {
+        let mut config = Config::default();
+        config.memory_bytes = memory_bytes;
+        let server = server_with(config).await;
+        for cut in [1_000, 16_384, 70_000, 73_728, bytes.len()] {
+            let (mut read, mut write) = tokio::io::split(server.connect());
+            let send = async {
+                for piece in bytes.chunks(cut) {
+                    write.write_all(piece).await.expect("open");
+                    tokio::task::yield_now().await; // so that the server reads a piece at a time
+                }
+            };
+            let receive = async {
+                for (n, len) in (1..).zip(lens) {
+                    let mut reply = vec![0; 9 + len];
+                    read.read_exact(&mut reply).await.expect("open");
+                    assert!(
+                        reply[9..].iter().all(|&byte| byte == n),
+                        "{n}, cut at {cut}"
+                    );
+                }
+            };
+            tokio::join!(send, receive);
+        }
+        let minute = Duration::from_secs(60);
+        let (stats, drained) = (server.stats(), server.shutdown(minute).await);
+        assert_eq!((stats.truncated, drained.cut), (0, 0));
+    }
+}
+
+#[tokio::test]
 async fn every_kind_is_echoed_and_none_leaves_its_body_in_the_stream() {
     let server = server().await;
     let requests: Vec<_> = (0..128)

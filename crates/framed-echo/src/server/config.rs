@@ -66,7 +66,7 @@ pub struct Config {
     /// on how long they are. Bytes, 1 to 2^24. Default: 64 KiB.
     pub chunk_bytes: u32,
     /// Bytes that all connections together may hold: half-received frames, queues, messages that have not been
-    /// acknowledged. Default: 256 MiB.
+    /// acknowledged. Default: 256 MiB; at least four times `chunk_bytes`, so that a message always fits.
     ///
     /// Without room, a connection is not read from until others have given memory back. One message for each
     /// connection that has nothing else to write is allowed on top, and one read of 8 KiB for each that was waiting for

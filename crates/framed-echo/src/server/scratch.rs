@@ -8,8 +8,9 @@ use bytes::BytesMut;
 /// Room in each buffer, in bytes: a whole message of the default `chunk_bytes` comes in one read.
 pub(super) const SCRATCH_BYTES: usize = 72 * 1024;
 
-/// Buffers that a thread keeps; a connection has two at work as a rule, one to read and one to write.
-const MAX_FREE: usize = 4;
+/// Buffers that a thread keeps; a connection has two at work as a rule, one to read and one to write, and one more for
+/// each long message that it reads at a time.
+const MAX_FREE: usize = 8;
 
 /// Larger ones are not kept.
 const MAX_KEPT_BYTES: usize = 4 * SCRATCH_BYTES;
@@ -20,10 +21,13 @@ thread_local! {
 
 /// An empty buffer with room for [`SCRATCH_BYTES`] at least.
 pub(super) fn take() -> BytesMut {
-    let mut buffer = FREE.with_borrow_mut(Vec::pop).unwrap_or_default();
-    // Rewinds, unless somebody still holds bytes of this buffer; then it becomes theirs, and this is another one.
-    buffer.reserve(SCRATCH_BYTES);
-    buffer
+    let free = FREE.with_borrow_mut(|free| {
+        // The last is most likely in the cache. Of some, bytes may still be held: a message on its way out.
+        let is_free = |buffer: &mut BytesMut| buffer.try_reclaim(SCRATCH_BYTES);
+        let at = free.iter_mut().rposition(is_free);
+        at.map(|at| free.remove(at))
+    });
+    free.unwrap_or_else(|| BytesMut::with_capacity(SCRATCH_BYTES))
 }
 
 /// Gives a buffer back, wherever it came from. What it still holds is gone.
@@ -31,9 +35,10 @@ pub(super) fn put(mut buffer: BytesMut) {
     if buffer.capacity() <= MAX_KEPT_BYTES {
         buffer.clear();
         FREE.with_borrow_mut(|free| {
-            if free.len() < MAX_FREE {
-                free.push(buffer);
+            if free.len() == MAX_FREE {
+                free.remove(0); // perhaps one whose bytes are held for long
             }
+            free.push(buffer);
         });
     }
 }
@@ -59,5 +64,36 @@ mod tests {
         let third = take();
         assert_eq!(third.as_ptr(), place);
         assert!(third.is_empty() && third.capacity() >= SCRATCH_BYTES);
+    }
+
+    #[test]
+    fn a_buffer_comes_back_when_its_bytes_are_let_go() {
+        let mut lent = take();
+        let place = lent.as_ptr();
+        lent.extend_from_slice(b"a message");
+        let held = lent.split().freeze();
+        put(lent);
+        put(take());
+        drop(held);
+        let places: Vec<_> = [take(), take()].iter().map(|b| b.as_ptr()).collect();
+        assert!(places.contains(&place));
+    }
+
+    #[test]
+    fn bytes_that_are_held_for_long_do_not_keep_others_out() {
+        let held: Vec<_> = (0..2 * MAX_FREE)
+            .map(|_| {
+                let mut lent = take();
+                lent.extend_from_slice(b"a message");
+                let held = lent.split().freeze();
+                put(lent);
+                held
+            })
+            .collect();
+        let lent = take();
+        let place = lent.as_ptr();
+        put(lent);
+        assert_eq!(take().as_ptr(), place);
+        drop(held);
     }
 }

@@ -162,6 +162,7 @@ impl<H: Handler> Builder<H> {
             binds,
         } = self;
         config.chunk_bytes = config.chunk_bytes.clamp(1, MAX_CHUNK_BYTES);
+        config.memory_bytes = config.memory_bytes.max(4 * config.chunk_bytes as usize);
         let default = || vec![Bind::Tcp(format!("0.0.0.0:{DEFAULT_PORT}"))];
         let mut listeners = Vec::new();
         for bind in binds.unwrap_or_else(default) {

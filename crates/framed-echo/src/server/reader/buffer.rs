@@ -22,16 +22,15 @@ const OWN_BYTES: usize = 8 * 1024;
 const MIN_READ_BYTES: usize = 2 * 1024;
 
 impl<H: Handler> Reader<'_, H> {
-    /// Reads once. Between frames the bytes go into a buffer of the thread's.
+    /// Reads once. Between frames, and until it has to be waited for, the bytes go into a buffer of the thread's.
     pub(super) fn poll_read(
         &mut self,
         io: &mut (impl AsyncRead + Unpin),
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         if self.buffer.capacity() == 0 {
-            self.is_lent = self.connection.server.budget.has(scratch::SCRATCH_BYTES);
-            if self.is_lent {
-                self.buffer = scratch::take();
+            if self.may_borrow() {
+                self.borrow();
             } else {
                 // There was memory when this connection began to wait for bytes.
                 self.charge.note(OWN_BYTES);
@@ -39,10 +38,25 @@ impl<H: Handler> Reader<'_, H> {
             }
         }
         let read = pin!(io.read_buf(&mut self.buffer)).poll(cx);
-        if self.buffer.is_empty() && self.is_lent {
-            self.give_back(BytesMut::new());
+        if self.is_lent && (self.buffer.is_empty() || read.is_pending()) {
+            self.keep_rest();
+            self.charge.note(self.buffer.capacity());
         }
         read
+    }
+
+    /// Whether the budget would allow for a buffer of the thread's, should bytes stay in it.
+    fn may_borrow(&self) -> bool {
+        let budget = &self.connection.server.budget;
+        budget.has(scratch::SCRATCH_BYTES)
+    }
+
+    /// Goes on in a buffer of the thread's.
+    fn borrow(&mut self) {
+        let mut lent = scratch::take();
+        lent.extend_from_slice(&self.buffer);
+        self.give_back(lent);
+        self.is_lent = true;
     }
 
     /// Puts `own` in the place of the buffer.
@@ -54,7 +68,7 @@ impl<H: Handler> Reader<'_, H> {
     }
 
     /// Gives the thread's buffer back, but for a frame that has begun. A long one keeps the buffer that it is in.
-    pub(super) fn keep_rest(&mut self) {
+    fn keep_rest(&mut self) {
         if self.buffer.is_empty() {
             self.give_back(BytesMut::new());
         } else if self.is_lent && self.buffer.len() < COPY_BYTES {
@@ -72,11 +86,25 @@ impl<H: Handler> Reader<'_, H> {
             &server.counters.messages_in,
             std::mem::take(&mut self.messages),
         );
-        // Between frames nothing is held, as long as the budget would allow for a whole buffer.
-        let is_short = !server.budget.has(scratch::SCRATCH_BYTES);
+        let (len, capacity) = (self.buffer.len(), self.buffer.capacity());
+        let is_short = capacity - len < MIN_READ_BYTES;
+        if outbox.has_room() && self.may_borrow() {
+            if len > 0 && is_short && len + MIN_READ_BYTES <= scratch::SCRATCH_BYTES {
+                self.borrow();
+            }
+            // What is held for as long as this task runs is the thread's.
+            if len == 0 || self.is_lent {
+                self.charge.note(0);
+                if len == 0 {
+                    self.give_back(BytesMut::new());
+                }
+                return;
+            }
+        }
+        self.keep_rest();
         let (len, capacity) = (self.buffer.len(), self.buffer.capacity());
         let held = if len == 0 {
-            if is_short { OWN_BYTES } else { 0 }
+            if self.may_borrow() { 0 } else { OWN_BYTES }
         } else if capacity - len < MIN_READ_BYTES {
             2 * capacity
         } else {

@@ -81,7 +81,6 @@ impl<'a, H: Handler> Reader<'a, H> {
             if is_draining && !inside_frame && !self.is_session {
                 break;
             }
-            self.keep_rest();
             self.make_room().await;
             connection.activity.reading(inside_frame);
             let read = poll_fn(|cx| match self.poll_read(&mut io, cx) {
