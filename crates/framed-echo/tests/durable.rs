@@ -1,4 +1,4 @@
-//! The inbox on a key-value server, and a relay that is killed. Needs `redis-server` in the path.
+//! The inbox on a key-value server, and a relay that is killed: with kv-server in this process, and with redis-server if it is installed.
 #![cfg(all(feature = "kv", unix))]
 
 use std::{
@@ -35,8 +35,56 @@ fn free_port() -> u16 {
     listener.local_addr().expect("bound").port()
 }
 
-/// A store of its own for a test.
-async fn store() -> (Killed, kv_client::Client, String) {
+/// A key-value server of its own for a test.
+struct Store {
+    name: &'static str,
+    url: String,
+    client: kv_client::Client,
+    process: Process,
+}
+
+enum Process {
+    This(kv_server::Server),
+    Other(Killed),
+}
+
+impl Store {
+    async fn new(name: &'static str, url: String, process: Process) -> Self {
+        let client = kv_client::Client::connect(&*url).await;
+        Self {
+            name,
+            url,
+            client: client.expect("it is ready"),
+            process,
+        }
+    }
+
+    fn inbox(&self, quota: Quota) -> KvInbox {
+        KvInbox::new(self.client.clone(), quota)
+    }
+
+    /// It answers nobody any more.
+    async fn stop(self) {
+        match self.process {
+            Process::This(server) => server.shutdown().await,
+            Process::Other(killed) => drop(killed),
+        }
+    }
+}
+
+async fn kv_server() -> Store {
+    let server = kv_server::Server::builder().start().await;
+    let server = server.expect("a free port");
+    Store::new("kv-server", server.url(), Process::This(server)).await
+}
+
+/// `None` where it is not installed.
+async fn redis_server() -> Option<Store> {
+    let found = Command::new("redis-server").arg("--version").output();
+    if found.is_err() {
+        eprintln!("skipped: redis-server is not installed");
+        return None;
+    }
     let port = free_port();
     let mut command = Command::new("redis-server");
     command.args([
@@ -49,10 +97,15 @@ async fn store() -> (Killed, kv_client::Client, String) {
         "--appendonly",
         "no",
     ]);
-    let server = start(command, "Ready to accept connections");
-    let url = format!("redis://127.0.0.1:{port}");
-    let client = kv_client::Client::connect(&*url).await;
-    (server, client.expect("it is ready"), url)
+    let process = Process::Other(start(command, "Ready to accept connections"));
+    Some(Store::new("redis-server", format!("redis://127.0.0.1:{port}"), process).await)
+}
+
+/// Both kinds, each empty.
+async fn stores() -> impl Iterator<Item = Store> {
+    let (ours, theirs) = (kv_server().await, redis_server().await);
+    let stores = std::iter::once(ours).chain(theirs);
+    stores.inspect(|store| println!("on {}", store.name))
 }
 
 /// Starts a process, and waits until it says that it is ready.
@@ -70,13 +123,18 @@ fn start(mut command: Command, ready: &str) -> Killed {
 
 #[tokio::test]
 async fn keeps_the_order_the_quota_and_the_count_of_bytes() {
-    let (_server, client, _) = store().await;
+    for store in stores().await {
+        keeps_order_and_quota(&store).await;
+    }
+}
+
+async fn keeps_order_and_quota(store: &Store) {
     let quota = Quota {
         messages: 3,
         bytes: 10,
         ttl: Some(Duration::from_secs(1000)),
     };
-    let inbox = KvInbox::new(client.clone(), quota);
+    let inbox = store.inbox(quota);
     let message = |text: &str| Message::text(9, 1, text);
     inbox.store(1, &message("你好")).await.expect("6 bytes");
     inbox.store(1, &message("b")).await.expect("7 bytes");
@@ -115,7 +173,8 @@ async fn keeps_the_order_the_quota_and_the_count_of_bytes() {
     inbox.store(1, &message("1234")).await.expect("5 bytes");
     inbox.store(1, &message("")).await.expect("3 messages");
     inbox.store(1, &message("")).await.expect_err("4 messages");
-    let ttl: i64 = client
+    let ttl: i64 = store
+        .client
         .command("TTL")
         .arg("framed:inbox:{1}")
         .into()
@@ -126,13 +185,19 @@ async fn keeps_the_order_the_quota_and_the_count_of_bytes() {
 
 #[tokio::test]
 async fn old_messages_make_room_and_are_not_fetched() {
-    let (_server, client, _) = store().await;
+    for store in stores().await {
+        old_messages_make_room(&store).await;
+    }
+}
+
+async fn old_messages_make_room(store: &Store) {
+    let client = &store.client;
     let quota = Quota {
         messages: 2,
         bytes: 100,
         ttl: Some(Duration::from_secs(1000)),
     };
-    let inbox = KvInbox::new(client.clone(), quota);
+    let inbox = store.inbox(quota);
     // As if stored long ago: the id of an entry begins with its time.
     for id in ["5-1", "5-2"] {
         let add = client.command("XADD").arg("framed:inbox:{1}").arg(id);
@@ -170,8 +235,13 @@ async fn old_messages_make_room_and_are_not_fetched() {
 
 #[tokio::test]
 async fn what_is_removed_twice_is_counted_once() {
-    let (_server, client, _) = store().await;
-    let inbox = KvInbox::new(client.clone(), Quota::default());
+    for store in stores().await {
+        removing_twice_counts_once(&store).await;
+    }
+}
+
+async fn removing_twice_counts_once(store: &Store) {
+    let inbox = store.inbox(Quota::default());
     for text in ["four", "seven.."] {
         let message = Message::text(9, 1, text);
         inbox.store(1, &message).await.expect("reachable");
@@ -181,20 +251,23 @@ async fn what_is_removed_twice_is_counted_once() {
     // As two connections of one receiver do that have both got it.
     let (one, two) = tokio::join!(inbox.remove(1, &first), inbox.remove(1, &first));
     one.and(two).expect("reachable");
-    let bytes = client.command("GET").arg("framed:inbox:{1}:bytes");
+    let bytes = store.client.command("GET").arg("framed:inbox:{1}:bytes");
     let bytes: i64 = bytes.into().await.expect("reachable");
     assert_eq!(bytes, 7);
 }
 
 #[tokio::test]
 async fn a_store_that_does_not_answer_is_a_refusal_and_not_a_loss() {
-    let (store, client, _) = store().await;
-    let inbox = KvInbox::new(client, Quota::default());
-    drop(store);
-    let message = Message::new(9, 1, Kind::TEXT, "?");
-    let stored = tokio::time::timeout(Duration::from_secs(30), inbox.store(1, &message)).await;
-    let error = stored.expect("in time").expect_err("nobody is there");
-    assert!(matches!(error, InboxError::Failed(_)), "{error}");
+    // At once: each takes as long as the client is patient.
+    let refused = stores().await.map(async |store| {
+        let inbox = store.inbox(Quota::default());
+        store.stop().await;
+        let message = Message::new(9, 1, Kind::TEXT, "?");
+        let stored = tokio::time::timeout(Duration::from_secs(30), inbox.store(1, &message)).await;
+        let error = stored.expect("in time").expect_err("nobody is there");
+        assert!(matches!(error, InboxError::Failed(_)), "{error}");
+    });
+    futures::future::join_all(refused).await;
 }
 
 const RELAY: &str = "FRAMED_ECHO_TEST_RELAY";
@@ -248,15 +321,20 @@ async fn client(
     }
 }
 
-/// Ten kills while one client sends and another receives, comes and goes.
 #[tokio::test(flavor = "multi_thread")]
 async fn kill_9_loses_no_acknowledged_message() {
+    for store in stores().await {
+        killed_again_and_again(&store.url).await;
+    }
+}
+
+/// Ten kills while one client sends and another receives, comes and goes.
+async fn killed_again_and_again(url: &str) {
     const MESSAGES: usize = 3000;
     const KILLS: usize = 10;
 
-    let (_store, _client, url) = store().await;
     let address = format!("127.0.0.1:{}", free_port());
-    let mut process = relay(&address, &url);
+    let mut process = relay(&address, url);
     let (started, starts) = watch::channel(1);
     let (alice, alice_in) = client(&address, 1, starts.clone()).await;
     drop(alice_in);
@@ -318,7 +396,7 @@ async fn kill_9_loses_no_acknowledged_message() {
                 .expect("still sending"),
         );
         drop(process);
-        process = relay(&address, &url);
+        process = relay(&address, url);
         started.send_replace(kill + 1);
     }
     let acknowledged = tokio::time::timeout(Duration::from_secs(60), send)

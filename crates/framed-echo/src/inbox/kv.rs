@@ -1,4 +1,4 @@
-//! An inbox in a key-value server with streams: Redis from 6.2 on or Valkey; kv-server has none yet.
+//! An inbox in a key-value server with streams: Redis from 6.2 on, Valkey, or kv-server.
 
 use std::{
     collections::HashMap,
