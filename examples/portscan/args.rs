@@ -20,11 +20,12 @@ pub struct Args {
     #[arg(required_unless_present_any = ["input", "resume"])]
     host: Option<String>,
 
-    /// Ports: numbers, ranges, names, top:N, all; !X leaves X out.
-    #[arg(default_value = "top:100", conflicts_with = "resume")]
-    ports: String,
+    /// Ports: numbers, ranges, names, top:N, all; !X leaves X out [default: top:100].
+    #[arg(conflicts_with = "resume")]
+    ports: Option<String>,
 
-    /// Reads targets from a file (- for standard input), lists on lines, # begins a comment.
+    /// Reads targets from a file (- for standard input), lists on lines, # begins a comment; then HOST may be left out,
+    /// and a single argument is PORTS.
     #[arg(short, long, value_name = "FILE")]
     input: Vec<String>,
 
@@ -167,7 +168,10 @@ impl Args {
                 let (checkpoint, report) = Saved::read(file)?;
                 (Scanner::resume(checkpoint), Some(report))
             }
-            None => (Scanner::of(self.targets()?, self.ports.parse()?), None),
+            None => {
+                let (host, ports) = self.host_and_ports();
+                (Scanner::of(self.targets(host)?, ports.parse()?), None)
+            }
         };
         let mut scanner = scanner
             .command_line(std::env::args().collect::<Vec<_>>().join(" "))
@@ -210,9 +214,16 @@ impl Args {
         Ok(Job { scanner, earlier })
     }
 
-    fn targets(&self) -> anyhow::Result<Targets> {
+    fn host_and_ports(&self) -> (Option<&str>, &str) {
+        match (self.host.as_deref(), self.ports.as_deref()) {
+            (Some(only), None) if !self.input.is_empty() => (None, only),
+            (host, ports) => (host, ports.unwrap_or("top:100")),
+        }
+    }
+
+    fn targets(&self, host: Option<&str>) -> anyhow::Result<Targets> {
         let mut targets = Targets::new();
-        if let Some(list) = &self.host {
+        if let Some(list) = host {
             targets.add(list)?;
         }
         for list in &self.exclude {

@@ -285,6 +285,11 @@ fn targets_come_from_files_and_standard_input() {
         "{}",
         stdout(&output)
     );
+    let output = run(&["-i", list.to_str().unwrap(), "22,80", "--dry-run"]);
+    assert!(
+        stdout(&output).starts_with("4 addresses x 2 ports: 8 probes"),
+        "with a file, a single argument is the ports: {output:?}"
+    );
     fs::write(&list, "127.0.0.1\n127.0.0.1/99\n").unwrap();
     let output = run(&["-i", list.to_str().unwrap()]);
     assert!(
