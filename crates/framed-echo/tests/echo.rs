@@ -435,3 +435,22 @@ async fn a_unix_socket_serves_the_same_and_cleans_up() {
     server.shutdown(Duration::from_secs(5)).await;
     assert!(!path.exists());
 }
+
+#[tokio::test]
+async fn an_address_that_cannot_be_listened_on_is_named() {
+    let first = server().await;
+    let taken = first.local_addr().to_string();
+    let failed = async |address: &str| {
+        let second = Server::builder().bind(address).start().await;
+        second.map(drop).expect_err("it cannot be bound")
+    };
+    let error = failed(&taken).await;
+    assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+    let begin = format!("cannot listen on {taken}: ");
+    assert!(error.to_string().starts_with(&begin), "{error}");
+    let error = failed("nonsense").await;
+    assert_eq!(
+        error.to_string(),
+        "cannot listen on nonsense: invalid socket address"
+    );
+}

@@ -75,7 +75,24 @@ enum Socket {
 const PAUSE: Duration = Duration::from_millis(100);
 
 impl Bind {
+    /// # Errors
+    ///
+    /// The system's, with the address in the text.
     pub(super) async fn listen(self) -> io::Result<Listener> {
+        let address = match &self {
+            Self::Tcp(address) => address.clone(),
+            #[cfg(feature = "tls")]
+            Self::Tls(address, _) => address.clone(),
+            #[cfg(unix)]
+            Self::Unix(path) => path.display().to_string(),
+        };
+        let named = |error: io::Error| {
+            io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
+        };
+        self.bind().await.map_err(named)
+    }
+
+    async fn bind(self) -> io::Result<Listener> {
         let (bound, socket) = match self {
             Self::Tcp(address) => {
                 let socket = TcpListener::bind(address).await?;

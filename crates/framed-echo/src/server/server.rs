@@ -154,7 +154,7 @@ impl<H: Handler> Builder<H> {
     ///
     /// # Errors
     ///
-    /// If an address cannot be bound; then nothing has been started.
+    /// If an address cannot be bound, which the text names; then nothing has been started.
     pub async fn start(self) -> io::Result<Server<H>> {
         let Self {
             handler,
