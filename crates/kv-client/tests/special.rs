@@ -260,12 +260,12 @@ async fn a_monitor_sees_what_others_run_and_says_when_it_ends() {
 
 #[tokio::test]
 async fn what_happens_to_keys_is_a_subscription() {
-    let Some(redis) = Redis::start(&["--notify-keyspace-events", "KA"]).await else {
-        return;
-    };
-    for protocol in [2, 3] {
-        let url = format!("redis://{}/2?protocol={protocol}", redis.addr);
-        let client = Client::connect(url).await.unwrap();
+    on_every_server("PSUBSCRIBE", async |client| {
+        let notify = ("notify-keyspace-events", "KA");
+        client.config_set(notify).await.unwrap();
+        let client = Client::connect(client.config().clone().db(2))
+            .await
+            .unwrap();
         let mut events = client.key_events("user:*").await.unwrap();
         client.set("other", 1).await.unwrap();
         client.set("user:1", 1).await.unwrap();
@@ -284,5 +284,6 @@ async fn what_happens_to_keys_is_a_subscription() {
             }
         }
         client.close().await;
-    }
+    })
+    .await;
 }

@@ -1,11 +1,14 @@
 //! Subscriptions: messages, gaps, and what happens to them when a connection breaks.
 
+#[path = "support/servers.rs"]
+mod servers;
 mod support;
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use kv_client::{Client, Event, Gap, Message, Overflow, Protocol, Subscription};
+use servers::on_every_server;
 use support::{Peer, Peers, peers};
 use tokio::join;
 
@@ -219,11 +222,7 @@ async fn a_subscription_the_server_takes_away_is_asked_for_again() {
 
 #[tokio::test]
 async fn both_protocols_carry_every_kind_of_subscription() {
-    let server = kv_server::Server::builder().start().await.unwrap();
-    for protocol in [2, 3] {
-        let client = Client::connect(format!("{}?protocol={protocol}", server.url()))
-            .await
-            .unwrap();
+    on_every_server("SSUBSCRIBE", async |client| {
         let mut plain = client.subscribe(["a", "b"]).await.unwrap();
         let mut pattern = client.psubscribe("b*").await.unwrap();
         let mut shard = client.ssubscribe("s").await.unwrap();
@@ -250,7 +249,6 @@ async fn both_protocols_carry_every_kind_of_subscription() {
         tokio::time::timeout(Duration::from_secs(5), unsubscribed)
             .await
             .expect("unsubscribed");
-        client.close().await;
-    }
-    server.shutdown().await;
+    })
+    .await;
 }

@@ -12,12 +12,28 @@ use kv_client::{Client, Config};
 pub(crate) struct Redis {
     child: Child,
     pub(crate) addr: SocketAddr,
+    program: &'static str,
     args: Vec<String>,
 }
+
+/// The programs that the tests of ordinary commands run against, where they are on the path. The first has to be.
+const PROGRAMS: [&str; 2] = ["redis-server", "valkey-server"];
 
 impl Redis {
     /// Starts one; `None` if the program is not installed. With `REQUIRE_REDIS` set, that is a failure.
     pub(crate) async fn start(args: &[&str]) -> Option<Self> {
+        let server = Self::of(PROGRAMS[0], args).await;
+        if server.is_none() {
+            assert!(
+                std::env::var_os("REQUIRE_REDIS").is_none(),
+                "redis-server is not installed"
+            );
+            eprintln!("skipped: redis-server is not installed");
+        }
+        server
+    }
+
+    async fn of(program: &'static str, args: &[&str]) -> Option<Self> {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .expect("a free port")
             .local_addr()
@@ -25,15 +41,12 @@ impl Redis {
             .port();
         let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
-        let Some(child) = spawn(addr, &args) else {
-            assert!(
-                std::env::var_os("REQUIRE_REDIS").is_none(),
-                "redis-server is not installed"
-            );
-            eprintln!("skipped: redis-server is not installed");
-            return None;
+        let server = Self {
+            child: spawn(program, addr, &args)?,
+            addr,
+            program,
+            args,
         };
-        let server = Self { child, addr, args };
         server.until_ready().await;
         Some(server)
     }
@@ -50,7 +63,7 @@ impl Redis {
 
     /// Starts it again on the same port.
     pub(crate) async fn start_again(&mut self) {
-        self.child = spawn(self.addr, &self.args).expect("it started before");
+        self.child = spawn(self.program, self.addr, &self.args).expect("it started before");
         self.until_ready().await;
     }
 
@@ -59,7 +72,8 @@ impl Redis {
         while tokio::net::TcpStream::connect(self.addr).await.is_err() {
             assert!(
                 begin.elapsed() < Duration::from_secs(10),
-                "redis-server does not listen on {}",
+                "{} does not listen on {}",
+                self.program,
                 self.addr
             );
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -73,9 +87,9 @@ impl Drop for Redis {
     }
 }
 
-fn spawn(addr: SocketAddr, args: &[String]) -> Option<Child> {
+fn spawn(program: &str, addr: SocketAddr, args: &[String]) -> Option<Child> {
     let port = addr.port().to_string();
-    Command::new("redis-server")
+    Command::new(program)
         .args([
             "--port",
             &port,
@@ -92,20 +106,22 @@ fn spawn(addr: SocketAddr, args: &[String]) -> Option<Child> {
         .ok()
 }
 
-/// Runs a test of ordinary commands in both protocols: against a new kv-server each time, and against redis-server if it
-/// is installed. A server that does not know the command `needs` is left out.
+/// Runs a test of ordinary commands in both protocols: against a new kv-server each time, and against redis-server and
+/// valkey-server where they are installed. A server that does not know the command `needs` is left out.
 pub(crate) async fn on_every_server<F: AsyncFn(Client)>(needs: &str, test: F) {
-    let redis = Redis::start(&[]).await;
+    let mut installed = Vec::new();
+    installed.extend(Redis::start(&[]).await);
+    installed.extend(Redis::of(PROGRAMS[1], &[]).await);
     let mut ran = 0;
     for protocol in [2, 3] {
         let ours = kv_server::Server::builder()
             .start()
             .await
             .expect("kv-server starts");
-        let theirs = redis
-            .as_ref()
-            .map(|redis| format!("redis://{}", redis.addr));
-        for url in [Some(ours.url()), theirs].into_iter().flatten() {
+        let theirs = installed
+            .iter()
+            .map(|server| format!("redis://{}", server.addr));
+        for url in std::iter::once(ours.url()).chain(theirs) {
             let client = Client::connect(format!("{url}?protocol={protocol}"))
                 .await
                 .expect("the server is there");
@@ -122,12 +138,12 @@ pub(crate) async fn on_every_server<F: AsyncFn(Client)>(needs: &str, test: F) {
             client.close().await;
         }
         ours.shutdown().await;
-        if let Some(redis) = &redis {
-            let client = Client::connect(redis.config())
+        for server in &installed {
+            let client = Client::connect(server.config())
                 .await
-                .expect("redis-server is there");
+                .expect("the server is there");
             client.flushall().await.expect("FLUSHALL");
         }
     }
-    assert!(ran > 0 || redis.is_none(), "no server knows {needs}");
+    assert!(ran > 0 || installed.is_empty(), "no server knows {needs}");
 }
