@@ -139,6 +139,15 @@ pub enum ErrorKind {
         /// What to use in its place.
         instead: &'static str,
     },
+    /// An argument is longer than servers take, or than [`Limits::bulk_bytes`](crate::Limits::bulk_bytes) of
+    /// [`Config::limits`](crate::Config::limits) allows in both directions.
+    #[error("argument of {len} bytes exceeds the limit of {max} bytes")]
+    TooLong {
+        /// Its length.
+        len: usize,
+        /// The limit. Default: 512 MiB, as `proto-max-bulk-len` in redis.conf.
+        max: usize,
+    },
     /// A WATCHed key changed, so the transaction was not run.
     #[error("transaction was not run because a watched key changed")]
     Conflict,

@@ -199,6 +199,7 @@
 //! | [`Config::max_unwritten_bytes`] | 64 MiB on each connection | callers wait in line |
 //! | [`Config::max_lanes`] | 16 commands that block, and 16 watches | callers wait in line |
 //! | [`Config::limits`] | replies of 1 GiB, strings of 512 MiB, 128 levels | the connection is made anew |
+//! | the same, of an argument | 512 MiB | [`ErrorKind::TooLong`], unsent |
 //! | [`Subscribe::capacity`] | 1024 messages | [`Overflow`] |
 //!
 //! Short values are copied out of the buffer that was read from the network; strings of 1 KiB and more in a list share the

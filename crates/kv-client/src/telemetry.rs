@@ -82,6 +82,7 @@ pub(crate) fn failed(span: &Span, error: &Error) {
         ErrorKind::Protocol { .. } => "protocol",
         ErrorKind::Timeout { .. } => "timeout",
         ErrorKind::Reply(_) => "reply",
+        ErrorKind::TooLong { .. } => "too_long",
         ErrorKind::Unshared { .. } => "unshared",
         ErrorKind::Conflict => "conflict",
         ErrorKind::Closed => "closed",

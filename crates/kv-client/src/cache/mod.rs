@@ -20,7 +20,7 @@ use self::store::Found;
 use crate::class::Class;
 use crate::client::{Client, Servers};
 use crate::command::{Command, finish, single};
-use crate::connection::exchange::{Again, Exchange, Requests};
+use crate::connection::exchange::{Again, Exchange, Requests, check};
 use crate::connection::link::{Answer, Failure, TimeLimit};
 use crate::connection::node::Node;
 use crate::error::{Outcome, Result};
@@ -131,6 +131,9 @@ impl<'a, T: 'a, O> IntoFuture for Cached<'a, T, O> {
             return Box::pin(self.0.into_future());
         }
         let (client, request, decode, settings) = self.0.into_parts();
+        if let Err(refusal) = check(&request, client.config(), false) {
+            return Box::pin(async move { Err(refusal) });
+        }
         let (limit, again) = client.plan(&request, settings);
         Box::pin(async move {
             let name = request.clone_name();

@@ -1,28 +1,23 @@
 //! [`Command`]: a command as a value, to be awaited or put into a pipeline; and the typed commands, a file for each family.
 
-use std::borrow::Cow;
 use std::fmt;
-use std::future::{Future, IntoFuture};
+use std::future::IntoFuture;
 use std::marker::PhantomData;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use resp_codec::Frame;
-use tracing::Span;
 
 use crate::arg::{ToArg, ToArgs};
 use crate::class::{Class, Retry};
-use crate::client::{Client, Servers};
+use crate::client::Client;
 use crate::config::ReadFrom;
-use crate::connection::exchange::{Again, Exchange, check_shared};
-use crate::connection::link::{Answer, Failure, TimeLimit};
-use crate::error::{Error, ReplyError, Result};
+use crate::connection::exchange::Again;
+use crate::connection::link::TimeLimit;
+use crate::error::{ReplyError, Result};
 use crate::from_reply::FromReply;
 use crate::reply::Reply;
 use crate::request::Request;
 use crate::table::Row;
-use crate::telemetry;
 
 mod acl;
 mod bitmap;
@@ -30,6 +25,7 @@ mod client_admin;
 mod cluster;
 mod connection;
 mod diagnosis;
+mod future;
 mod generic;
 mod geo;
 mod hash;
@@ -54,6 +50,8 @@ pub use bitmap::{BitField, BitOp, BitOverflow};
 pub use client_admin::{ClientFilter, TrackingInfo};
 pub use cluster::{ClusterLink, Shard, ShardNode, SlotRange, SlotState};
 pub use diagnosis::{LatencyEvent, LatencyHistogram, SlowCommand};
+pub use future::CommandFuture;
+pub(crate) use future::{finish, single};
 pub use generic::{ExpireTime, KeyType, Ttl};
 pub use geo::{GeoBy, GeoFound, GeoFrom, GeoUnit};
 pub use hash_ttl::FieldChange;
@@ -379,18 +377,12 @@ impl<'a, T, O> IntoFuture for Command<'a, T, O> {
     fn into_future(self) -> CommandFuture<'a, T> {
         let Self {
             client,
-            mut request,
+            request,
             decode,
             settings,
             ..
         } = self;
-        request.seal();
-        let span = telemetry::of_command(&client.inner.config, || request.clone_name());
-        let run = match check_shared(&request, false) {
-            Err(refusal) => Run::Refused(Some(refusal)),
-            Ok(()) => run(client, request, settings),
-        };
-        CommandFuture { run, decode, span }
+        CommandFuture::new(client, request, decode, settings)
     }
 }
 
@@ -409,103 +401,5 @@ impl Client {
             deadline: None,
         };
         (limit, again)
-    }
-}
-
-fn run(client: &Client, request: Request, settings: Settings) -> Run<'_> {
-    let (limit, again) = client.plan(&request, settings);
-    let node = match &client.inner.servers {
-        Servers::One(node) => node,
-        Servers::Cluster(cluster) => {
-            let name = request.clone_name();
-            let future = Box::pin(cluster.run(request, limit, again, settings, false));
-            return Run::Boxed { future, name };
-        }
-    };
-    if request.class() == Class::Blocking {
-        let name = request.clone_name();
-        let lane = node.lanes.run(node.session(), request, limit, again);
-        let future = Box::pin(async move { single(lane.await) });
-        return Run::Boxed { future, name };
-    }
-    if node
-        .bulk
-        .takes(request.class(), request.len(), settings.bulk)
-    {
-        let name = request.clone_name();
-        let answer = node.run_bulk(request, limit, again);
-        let future = Box::pin(async move { single(answer.await) });
-        return Run::Boxed { future, name };
-    }
-    Run::Shared(Exchange::new(&node.link, request, limit, again))
-}
-
-/// A running [`Command`].
-#[must_use = "futures do nothing until they are polled"]
-pub struct CommandFuture<'a, T> {
-    run: Run<'a>,
-    decode: Decode<T>,
-    span: Span,
-}
-
-enum Run<'a> {
-    Shared(Exchange<'a, Request>),
-    /// In a cluster, or on a lane.
-    Boxed {
-        future: Pin<Box<dyn Future<Output = Result<Reply, Failure>> + Send + 'a>>,
-        name: Cow<'static, str>,
-    },
-    Refused(Option<Error>),
-}
-
-impl<T> Future for CommandFuture<'_, T> {
-    type Output = Result<T>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
-        let Self { run, decode, span } = &mut *self;
-        let decode = *decode;
-        let entered = span.enter();
-        let result = match run {
-            Run::Shared(exchange) => match exchange.poll(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(answer) => finish(single(answer), decode)
-                    .map_err(|error| error.of(exchange.freight().clone_name())),
-            },
-            Run::Boxed { future, name } => match future.as_mut().poll(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(reply) => finish(reply, decode).map_err(|error| error.of(name.clone())),
-            },
-            Run::Refused(refusal) => match refusal.take() {
-                Some(refusal) => Err(refusal),
-                None => panic!("polled again after it was ready"),
-            },
-        };
-        drop(entered);
-        if let Err(error) = &result {
-            telemetry::failed(span, error);
-        }
-        Poll::Ready(result)
-    }
-}
-
-pub(crate) fn finish<T>(reply: Result<Reply, Failure>, decode: Decode<T>) -> Result<T> {
-    match reply {
-        Ok(Reply::Error(error)) => Err(Error::server(error)),
-        Ok(reply) => decode(reply).map_err(Error::reply),
-        Err(failure) => Err(Error::new(failure.kind, failure.outcome)),
-    }
-}
-
-pub(crate) fn single(answer: Result<Answer, Failure>) -> Result<Reply, Failure> {
-    match answer? {
-        Answer::One(reply) => Ok(reply),
-        Answer::Failed(failure) => Err(failure),
-        Answer::Many { .. } => unreachable!("one command was sent"),
-    }
-}
-
-impl<T> fmt::Debug for CommandFuture<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CommandFuture").finish_non_exhaustive()
     }
 }

@@ -144,7 +144,7 @@ impl Config {
         self
     }
 
-    /// The largest replies that are accepted. Default: [`Limits::client`].
+    /// The largest replies that are accepted; `bulk_bytes` also bounds the arguments that are sent. Default: [`Limits::client`].
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use tokio::time::Instant;
 
 use crate::class::{Class, Retry};
+use crate::config::Config;
 use crate::connection::link::{
     Admission, Answer, Failure, Freight, Link, Progress, Ticket, TimeLimit,
 };
@@ -276,9 +277,22 @@ impl<R: Borrow<Request>> Freight for Requests<R> {
     }
 }
 
+/// Refuses what is not to be sent: commands that would break a shared connection, and arguments that no server takes.
+pub(crate) fn check(request: &Request, config: &Config, in_batch: bool) -> Result<(), Error> {
+    let max = config.limits.bulk_bytes;
+    if request.len() > max {
+        // A server would cut the connection, which others use too, and leave it open what became of their commands.
+        if let Some(len) = request.args().map(<[u8]>::len).find(|&len| len > max) {
+            let kind = ErrorKind::TooLong { len, max };
+            return Err(Error::new(kind, Outcome::NotSent).of(request.clone_name()));
+        }
+    }
+    check_shared(request, in_batch)
+}
+
 /// Refuses commands that would break a connection that others use too. In a batch, also those that need one of their
 /// own and those whose effect on the session is to be remembered.
-pub(crate) fn check_shared(request: &Request, in_batch: bool) -> Result<(), Error> {
+fn check_shared(request: &Request, in_batch: bool) -> Result<(), Error> {
     let instead = match request.class() {
         Class::Unshared => match request.name() {
             "SUBSCRIBE" | "PSUBSCRIBE" | "SSUBSCRIBE" | "UNSUBSCRIBE" | "PUNSUBSCRIBE"

@@ -7,7 +7,7 @@ use crate::class::{Class, Retry};
 use crate::client::{Client, Servers};
 use crate::command::Settings;
 use crate::config::ReadFrom;
-use crate::connection::exchange::{Again, Exchange, Requests, check_shared};
+use crate::connection::exchange::{Again, Exchange, Requests, check};
 use crate::connection::link::{Answer, Failure, Freight, TimeLimit};
 use crate::connection::node::Node;
 use crate::error::{Error, ErrorKind, Outcome, Result};
@@ -124,7 +124,7 @@ fn prepare(client: &Client, parts: Parts, settings: Settings) -> Result<Ready> {
     let mut rest = own.iter().peekable();
     for (index, request) in requests.iter_mut().enumerate() {
         request.seal();
-        check_shared(request, true)?;
+        check(request, config, true)?;
         let own = rest.next_if(|(at, _)| *at == index);
         let own = own.map(|(_, settings)| *settings).unwrap_or_default();
         let retry = settings.retry.or(own.retry).unwrap_or(config.retry);

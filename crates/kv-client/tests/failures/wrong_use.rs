@@ -1,8 +1,9 @@
 //! Wrong use, and peers that are not what they should be.
 
+use std::error::Error as _;
 use std::time::Duration;
 
-use kv_client::{Client, Credentials, ErrorKind, Outcome};
+use kv_client::{Client, Credentials, ErrorKind, Limits, Outcome};
 use tokio::join;
 
 use crate::connected;
@@ -121,4 +122,70 @@ async fn a_reply_of_the_wrong_type_names_command_and_types() {
         error.to_string(),
         "INCR: expected an integer (i64), got the status what"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_argument_that_no_server_takes_is_refused_unsent_and_hurts_nobody_else() {
+    let limits = Limits {
+        bulk_bytes: 1000,
+        ..Limits::client()
+    };
+    let (config, mut peers) = peers(4096);
+    let (client, mut peer) = join!(Client::connect(config.limits(limits)), peers.accept());
+    let client = client.unwrap();
+    let error = client.set("k", vec![b'x'; 1001]).await.unwrap_err();
+    assert!(
+        matches!(
+            error.kind(),
+            ErrorKind::TooLong {
+                len: 1001,
+                max: 1000
+            }
+        ),
+        "{error:?}"
+    );
+    assert_eq!(
+        error.to_string(),
+        "SET: argument of 1001 bytes exceeds the limit of 1000 bytes (not sent)"
+    );
+    let pair = (client.get("k"), client.append("k", vec![b'x'; 5000]));
+    let error = client.pipeline(pair).await.unwrap_err();
+    assert_eq!(
+        (error.command(), error.outcome()),
+        (Some("APPEND"), Outcome::NotSent)
+    );
+    // Many short ones make a long command, which is no offence.
+    let members: Vec<_> = (0..500).map(|n| n.to_string()).collect();
+    let (added, ()) = join!(client.sadd("s", &members).into_future(), async {
+        let mut args = vec!["SADD", "s"];
+        args.extend(members.iter().map(String::as_str));
+        peer.expect(&args).await;
+        peer.send(":500\r\n").await;
+    });
+    assert_eq!(added.unwrap(), 500);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_beyond_the_limit_says_which_and_the_connection_is_made_anew() {
+    let limits = Limits {
+        bulk_bytes: 1000,
+        ..Limits::client()
+    };
+    let (config, mut peers) = peers(4096);
+    let (client, mut peer) = join!(Client::connect(config.limits(limits)), peers.accept());
+    let client = client.unwrap();
+    let (result, mut peer) = join!(client.get("large").into_future(), async {
+        peer.expect(&["GET", "large"]).await;
+        peer.send("$1001\r\n").await;
+        peers.accept().await
+    });
+    let error = result.unwrap_err();
+    let cause = error.source().expect("what is wrong").to_string();
+    assert!(cause.contains("1001") && cause.contains("1000"), "{cause}");
+    assert_eq!(error.outcome(), Outcome::MaybeExecuted);
+    let (pong, ()) = join!(client.ping().into_future(), async {
+        peer.expect(&["PING"]).await;
+        peer.send("+PONG\r\n").await;
+    });
+    pong.unwrap();
 }
