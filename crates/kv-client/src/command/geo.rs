@@ -10,7 +10,7 @@ use crate::error::ReplyError;
 use crate::from_reply::FromReply;
 use crate::reply::Reply;
 use crate::request::Request;
-use crate::table::row;
+use crate::table::{Row, row};
 
 /// The options of [`Client::geoadd`].
 #[derive(Clone, Copy, Debug)]
@@ -148,6 +148,15 @@ impl FromReply for GeoFound {
     }
 }
 
+/// A member that stands for where it is.
+struct Member<M>(M);
+
+impl<M: ToArg> ToArgs for Member<M> {
+    fn to_args(&self, request: &mut Request) {
+        self.0.to_arg(request);
+    }
+}
+
 impl Client {
     /// [GEOADD](https://redis.io/docs/latest/commands/geoadd/): adds places, given as a longitude, a latitude and a
     /// member, one or a list of them; how many are new.
@@ -202,12 +211,7 @@ impl Client {
         radius: f64,
         unit: GeoUnit,
     ) -> Command<'_, Vec<Bytes>, GeoRadiusOptions> {
-        self.typed(row!("GEORADIUS"))
-            .with(key)
-            .with(longitude)
-            .with(latitude)
-            .with(radius)
-            .with(unit.word())
+        self.around(row!("GEORADIUS"), key, (longitude, latitude), radius, unit)
     }
 
     /// [GEORADIUS_RO](https://redis.io/docs/latest/commands/georadius_ro/): the members near a place; the old form of
@@ -220,12 +224,13 @@ impl Client {
         radius: f64,
         unit: GeoUnit,
     ) -> Command<'_, Vec<Bytes>, GeoSearchOptions> {
-        self.typed(row!("GEORADIUS_RO"))
-            .with(key)
-            .with(longitude)
-            .with(latitude)
-            .with(radius)
-            .with(unit.word())
+        self.around(
+            row!("GEORADIUS_RO"),
+            key,
+            (longitude, latitude),
+            radius,
+            unit,
+        )
     }
 
     /// [GEORADIUSBYMEMBER](https://redis.io/docs/latest/commands/georadiusbymember/): the members near a member; the
@@ -237,11 +242,7 @@ impl Client {
         radius: f64,
         unit: GeoUnit,
     ) -> Command<'_, Vec<Bytes>, GeoRadiusOptions> {
-        self.typed(row!("GEORADIUSBYMEMBER"))
-            .with(key)
-            .with(member)
-            .with(radius)
-            .with(unit.word())
+        self.around(row!("GEORADIUSBYMEMBER"), key, Member(member), radius, unit)
     }
 
     /// [GEORADIUSBYMEMBER_RO](https://redis.io/docs/latest/commands/georadiusbymember_ro/): the members near a member;
@@ -253,9 +254,27 @@ impl Client {
         radius: f64,
         unit: GeoUnit,
     ) -> Command<'_, Vec<Bytes>, GeoSearchOptions> {
-        self.typed(row!("GEORADIUSBYMEMBER_RO"))
+        self.around(
+            row!("GEORADIUSBYMEMBER_RO"),
+            key,
+            Member(member),
+            radius,
+            unit,
+        )
+    }
+
+    /// The members in a circle around `center`: a longitude and a latitude, or a member.
+    fn around<O>(
+        &self,
+        row: &'static Row,
+        key: impl ToArg,
+        center: impl ToArgs,
+        radius: f64,
+        unit: GeoUnit,
+    ) -> Command<'_, Vec<Bytes>, O> {
+        self.typed(row)
             .with(key)
-            .with(member)
+            .with_all(center)
             .with(radius)
             .with(unit.word())
     }
