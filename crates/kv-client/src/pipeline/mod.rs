@@ -88,26 +88,45 @@ impl Client {
     }
 }
 
+/// The settings that batches of both kinds have.
+macro_rules! settings {
+    ($batch:ident) => {
+        impl<B: Batch> $batch<'_, B> {
+            /// Limits the time from the first poll to the last reply. Default:
+            /// [`Config::command_timeout`](crate::Config::command_timeout).
+            pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+                self.settings.timeout = Some(timeout.into());
+                self
+            }
+
+            /// Whether to send it again after its connection was lost. Default: as its commands say.
+            pub fn retry(mut self, retry: Retry) -> Self {
+                self.settings.retry = Some(retry);
+                self
+            }
+
+            /// Whether to send it over the connection for what is large; see [`Command::bulk`](crate::Command::bulk).
+            /// Default: by the length of the whole.
+            pub fn bulk(mut self, bulk: bool) -> Self {
+                self.settings.bulk = Some(bulk);
+                self
+            }
+        }
+
+        impl<B: Batch> fmt::Debug for $batch<'_, B> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($batch))
+                    .field("settings", &self.settings)
+                    .finish_non_exhaustive()
+            }
+        }
+    };
+}
+
+settings!(Pipeline);
+settings!(Transaction);
+
 impl<'a, B: Batch> Pipeline<'a, B> {
-    /// Limits the time from the first poll to the last reply. Default: [`Config::command_timeout`](crate::Config::command_timeout).
-    pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.settings.timeout = Some(timeout.into());
-        self
-    }
-
-    /// Whether to send it again after its connection was lost. Default: as its commands say.
-    pub fn retry(mut self, retry: Retry) -> Self {
-        self.settings.retry = Some(retry);
-        self
-    }
-
-    /// Whether to send it over the connection for what is large; see [`Command::bulk`](crate::Command::bulk). Default: by the
-    /// length of the whole.
-    pub fn bulk(mut self, bulk: bool) -> Self {
-        self.settings.bulk = Some(bulk);
-        self
-    }
-
     /// Which nodes of a cluster may serve the reads in it; see [`Command::read_from`](crate::Command::read_from). Default: as
     /// its commands say.
     pub fn read_from(mut self, nodes: ReadFrom) -> Self {
@@ -161,25 +180,6 @@ impl<'a, B: Batch + 'a> IntoFuture for Pipeline<'a, B> {
 }
 
 impl<'a, B: Batch> Transaction<'a, B> {
-    /// Limits the time from the first poll to the reply. Default: [`Config::command_timeout`](crate::Config::command_timeout).
-    pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.settings.timeout = Some(timeout.into());
-        self
-    }
-
-    /// Whether to send it again after its connection was lost. Default: as its commands say.
-    pub fn retry(mut self, retry: Retry) -> Self {
-        self.settings.retry = Some(retry);
-        self
-    }
-
-    /// Whether to send it over the connection for what is large; see [`Command::bulk`](crate::Command::bulk). Default: by the
-    /// length of the whole.
-    pub fn bulk(mut self, bulk: bool) -> Self {
-        self.settings.bulk = Some(bulk);
-        self
-    }
-
     /// The result of each command, if they were run.
     pub fn results(self) -> impl Future<Output = Result<B::Results>> + Send + use<'a, B> {
         let sent = self.send();
@@ -223,21 +223,5 @@ impl<'a, B: Batch + 'a> IntoFuture for Transaction<'a, B> {
             let (decoders, mut replies) = sent.await?;
             B::all(decoders, &mut replies)
         })
-    }
-}
-
-impl<B: Batch> fmt::Debug for Pipeline<'_, B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pipeline")
-            .field("settings", &self.settings)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<B: Batch> fmt::Debug for Transaction<'_, B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Transaction")
-            .field("settings", &self.settings)
-            .finish_non_exhaustive()
     }
 }
