@@ -1,4 +1,5 @@
-//! The inbox on a key-value server, and a relay that is killed: with kv-server in this process, and with redis-server if it is installed.
+//! The inbox on a key-value server, and a relay that is killed: with kv-server in this process, and with redis-server
+//! and valkey-server if they are on the path.
 #![cfg(all(feature = "kv", unix))]
 
 use std::{
@@ -78,15 +79,15 @@ async fn kv_server() -> Store {
     Store::new("kv-server", server.url(), Process::This(server)).await
 }
 
-/// `None` where it is not installed.
-async fn redis_server() -> Option<Store> {
-    let found = Command::new("redis-server").arg("--version").output();
+/// redis-server or valkey-server; `None` where it is not installed.
+async fn installed(program: &'static str) -> Option<Store> {
+    let found = Command::new(program).arg("--version").output();
     if found.is_err() {
-        eprintln!("skipped: redis-server is not installed");
+        eprintln!("skipped: {program} is not installed");
         return None;
     }
     let port = free_port();
-    let mut command = Command::new("redis-server");
+    let mut command = Command::new(program);
     command.args([
         "--port",
         &port.to_string(),
@@ -98,13 +99,16 @@ async fn redis_server() -> Option<Store> {
         "no",
     ]);
     let process = Process::Other(start(command, "Ready to accept connections"));
-    Some(Store::new("redis-server", format!("redis://127.0.0.1:{port}"), process).await)
+    Some(Store::new(program, format!("redis://127.0.0.1:{port}"), process).await)
 }
 
-/// Both kinds, each empty.
+/// All that there are, each empty.
 async fn stores() -> impl Iterator<Item = Store> {
-    let (ours, theirs) = (kv_server().await, redis_server().await);
-    let stores = std::iter::once(ours).chain(theirs);
+    let redis = installed("redis-server").await;
+    let valkey = installed("valkey-server").await;
+    let stores = [Some(kv_server().await), redis, valkey]
+        .into_iter()
+        .flatten();
     stores.inspect(|store| println!("on {}", store.name))
 }
 
