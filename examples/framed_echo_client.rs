@@ -113,7 +113,8 @@ async fn send_lines(client: &Client, args: &Args) -> Result<usize, Error> {
 }
 
 async fn send_file(client: &Client, to: u32, kind: Kind, path: &Path) -> Result<usize, Error> {
-    let mut file = tokio::fs::File::open(path).await?;
+    let opened = tokio::fs::File::open(path).await;
+    let mut file = opened.map_err(|error| format!("{}: {error}", path.display()))?;
     let len = u32::try_from(file.metadata().await?.len())?;
     let mut sending = client.open(to, kind, len).await?;
     let mut left = len;
