@@ -6,7 +6,7 @@ use std::iter::once;
 use std::ops::{Deref, Range};
 
 use bytes::{Bytes, BytesMut};
-use resp_codec::write;
+use resp_codec::{number, write};
 
 use crate::arg::ToArgs;
 use crate::class::Class;
@@ -39,6 +39,11 @@ pub struct Request {
 /// The bytes of a request, to be copied into the write buffer or to be sent from where they are.
 #[derive(Clone)]
 enum Body {
+    /// What takes no allocation.
+    Short {
+        len: u8,
+        bytes: [u8; SHORT],
+    },
     Open(BytesMut),
     Sealed(Bytes),
 }
@@ -46,8 +51,10 @@ enum Body {
 /// Arguments, and whole requests, from this length on are sent from where they are instead of being copied into the write
 /// buffer.
 pub(crate) const SHARED_FROM: usize = 8 * 1024;
-/// Room for a short command, so that building it takes one allocation; one that glibc still counts among the small ones.
-const SHORT: usize = 112;
+/// Room for a short command, a name and a key of up to some eighteen bytes: what makes `Body` no larger than it is without.
+const SHORT: usize = 38;
+/// Room for a longer one, so that building it takes one allocation.
+const LONGER: usize = 128;
 /// The most that is reserved because the first element of a list is long.
 const MAX_EXPECTED: usize = 64 * 1024;
 /// The array header that a body starts with, up to [`MAX_COUNTED`] arguments: `*`, a digit, CR LF.
@@ -64,19 +71,28 @@ impl Request {
 
     /// A request with room for so many bytes of arguments, or for those of a short command.
     fn with_room(name: Cow<'static, str>, len: usize) -> Self {
-        let mut body = BytesMut::with_capacity(SHORT + len.min(MAX_EXPECTED));
-        body.extend_from_slice(COUNTED);
-        write::bulk(&mut body, name.as_bytes());
-        Self {
-            name,
+        let body = if len == 0 {
+            Body::Short {
+                len: 0,
+                bytes: [0; SHORT],
+            }
+        } else {
+            Body::Open(BytesMut::with_capacity(LONGER + len.min(MAX_EXPECTED)))
+        };
+        let mut request = Self {
+            name: Cow::Borrowed(""),
             row: None,
             class: None,
-            argc: 1,
-            body: Body::Open(body),
+            argc: 0,
+            body,
             shared: Vec::new(),
             shared_len: 0,
             options_at: 0,
-        }
+        };
+        request.body.append(COUNTED);
+        request.push(name.as_bytes());
+        request.name = name;
+        request
     }
 
     /// A request of a command in the table; of a subcommand, with both of its words.
@@ -160,7 +176,10 @@ impl Request {
 
     /// Appends one argument, copying it.
     pub fn push(&mut self, arg: &[u8]) {
-        write::bulk(self.next(), arg);
+        self.count();
+        if !self.body.push_short(arg) {
+            write::bulk(self.body.open(arg.len()), arg);
+        }
     }
 
     /// Appends one argument, sharing it if it is long.
@@ -174,28 +193,16 @@ impl Request {
 
     /// Appends the decimal text of a number as one argument.
     pub fn push_i64(&mut self, arg: i64) {
-        write::bulk_i64(self.next(), arg);
+        self.push(number::format_i64(arg, &mut [0; number::I64_LEN]));
     }
 
-    /// Counts one more argument; where it goes.
-    fn next(&mut self) -> &mut BytesMut {
+    /// Counts one more argument.
+    fn count(&mut self) {
         self.argc += 1;
-        let argc = self.argc;
-        let body = self.open();
-        if let (Ok(digit @ 1..=9), Some(place)) = (u8::try_from(argc), body.get_mut(1)) {
+        if let (Ok(digit @ 1..=9), Some(place)) =
+            (u8::try_from(self.argc), self.body.as_mut().get_mut(1))
+        {
             *place = b'0' + digit;
-        }
-        body
-    }
-
-    /// The body, to be changed.
-    fn open(&mut self) -> &mut BytesMut {
-        if let Body::Sealed(body) = &mut self.body {
-            self.body = Body::Open(std::mem::take(body).into());
-        }
-        match &mut self.body {
-            Body::Open(body) => body,
-            Body::Sealed(_) => unreachable!("opened above"),
         }
     }
 
@@ -223,20 +230,21 @@ impl Request {
             0 => self.body.len(),
             at => at,
         };
-        let behind = self.open().split_off(at);
+        let behind = self.body.open(0).split_off(at);
         let first_behind = self.shared.partition_point(|&(offset, _)| offset < at);
         let shared_behind = self.shared.split_off(first_behind);
         args.to_args(self);
         let inserted = self.body.len() - at;
         self.options_at = self.body.len();
-        self.open().extend_from_slice(&behind);
+        self.body.open(0).extend_from_slice(&behind);
         let moved = shared_behind.into_iter();
         self.shared
             .extend(moved.map(|(offset, arg)| (offset + inserted, arg)));
     }
 
     fn share(&mut self, arg: Bytes) {
-        let body = self.next();
+        self.count();
+        let body = self.body.open(0);
         write::bulk_header(body, arg.len());
         let at = body.len();
         body.extend_from_slice(b"\r\n");
@@ -306,6 +314,64 @@ impl fmt::Debug for Request {
 }
 
 impl Body {
+    /// Appends a bulk string, if this is a short request and stays one.
+    fn push_short(&mut self, arg: &[u8]) -> bool {
+        let Self::Short { len, bytes } = self else {
+            return false;
+        };
+        let (header, digits) = match u8::try_from(arg.len()) {
+            Ok(n @ 0..=9) => ([b'$', b'0' + n, b'\r', b'\n', 0], 4),
+            Ok(n @ 10..=99) => ([b'$', b'0' + n / 10, b'0' + n % 10, b'\r', b'\n'], 5),
+            _ => return false,
+        };
+        let start = usize::from(*len);
+        let Some(place) = bytes.get_mut(start..start + digits + arg.len() + 2) else {
+            return false;
+        };
+        let (head, rest) = place.split_at_mut(digits);
+        let (data, end) = rest.split_at_mut(arg.len());
+        head.copy_from_slice(&header[..digits]);
+        data.copy_from_slice(arg);
+        end.copy_from_slice(b"\r\n");
+        *len += u8::try_from(place.len()).unwrap_or_default(); // at most `SHORT`
+        true
+    }
+
+    fn append(&mut self, more: &[u8; 4]) {
+        match self {
+            Self::Short { len, bytes } => {
+                bytes[..more.len()].copy_from_slice(more);
+                *len = 4;
+            }
+            body => body.open(0).extend_from_slice(more),
+        }
+    }
+
+    /// To be changed, with room for an argument of `more` bytes if it has to be moved.
+    fn open(&mut self, more: usize) -> &mut BytesMut {
+        match self {
+            Self::Open(_) => {}
+            Self::Sealed(body) => *self = Self::Open(std::mem::take(body).into()),
+            Self::Short { .. } => {
+                let mut body = BytesMut::with_capacity(LONGER + more);
+                body.extend_from_slice(self);
+                *self = Self::Open(body);
+            }
+        }
+        match self {
+            Self::Open(body) => body,
+            _ => unreachable!("opened above"),
+        }
+    }
+
+    /// All of it, to be changed in place.
+    fn as_mut(&mut self) -> &mut [u8] {
+        match self {
+            Self::Short { len, bytes } => &mut bytes[..usize::from(*len)],
+            body => body.open(0),
+        }
+    }
+
     fn encode(&self, part: Range<usize>, out: &mut Outgoing) {
         match self {
             Self::Sealed(body) if part.len() >= SHARED_FROM => out.push_shared(body.slice(part)),
@@ -319,6 +385,7 @@ impl Deref for Body {
 
     fn deref(&self) -> &[u8] {
         match self {
+            Self::Short { len, bytes } => &bytes[..usize::from(*len)],
             Self::Open(body) => body,
             Self::Sealed(body) => body,
         }
@@ -376,6 +443,27 @@ mod tests {
         }
         request.push(b"c");
         assert_eq!(request.args().last(), Some(&b"c"[..]), "opened again");
+    }
+
+    #[test]
+    fn a_request_reads_the_same_however_long_its_arguments_are() {
+        for len in 0..200 {
+            let key = vec![b'k'; len];
+            let mut request = Request::new("GET");
+            request.push(&key);
+            let mut wire = format!("*2\r\n$3\r\nGET\r\n${len}\r\n").into_bytes();
+            wire.extend_from_slice(&key);
+            wire.extend_from_slice(b"\r\n");
+            assert_eq!(request.to_vec(), wire, "{len} bytes");
+            assert_eq!(request.args().collect::<Vec<_>>(), [&key[..]]);
+            let short = matches!(request.body, Body::Short { .. });
+            assert_eq!(short, len <= 18, "{len} bytes");
+        }
+    }
+
+    #[test]
+    fn a_short_body_makes_requests_no_larger() {
+        assert_eq!(size_of::<Body>(), size_of::<(Bytes, u8)>());
     }
 
     #[test]
