@@ -89,6 +89,18 @@ const LARGE: &[(&str, Fill)] = &[
     ("a large sorted set that shrinks", |db, n| run(db, &["ZREM", "zset", &element(n * 2)])),
     ("a large set", |db, n| run(db, &["SADD", "set", &element(n)])),
     ("a large set that shrinks", |db, n| run(db, &["SREM", "set", &element(n * 2)])),
+    ("a large stream", |db, n| run(db, &["XADD", "stream", "*", "field", &element(n)])),
+    ("a large stream with other fields", |db, n| run(db, &["XADD", "stream", "*", &element(n), "value"])),
+    ("a large stream that is trimmed", |db, n| run(db, &["XTRIM", "stream", "MAXLEN", "=", &(2 * ELEMENTS - n).to_string()])),
+    ("a small stream each", |db, n| run(db, &["XADD", &format!("stream:{}", n / 4), "*", "field", &element(n)])),
+    ("what a consumer has not acknowledged", |db, n| {
+        if n == 0 {
+            run(db, &["XGROUP", "CREATE", "stream", "group", "0"]);
+        }
+        run(db, &["XREADGROUP", "GROUP", "group", &format!("consumer:{}", n % 10), "COUNT", "1", "STREAMS", "stream", ">"]);
+    }),
+    ("a consumer each", |db, n| run(db, &["XGROUP", "CREATECONSUMER", "stream", "group", &element(n)])),
+    ("a group each", |db, n| run(db, &["XGROUP", "CREATE", &format!("stream:{}", n / 4), &element(n), "0"])),
 ];
 
 #[tokio::test]

@@ -59,3 +59,58 @@ fn elements_take_no_more_memory_than_in_redis() {
         }
     }
 }
+
+/// Bytes that `used_memory` of redis-server 7.0.15 grows by, an entry, for 200,000 entries a few milliseconds apart: with a field
+/// `n` and its number; with the fields `temperature` and `name`, whose values are `20` and `sensor:000000`; with a field of its own each.
+/// And an entry that a consumer has not acknowledged.
+const REDIS_STREAMS: [f64; 3] = [15.66, 31.3, 41.28];
+const REDIS_PENDING: f64 = 149.25;
+
+#[test]
+fn entries_take_no_more_memory_than_in_redis() {
+    const COUNT: u64 = 50_000;
+    let fields: [fn(u64) -> Vec<String>; 3] = [
+        |n| vec!["n".into(), n.to_string()],
+        |n| {
+            let (degrees, sensor) = (20 + n % 7, n % 1000);
+            let name = format!("sensor:{sensor:06}");
+            vec![
+                "temperature".into(),
+                degrees.to_string(),
+                "name".into(),
+                name,
+            ]
+        },
+        |n| vec![format!("field:{n}"), format!("value:{n}")],
+    ];
+    let per_entry = |stream: &Stream| stream.memory() as f64 / COUNT as f64;
+    for (fields, redis) in fields.into_iter().zip(REDIS_STREAMS) {
+        let mut stream = Stream::default();
+        for n in 0..COUNT {
+            let fields = fields(n);
+            let id = stream::Id::new(1_700_000_000_000 + 3 * n, n % 2);
+            let fields = fields.iter().map(String::as_bytes);
+            stream.log.append(id, fields, Default::default());
+        }
+        let ours = per_entry(&stream);
+        assert!(ours <= redis, "{ours} bytes an entry, in Redis {redis}");
+        let mut group = stream::Group::default();
+        let owner = group.add(b"consumer", 0).expect("the first");
+        for entry in stream.log.range(stream::Id::MIN, stream::Id::MAX) {
+            let pending = stream::Pending {
+                delivered_ms: 0,
+                deliveries: 1,
+                owner,
+            };
+            group.assign(entry.id, pending);
+        }
+        stream
+            .groups
+            .insert(Box::from(&b"group"[..]), Box::new(group));
+        let pending = per_entry(&stream) - ours;
+        assert!(
+            pending <= REDIS_PENDING,
+            "{pending} bytes a pending entry, in Redis {REDIS_PENDING}"
+        );
+    }
+}

@@ -74,7 +74,9 @@ fn open<'d>(key: &[u8], cx: &'d mut Context<'_>) -> Result<&'d mut Stream> {
 /// A group that has to be there, to be changed.
 fn open_group<'d>(key: &[u8], name: &[u8], cx: &'d mut Context<'_>) -> Result<&'d mut Group> {
     let group = open(key, cx)?.groups.get_mut(name);
-    group.ok_or_else(|| unknown(key, name))
+    group
+        .map(|group| &mut **group)
+        .ok_or_else(|| unknown(key, name))
 }
 
 /// The error for a group that a stream does not have.
@@ -109,7 +111,7 @@ pub(super) fn create(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
         ));
     }
     let group = Group::new(id, options.read);
-    stream.groups.insert(name.into(), group);
+    stream.groups.insert(name.into(), Box::new(group));
     if is_new {
         cx.db.touched(key);
     }

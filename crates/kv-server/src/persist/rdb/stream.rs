@@ -125,7 +125,7 @@ pub(super) fn read<R: Read>(
         };
         let mut group = Group::new(last, read);
         read_group(stored, source, space, &mut group)?;
-        if stream.groups.insert(name, group).is_some() {
+        if stream.groups.insert(name, Box::new(group)).is_some() {
             return Err(source.error(ErrorKind::Duplicate));
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::value::stream::Id;
+use crate::value::stream::{Id, map_bytes};
 
 /// A group of consumers that share the entries of a stream among them.
 #[derive(Debug, Clone, Default)]
@@ -183,17 +183,11 @@ impl Group {
 
     /// Bytes allocated, about.
     pub(super) fn memory(&self) -> usize {
-        self.pending.len() * PENDING_BYTES
-            + self.names.len() * CONSUMER_BYTES
+        // The consumers' own maps are taken to be as full as the group's.
+        map_bytes::<Id, Pending>(self.pending.len())
+            + map_bytes::<Id, ()>(self.pending.len())
+            + map_bytes::<Box<[u8]>, Owner>(self.names.len())
             + self.consumers.capacity() * size_of::<Option<Consumer>>()
             + self.name_bytes
     }
 }
-
-/// What an element takes in a map: eleven places are filled by six, and one in seven is a level above.
-const fn in_map(size: usize) -> usize {
-    (11 * size + 16) * 7 / 36
-}
-
-const PENDING_BYTES: usize = in_map(size_of::<(Id, Pending)>()) + in_map(size_of::<Id>());
-const CONSUMER_BYTES: usize = in_map(size_of::<(Box<[u8]>, Owner)>());

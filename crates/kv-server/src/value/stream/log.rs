@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::value::stream::node::{Entries, EntriesBack, Entry, Node};
-use crate::value::stream::{Id, Limits};
+use crate::value::stream::{Id, Limits, map_bytes};
 
 /// Entries in the order of their ids.
 #[derive(Debug, Clone, Default)]
@@ -178,12 +178,9 @@ impl Log {
 
     /// Bytes allocated.
     pub(super) fn memory(&self) -> usize {
-        self.bytes + self.nodes.len() * NODE_BYTES
+        self.bytes + map_bytes::<Id, Node>(self.nodes.len())
     }
 }
-
-/// What a node takes in the map: eleven places are filled by six, and one in seven is a level above.
-const NODE_BYTES: usize = (11 * size_of::<(Id, Node)>() + 16) * 7 / 36;
 
 /// Entries in order.
 #[derive(Debug, Clone)]

@@ -64,7 +64,8 @@ impl Limits {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Stream {
     pub(crate) log: Log,
-    pub(crate) groups: BTreeMap<Box<[u8]>, Group>,
+    /// In boxes, because a map has room for eleven from the first one on.
+    pub(crate) groups: BTreeMap<Box<[u8]>, Box<Group>>,
 }
 
 /// Nodes that are freed in one go.
@@ -92,14 +93,22 @@ impl Stream {
     pub(crate) fn memory(&self) -> usize {
         let groups = self.groups.iter();
         let groups: usize = groups
-            .map(|(name, group)| GROUP_BYTES + name.len() + group.memory())
+            .map(|(name, group)| size_of::<Group>() + name.len() + group.memory())
             .sum();
-        size_of::<Self>() + self.log.memory() + groups
+        let map = map_bytes::<Box<[u8]>, Box<Group>>(self.groups.len());
+        size_of::<Self>() + self.log.memory() + map + groups
     }
 }
 
-/// What a group takes in the map, with eleven places of which six to nine are filled.
-const GROUP_BYTES: usize = size_of::<(Box<[u8]>, Group)>() * 11 / 7;
+/// What a map has allocated, about. Its nodes have eleven places; where keys come in order six of them are filled, so one element in
+/// seven is a level above, where nodes have pointers too.
+fn map_bytes<K, V>(len: usize) -> usize {
+    let leaf = 11 * size_of::<(K, V)>() + 16;
+    if len == 0 {
+        return 0;
+    }
+    leaf.max(len * (leaf * 8 / 49 + 2))
+}
 
 impl From<Stream> for Value {
     fn from(stream: Stream) -> Self {

@@ -339,3 +339,16 @@ fn a_lag_is_known_until_an_entry_is_deleted_in_the_middle() {
     log.deliver(Id::new(10, 0), &mut group);
     assert_eq!((group.read, log.lag(&group)), (Some(10), Some(0)));
 }
+
+#[test]
+fn a_large_stream_is_freed_in_parts() {
+    let mut stream = Stream {
+        log: filled(100_000, Limits::default()),
+        ..Stream::default()
+    };
+    let mut parts = 1;
+    while stream.free_some() {
+        parts += 1;
+    }
+    assert_eq!((parts, stream.log.nodes()), (4, 0));
+}

@@ -61,7 +61,7 @@ pub(super) fn stream() -> impl Strategy<Value = RdbValue> {
     let entries = vec((0..5_u64, fields), 1..20);
     let owned = vec((0..1_000_u64, any::<u8>()), 0..10);
     let group = (0..1_000_u64, proptest::option::of(0..1_000_u64), owned)
-        .prop_map(|(last, read, owned)| group(last, read, &owned));
+        .prop_map(|(last, read, owned)| Box::new(group(last, read, &owned)));
     let groups = btree_map(string().prop_map(Vec::into_boxed_slice), group, 0..3);
     (entries, vec(any::<usize>(), 0..25), groups).prop_map(|(entries, deleted, groups)| {
         RdbValue::Stream(Box::new(Stream {
