@@ -35,6 +35,7 @@
 //!
 //! | feature | adds | default |
 //! |---|---|---|
+//! | `derive` | `#[derive(FromReply, ToArgs)]` | no |
 //! | `tls` | `Tls`, `Config::tls`, `rediss://` and its relatives, by rustls | no |
 //!
 //! # Structs
@@ -97,11 +98,15 @@
 //! | any other command without a reply | fails as [`MaybeExecuted`](Outcome::MaybeExecuted); never run twice, unless [`Retry`] asks for it |
 //! | a pipeline | as its most delicate command; otherwise [`results`](Pipeline::results) has the outcome of each |
 //! | a transaction | as a pipeline; without a whole EXEC it was not run |
-//! | commands that block | have connections of their own, for which the same holds |
+//! | commands that block, and those that are large | have connections of their own, for which the same holds |
 //! | the store of [`Config::caching`] | is emptied, and filled anew |
 //! | a [watch](Client::watch) | begins again on another connection, unless its transaction was sent |
 //! | login, database and name | are restored before anything else is sent, also if AUTH, SELECT or CLIENT SETNAME changed them |
-//! | subscriptions | are renewed, and [`Gap::Reconnected`] marks the place in the stream |
+//! | what other commands set for the connection (CLIENT NO-EVICT, CLIENT NO-TOUCH, ...) | is lost: each connection begins as the configuration says |
+//! | subscriptions, keyspace notifications | are renewed, and [`Gap::Reconnected`] marks the place in the stream |
+//! | a [scan](Client::scan_keys) | goes on from its cursor, as any read is sent again |
+//! | a [monitor](Client::monitor) | ends with an error |
+//! | scripts and functions that the server has forgotten | are sent, or loaded, again when they are next called |
 //! | a login by a [`CredentialsProvider`] | is asked for anew; while it cannot be had, or the server refuses it, commands wait as for any connection |
 //! | a login that was [set](Client::set_credentials) meanwhile | is used, also if the connection was being made with the one before |
 //! | the server refuses a login that does not change | what waits fails at once with the server's words; the client keeps trying |
