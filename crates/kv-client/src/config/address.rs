@@ -35,7 +35,7 @@ pub enum Address {
     },
 }
 
-/// Makes the streams of [`Address::Custom`]; see [`Config::connector`].
+/// Makes the streams of [`Address::Custom`]; see [`Config::connector`](crate::Config::connector).
 #[derive(Clone)]
 pub struct Connector(Arc<dyn Fn() -> Dialing + Send + Sync>);
 
@@ -70,7 +70,7 @@ pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 impl Connector {
-    /// See [`Config::connector`].
+    /// See [`Config::connector`](crate::Config::connector).
     pub fn new<F, S, Fut>(connect: F) -> Self
     where
         F: Fn() -> Fut + Send + Sync + 'static,
