@@ -52,7 +52,23 @@ impl Redis {
     }
 
     pub(crate) fn config(&self) -> Config {
-        Config::from(self.addr)
+        patient(Config::from(self.addr))
+    }
+
+    /// Lets it do nothing at all until [`Self::resume`].
+    pub(crate) fn pause(&self) {
+        self.signal("-STOP");
+    }
+
+    pub(crate) fn resume(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill")
+            .args([signal, &self.child.id().to_string()])
+            .status();
+        assert!(sent.expect("kill runs").success());
     }
 
     /// Kills it at once, as a crash would.
@@ -106,6 +122,13 @@ fn spawn(program: &str, addr: SocketAddr, args: &[String]) -> Option<Child> {
         .ok()
 }
 
+/// Time limits that a machine with other things to do does not reach.
+fn patient(config: Config) -> Config {
+    config
+        .connect_timeout(Duration::from_secs(30))
+        .command_timeout(Duration::from_secs(60))
+}
+
 /// Runs a test of ordinary commands in both protocols: against a new kv-server each time, and against redis-server and
 /// valkey-server where they are installed. A server that does not know the command `needs` is left out.
 pub(crate) async fn on_every_server<F: AsyncFn(Client)>(needs: &str, test: F) {
@@ -122,7 +145,8 @@ pub(crate) async fn on_every_server<F: AsyncFn(Client)>(needs: &str, test: F) {
             .iter()
             .map(|server| format!("redis://{}", server.addr));
         for url in std::iter::once(ours.url()).chain(theirs) {
-            let client = Client::connect(format!("{url}?protocol={protocol}"))
+            let config: Config = format!("{url}?protocol={protocol}").parse().expect("a URL");
+            let client = Client::connect(patient(config))
                 .await
                 .expect("the server is there");
             let known: Vec<kv_client::Frame> = client
