@@ -113,6 +113,9 @@ pub(super) fn read<R: Read>(
         read_id(source)?;
         log.max_deleted = read_id(source)?;
         log.added = source.length()?;
+        if i64::try_from(log.added).is_err() {
+            return Err(source.error(ErrorKind::Stream("more entries than there can be")));
+        }
     }
     for _ in 0..source.length()? {
         source.string(space)?;

@@ -204,6 +204,21 @@ fn a_stream_that_contradicts_itself_is_an_error() {
 }
 
 #[test]
+fn a_count_that_could_overflow_is_an_error() {
+    let body = [[0; 8].map(number).concat(), number(u64::MAX), number(0)].concat();
+    let error = read(kind::STREAM_2, &body).expect_err("too many");
+    assert!(matches!(error.kind(), ErrorKind::Stream(_)), "{error}");
+    let body = [0, 0, 0, 0, 0, 0, 0, 0, 7, 0].map(number).concat();
+    assert_eq!(
+        read(kind::STREAM_2, &body)
+            .expect("an empty stream")
+            .log
+            .added,
+        7
+    );
+}
+
+#[test]
 fn nodes_that_are_not_in_order_are_an_error() {
     let line = "1 0 1 name 0 2 0 5 one 4";
     for (one, other) in [(7, 7), (8, 7)] {
