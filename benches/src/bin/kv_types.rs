@@ -2,7 +2,7 @@
 //!
 //!     cargo build --release --example kv-server
 //!     cargo run --release -p benches --bin kv_types -- [--rounds 5] [--requests 100000] [--pipelines 1,16] [--tests INCR,LPUSH]
-//!         [--bytes list,hash,set,intset,zset] [--elements 2000000]
+//!         [--bytes list,hash,set,intset,zset,stream] [--elements 2000000]
 //!
 //! Both servers are pinned to CPU 0 and the clients to CPU 1. A figure of bytes is the growth of the resident set of a fresh
 //! process. For CPU time rounds alternate between the two servers, each from the same data, and medians are compared. What
@@ -55,6 +55,9 @@ const TESTS: &[Test] = &[
     Test { name: "ZADD",        random: RANDOM, request: &["ZADD", "zset", "__rand_int__", "element:__rand_int__"], fill: nothing },
     Test { name: "ZPOPMIN",     random: RANDOM, request: &["ZPOPMIN", "zset"], fill: scored },
     Test { name: "ZRANGE_100",  random: RANDOM, request: &["ZRANGE", "zset", "0", "99"], fill: scored },
+    Test { name: "XADD",        random: RANDOM, request: &["XADD", "stream", "*", "field", "element:__rand_int__"], fill: nothing },
+    Test { name: "XADD_~",      random: RANDOM, request: &["XADD", "stream", "MAXLEN", "~", "1000", "*", "field", "element:__rand_int__"], fill: nothing },
+    Test { name: "XRANGE_100",  random: RANDOM, request: &["XRANGE", "stream", "-", "+", "COUNT", "100"], fill: |to, _| elements(to, &["XADD", "stream", "*", "field"], 450) },
 ];
 
 const MSET: [&str; 21] = {
@@ -154,6 +157,7 @@ fn command_of(kind: &str) -> &'static str {
         "list" => "RPUSH",
         "hash" => "HSET",
         "zset" => "ZADD",
+        "stream" => "XADD",
         _ => "SADD",
     }
 }
@@ -171,6 +175,9 @@ fn request(to: &mut dyn Write, words: &[&[u8]]) -> io::Result<()> {
 /// A collection of `size` elements, ten at a time: texts of 16 bytes, in a hash with values of 8, in a sorted set with scores.
 fn collection(to: &mut dyn Write, kind: &str, key: u64, size: u64) -> io::Result<()> {
     let name = format!("{kind}:{key:08}");
+    if kind == "stream" {
+        return entries(to, &name, size);
+    }
     for start in (0..size).step_by(usize::try_from(AT_ONCE).unwrap_or(1)) {
         let mut words: Vec<Vec<u8>> = vec![command_of(kind).into(), name.clone().into()];
         for number in start..size.min(start + AT_ONCE) {
@@ -190,6 +197,26 @@ fn collection(to: &mut dyn Write, kind: &str, key: u64, size: u64) -> io::Result
         }
         let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
         request(to, &words)?;
+    }
+    Ok(())
+}
+
+/// Entries some milliseconds apart, with one field.
+fn entries(to: &mut dyn Write, name: &str, size: u64) -> io::Result<()> {
+    for number in 0..size {
+        let id = format!("{}-0", 1_700_000_000_000 + 3 * number);
+        let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+        let text = format!("el:{number:06}:{mixed:06x}");
+        request(
+            to,
+            &[
+                b"XADD",
+                name.as_bytes(),
+                id.as_bytes(),
+                b"field",
+                text.as_bytes(),
+            ],
+        )?;
     }
     Ok(())
 }
@@ -241,7 +268,7 @@ impl Options {
             requests: 100_000,
             pipelines: vec![1, 16],
             tests: Vec::new(),
-            bytes: words("list,hash,set,intset,zset"),
+            bytes: words("list,hash,set,intset,zset,stream"),
             elements: 2_000_000,
             redis: "redis-server".into(),
         };
