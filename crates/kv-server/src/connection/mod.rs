@@ -4,6 +4,7 @@
 //! and it is polled when its socket, its [`Peer`] or the lock has something for it.
 
 mod batch;
+mod end;
 mod output;
 pub(crate) mod peer;
 mod protocol;
@@ -17,16 +18,17 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::BytesMut;
-use resp_codec::{DecodeErrorKind, RequestDecoder};
+use resp_codec::RequestDecoder;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::{Span, debug, error};
 
 use crate::connection::batch::{Batch, Round};
+use crate::connection::end::End;
 use crate::connection::output::Output;
 use crate::connection::peer::{Close, Peer};
 use crate::connection::session::Session;
 use crate::dispatch::Flow;
-use crate::engine::{Engine, Shared};
+use crate::engine::Engine;
 use crate::keyspace::table::WARM_MAX;
 use crate::lock::Ticket;
 use crate::server::Inner;
@@ -42,8 +44,6 @@ const OUTPUT_PAUSE_BYTES: usize = 256 << 20;
 const UNAUTHENTICATED_OUTPUT_PAUSE_BYTES: usize = 16 << 10;
 /// A connection that waits for keys, with requests pending, reads on up to here, to notice that its peer is gone.
 const READ_AHEAD_BYTES: usize = 64 << 10;
-/// Input that is thrown away when the server closes a connection: a socket that is closed with unread input resets, and the peer may lose its replies.
-const DISCARD_BYTES: usize = 1 << 20;
 
 /// One connection, over anything that reads and writes.
 pub(crate) struct Connection<T> {
@@ -80,16 +80,6 @@ pub(crate) struct Registered {
     pub(crate) place: usize,
     pub(crate) span: Span,
     pub(crate) authenticated: bool,
-}
-
-/// Why a connection ended.
-#[derive(Debug)]
-enum End {
-    /// The peer closed, or both sides agreed.
-    Closed,
-    Failed(#[expect(dead_code, reason = "shown when the end is logged")] io::Error),
-    /// Output limit or the like.
-    Cut,
 }
 
 /// What executing a batch came to.
@@ -422,16 +412,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         }
     }
 
-    /// Answers a request that is no request; the connection ends.
-    fn reject(&mut self, error: resp_codec::DecodeError) {
-        debug!(%error, "protocol error");
-        // A request beyond the query buffer limit gets no answer, as in Redis.
-        if !matches!(error.kind(), DecodeErrorKind::FrameLimit { .. }) {
-            protocol::reject(self.out.buf(), &error, self.authenticated);
-        }
-        self.closing = true;
-    }
-
     /// Before authentication requests are decoded one by one, because AUTH lifts the limits for the next one.
     fn round(&self) -> Round {
         let max = if self.authenticated {
@@ -466,37 +446,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         }
         result
     }
-
-    /// Tells the peer that nothing will follow, and throws away what it has sent meanwhile.
-    fn poll_hang_up(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if ready!(Pin::new(&mut self.io).poll_shutdown(cx)).is_err() || self.end_of_stream {
-            return Poll::Ready(());
-        }
-        let mut bin = scratch::take_batch();
-        let mut discarded = 0;
-        while discarded < DISCARD_BYTES {
-            bin.buf.clear();
-            match tokio_util::io::poll_read_buf(Pin::new(&mut self.io), cx, &mut bin.buf) {
-                Poll::Ready(Ok(read)) if read > 0 => discarded += read,
-                _ => break,
-            }
-        }
-        scratch::put_batch(bin);
-        Poll::Ready(())
-    }
-
-    /// Leaves the engine; the connection is gone then.
-    fn poll_leave(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let server = self.server.clone();
-        let mut engine = ready!(server.lock.poll_lock(&mut self.ticket, cx));
-        let Shared { clients, stats, .. } = &mut engine.shared;
-        if let Some(session) = clients.get_mut(self.peer.id) {
-            self.traffic.count(session, stats);
-        }
-        engine.disconnect(self.peer.id);
-        self.left = true;
-        Poll::Ready(())
-    }
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Future for Connection<T> {
@@ -519,14 +468,5 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Future for Connection<T> {
             this.out.clear();
         }
         this.poll_leave(cx)
-    }
-}
-
-impl<T> Drop for Connection<T> {
-    fn drop(&mut self) {
-        self.server.lock.leave(&mut self.ticket);
-        if !self.left {
-            self.server.lock.lock().disconnect(self.peer.id);
-        }
     }
 }
