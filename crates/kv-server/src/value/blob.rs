@@ -9,6 +9,8 @@ pub(crate) enum Blob {
     #[default]
     Vacant,
     Inline(u8, [u8; INLINE]),
+    /// Of exactly one byte more: the length needs no place of its own.
+    Full([u8; INLINE + 1]),
     To24(u8, Box<[u8; 24]>),
     To32(u8, Box<[u8; 32]>),
     To48(u8, Box<[u8; 48]>),
@@ -46,7 +48,8 @@ impl Blob {
         let short = len as u8;
         match len {
             ..=INLINE => Self::Inline(short, [0; INLINE]),
-            15..=24 => Self::To24(short, Box::new([0; 24])),
+            15 => Self::Full([0; INLINE + 1]),
+            16..=24 => Self::To24(short, Box::new([0; 24])),
             25..=32 => Self::To32(short, Box::new([0; 32])),
             33..=48 => Self::To48(short, Box::new([0; 48])),
             49..=64 => Self::To64(short, Box::new([0; 64])),
@@ -61,6 +64,7 @@ impl Blob {
     pub(crate) fn as_slice(&self) -> &[u8] {
         let (len, bytes): (&u8, &[u8]) = match self {
             Self::Vacant => return &[],
+            Self::Full(bytes) => return bytes,
             Self::Long(bytes) => return bytes,
             Self::Inline(len, bytes) => (len, bytes),
             Self::To24(len, bytes) => (len, &**bytes),
@@ -77,6 +81,7 @@ impl Blob {
     pub(crate) fn as_mut_slice(&mut self) -> &mut [u8] {
         let (len, bytes): (&u8, &mut [u8]) = match self {
             Self::Vacant => return &mut [],
+            Self::Full(bytes) => return bytes,
             Self::Long(bytes) => return bytes,
             Self::Inline(len, bytes) => (len, bytes),
             Self::To24(len, bytes) => (len, &mut **bytes),
@@ -97,7 +102,7 @@ impl Blob {
     /// Reads a byte of whatever is allocated.
     pub(crate) fn touch(&self) -> usize {
         match self {
-            Self::Vacant | Self::Inline(..) => 0,
+            Self::Vacant | Self::Inline(..) | Self::Full(_) => 0,
             _ => self.as_slice().first().copied().map_or(0, usize::from),
         }
     }
@@ -105,7 +110,7 @@ impl Blob {
     /// Bytes allocated.
     pub(crate) fn memory(&self) -> usize {
         match self {
-            Self::Vacant | Self::Inline(..) => 0,
+            Self::Vacant | Self::Inline(..) | Self::Full(_) => 0,
             Self::To24(..) => 24,
             Self::To32(..) => 32,
             Self::To48(..) => 48,
@@ -132,7 +137,7 @@ mod tests {
             assert_eq!(blob.as_slice(), &text[..len]);
             assert_eq!(blob.as_mut_slice(), &text[..len]);
             assert!(
-                blob.memory() == 0 && len <= INLINE
+                blob.memory() == 0 && len <= INLINE + 1
                     || (len..len + 20).contains(&blob.memory())
                     || len > 96,
                 "{len}"
