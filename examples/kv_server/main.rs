@@ -4,6 +4,7 @@
 //!     cargo run --release --example kv-server -- --port 7777 --requirepass secret
 //!     cargo run --release --example kv-server -- start         # in the background; stop, restart, status
 
+mod allocator;
 mod daemon;
 mod options;
 
@@ -21,7 +22,7 @@ use tokio::signal::unix::{SignalKind, signal};
 /// 1.3 at 16 and 100, glibc 1.0 and 1.19 to 1.34. For a key with 64 bytes jemalloc takes 118 bytes, mimalloc 122, glibc 128. And glibc stalled for
 /// up to 2 s while millions of short entries were removed (`kv_table`).
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 
 fn main() -> ExitCode {
     match run() {
