@@ -316,6 +316,10 @@ impl Builder {
             commands,
             clients: Clients::default(),
             pubsub: PubSub::default(),
+            tracking: Default::default(),
+            monitors: Default::default(),
+            slowlog: Default::default(),
+            spikes: Default::default(),
             effects: Effects::new(self.observers),
             crossed: false,
             on_unknown: self.on_unknown,
@@ -344,6 +348,7 @@ impl Builder {
             ready_dbs: Vec::new(),
             timed: (None, now_us),
             soonest_expiry: 0, // the first turn of active expiry finds out
+            timed_calls: 0,
             last_sweep_ms: 0,
             last_patrol_ms: 0,
         };

@@ -109,6 +109,7 @@ impl Engine {
                 }
                 return Flow::Continue;
             }
+            self.tell_before_reply(session, out);
         }
         if self.shared.pause.is_some() && self.is_paused(session, row) {
             session.postponed = true;
@@ -131,7 +132,7 @@ impl Engine {
         session.last_command = Some(row);
         session.commands += 1;
         let flow = if matches!(command.handler, Handler::Exec) {
-            self.count_exec(session, row, out);
+            self.count_exec(session, row, Args::new(buf, args), out);
             Flow::Continue
         } else {
             match self.call(
@@ -152,7 +153,22 @@ impl Engine {
             self.now_us = self.shared.clock.now_us();
         }
         self.serve_ready_keys();
+        if self.shared.tracking.is_on() {
+            self.shared.send_invalidations(Some(session));
+        }
         flow
+    }
+
+    /// What was evicted for the sake of a command is told before its reply.
+    fn tell_before_reply(&mut self, session: &mut Session, out: &mut BytesMut) {
+        if self.shared.tracking.is_on() {
+            self.shared.send_invalidations(Some(session));
+            if session.peer.has_mail() {
+                if let Some(close) = session.peer.collect(out) {
+                    session.peer.close(close);
+                }
+            }
+        }
     }
 
     /// Finds the row, and checks whatever can be checked without running it. Returns how many words the name takes.
@@ -253,7 +269,7 @@ impl Engine {
     ) -> Option<Wait> {
         let start = out.len();
         let index = session.db;
-        self.time(Some(row));
+        let alone = self.begin_timing(row, &args);
         let now_us = self.now_us;
         let callee = Callee::of(&self.shared.commands.row(row).command.handler);
         let (db, others) = OtherDbs::split(&mut self.dbs, index);
@@ -303,8 +319,40 @@ impl Engine {
             }
             .error(&error);
         }
+        if alone {
+            let us = self.end_timing(row);
+            if wait.is_none() {
+                self.shared.note_duration(session, row, args, us, now_us);
+            }
+        }
+        if !self.shared.monitors.is_empty() && run != Run::Again {
+            self.shared
+                .show_to_monitors(session, row, args, index, now_us);
+        }
+        if self.shared.tracking.is_on() {
+            self.follow_keys(session, row, args, run);
+        }
         self.settle(index, row, args);
         wait
+    }
+
+    /// Client-side caching: what this connection has read, and that it is the one whose changes come now.
+    #[cold]
+    fn follow_keys(&mut self, session: &mut Session, row: RowId, args: Args<'_>, run: Run) {
+        self.shared.tracking.writer = Some(session.id);
+        let Some(mode) = &session.tracking else {
+            return;
+        };
+        let caching = mode.caching;
+        let found = self.shared.commands.row(row);
+        if found.command.flags.contains(Flags::READONLY) {
+            self.shared.remember_keys(session, row, args);
+        }
+        let found = self.shared.commands.row(row);
+        // CLIENT CACHING is for the next command that is none of its kind, or for a transaction.
+        if caching && run != Run::Nested && !found.full_name.starts_with("client|") {
+            session.end_caching();
+        }
     }
 
     /// After a command: hands on its effects and events, and notes the keys that became ready.
@@ -411,12 +459,24 @@ impl Engine {
     }
 
     /// Runs EXEC, and counts it beside the commands that it runs.
-    fn count_exec(&mut self, session: &mut Session, row: RowId, out: &mut BytesMut) {
+    fn count_exec(
+        &mut self,
+        session: &mut Session,
+        row: RowId,
+        args: Args<'_>,
+        out: &mut BytesMut,
+    ) {
         self.time(Some(row));
         let result = self.exec(session, out);
         let stats = &mut self.shared.stats;
         stats.commands += 1;
         stats.command(row).calls += 1;
+        session.end_caching();
+        if !self.shared.monitors.is_empty() {
+            self.shared
+                .show_to_monitors(session, row, args, session.db, self.now_us);
+        }
+        let stats = &mut self.shared.stats;
         if let Err(error) = result {
             stats.command(row).failed += 1;
             stats.error(&error);

@@ -6,7 +6,7 @@ use tokio::sync::Notify;
 
 use crate::clients::Clients;
 use crate::clock::Clock;
-use crate::command::{Found, RowId, Table};
+use crate::command::{Args, Flags, Found, RowId, Table};
 use crate::config::Config;
 use crate::connection::session::Session;
 use crate::dialect::OnUnknown;
@@ -14,10 +14,14 @@ use crate::effect::Effects;
 use crate::eviction::Eviction;
 use crate::garbage::Garbage;
 use crate::keyspace::{Db, entry::NEVER};
+use crate::latency::Spikes;
+use crate::monitor::Monitors;
 use crate::persist::Saves;
 use crate::pubsub::PubSub;
 use crate::rng::Rng;
+use crate::slowlog::SlowLog;
 use crate::stats::Stats;
+use crate::tracking::Tracking;
 
 /// The data and state of one server; commands run on it one at a time.
 #[derive(Debug)]
@@ -32,6 +36,8 @@ pub(crate) struct Engine {
     pub(crate) ready_dbs: Vec<usize>,
     /// Whose time is running, and since when, in microseconds.
     pub(crate) timed: (Option<RowId>, i64),
+    /// How often that command had been called by then.
+    pub(crate) timed_calls: u64,
     /// A lower bound of the time at which the next key or field expires: lowered after each command, exact after active expiry.
     pub(crate) soonest_expiry: i64,
     /// When active expiry last ran.
@@ -40,6 +46,9 @@ pub(crate) struct Engine {
     pub(crate) last_patrol_ms: i64,
 }
 
+/// With more arguments than this no command is brief.
+const BRIEF_ARGS: usize = 64;
+
 /// What is not a database.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -47,6 +56,10 @@ pub(crate) struct Shared {
     pub(crate) commands: Arc<Table>,
     pub(crate) clients: Clients,
     pub(crate) pubsub: PubSub,
+    pub(crate) tracking: Tracking,
+    pub(crate) monitors: Monitors,
+    pub(crate) slowlog: SlowLog,
+    pub(crate) spikes: Spikes,
     pub(crate) stats: Stats,
     pub(crate) effects: Effects,
     /// The running command has changed databases other than the selected one, though its row does not say so.
@@ -111,11 +124,37 @@ impl Shared {
         self.saves.failed && self.config.stop_writes_on_save_error && self.config.saves_on_exit()
     }
 
+    /// A command that was timed by itself took so long: for the slow log, and for LATENCY.
+    pub(crate) fn note_duration(
+        &mut self,
+        session: &Session,
+        row: RowId,
+        args: Args<'_>,
+        us: u64,
+        now_us: i64,
+    ) {
+        self.note_slow(session, row, args, us, now_us);
+        let is_fast = self.commands.row(row).command.flags.contains(Flags::FAST);
+        self.note_spike(if is_fast { "fast-command" } else { "command" }, us);
+    }
+
+    /// Something took so long: notes it for LATENCY, if that is long enough.
+    pub(crate) fn note_spike(&mut self, event: &'static str, us: u64) {
+        let threshold = self.config.latency_threshold_ms;
+        let ms = us / 1000;
+        if threshold > 0 && ms >= threshold {
+            let at_s = self.clock.now_ms().div_euclid(1000);
+            self.spikes.note(event, at_s, ms);
+        }
+    }
+
     /// Takes back whatever a session registered elsewhere.
     pub(crate) fn forget(&mut self, dbs: &mut impl Databases, session: &mut Session) {
         self.unblock(dbs, session);
         session.unwatch(dbs);
         self.pubsub.unsubscribe_all(session);
+        self.tracking.end(session);
+        self.monitors.remove(&session.id);
     }
 }
 
@@ -127,6 +166,7 @@ impl Engine {
     /// Sets the time of the commands that follow.
     pub(crate) fn set_now(&mut self, now_us: i64) {
         self.now_us = now_us;
+        self.shared.stats.note_sample(now_us);
         self.timed = (None, now_us);
     }
 
@@ -143,12 +183,38 @@ impl Engine {
             Some(before) => {
                 let now = self.shared.clock.now_us();
                 let spent = u64::try_from(now - since).unwrap_or(0);
-                self.shared.stats.command(before).us += spent;
+                self.shared.stats.spent(before, spent, self.timed_calls);
                 now
             }
             None => since,
         };
         self.timed = (row, since);
+        if let Some(row) = row {
+            self.timed_calls = self.shared.stats.command(row).calls;
+        }
+    }
+
+    /// From now on the time is this command's. Returns whether it is timed by itself, which [`end_timing`](Self::end_timing) ends.
+    #[inline]
+    pub(crate) fn begin_timing(&mut self, row: RowId, args: &Args<'_>) -> bool {
+        let is_brief = self.shared.commands.row(row).is_brief && args.len() <= BRIEF_ARGS;
+        if is_brief && !self.shared.config.times_all() {
+            self.time(Some(row));
+            return false;
+        }
+        self.time(None);
+        self.time(Some(row));
+        true
+    }
+
+    /// The time that a command took which was timed by itself, in microseconds.
+    pub(crate) fn end_timing(&mut self, row: RowId) -> u64 {
+        let since = self.timed.1;
+        let now = self.shared.clock.now_us();
+        let spent = u64::try_from(now - since).unwrap_or(0);
+        self.shared.stats.spent(row, spent, self.timed_calls);
+        self.timed = (None, now);
+        spent
     }
 
     /// Forgets a connection: its subscriptions, watched keys and place in queues.
@@ -210,7 +276,24 @@ impl Engine {
         if self.shared.pause.is_some() {
             return false;
         }
-        let expiring = cron && self.shared.active_expiry && self.expire_actively();
-        self.go_on_evicting() || expiring
+        let expiring = cron
+            && self.shared.active_expiry
+            && self.timed_as("expire-cycle", Self::expire_actively);
+        let evicting = self.timed_as("eviction-cycle", Self::go_on_evicting);
+        self.shared.send_invalidations(None);
+        evicting || expiring
+    }
+
+    /// Does something, and notes it for LATENCY if it takes too long.
+    fn timed_as<T>(&mut self, event: &'static str, work: impl FnOnce(&mut Self) -> T) -> T {
+        if self.shared.config.latency_threshold_ms == 0 {
+            return work(self);
+        }
+        let before = self.shared.clock.now_us();
+        let done = work(self);
+        let us = self.shared.clock.now_us() - before;
+        self.shared
+            .note_spike(event, u64::try_from(us).unwrap_or(0));
+        done
     }
 }

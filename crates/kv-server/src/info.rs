@@ -145,35 +145,73 @@ fn clients(cx: &mut Context<'_>, out: &mut Lines) {
     out.field("clients_in_timeout_table", waits_for_key);
     out.field("total_blocking_keys", blocking_keys);
     out.field("total_blocking_keys_on_nokey", blocking_on_missing);
+    out.field("tracking_clients", cx.shared.tracking.counts()[0]);
+}
+
+/// What takes how many bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Memory {
+    /// Keys, values and tables.
+    data: usize,
+    /// Tables alone.
+    tables: usize,
+    /// Sessions, and what they have not read yet.
+    pub(crate) clients: usize,
+    /// The whole process, where the system says it.
+    pub(crate) resident: Option<usize>,
+}
+
+impl Memory {
+    pub(crate) fn of(cx: &mut Context<'_>) -> Self {
+        let clients = cx
+            .sessions()
+            .map(|session| session.memory() + session.peer.waiting_bytes())
+            .sum();
+        let dbs = cx.others.with(cx.db);
+        let (data, tables) = dbs.fold((0, 0), |(data, tables), (_, db)| {
+            (data + db.memory(), tables + db.table_memory())
+        });
+        Self {
+            data,
+            tables,
+            clients,
+            resident: proc_kib("/proc/self/status", "VmRSS:"),
+        }
+    }
+
+    pub(crate) fn used(&self) -> usize {
+        self.data + self.clients
+    }
+
+    pub(crate) fn overhead(&self) -> usize {
+        self.tables + self.clients
+    }
+
+    pub(crate) fn dataset(&self) -> usize {
+        self.data - self.tables.min(self.data)
+    }
 }
 
 fn memory(cx: &mut Context<'_>, out: &mut Lines) {
-    let data = cx
-        .others
-        .with(cx.db)
-        .map(|(_, db)| db.memory())
-        .sum::<usize>();
-    let clients: usize = cx
-        .sessions()
-        .map(|session| session.memory() + session.peer.waiting_bytes())
-        .sum();
-    let tables: usize = cx.others.with(cx.db).map(|(_, db)| db.table_memory()).sum();
-    out.bytes("used_memory", data + clients);
-    if let Some(bytes) = proc_kib("/proc/self/status", "VmRSS:") {
+    let memory = Memory::of(cx);
+    out.bytes("used_memory", memory.used());
+    if let Some(bytes) = memory.resident {
         out.bytes("used_memory_rss", bytes);
     }
     if let Some(bytes) = proc_kib("/proc/self/status", "VmHWM:") {
         out.bytes("used_memory_rss_peak", bytes);
     }
-    out.field("used_memory_overhead", tables + clients);
-    out.field("used_memory_dataset", data - tables.min(data));
+    out.field("used_memory_overhead", memory.overhead());
+    out.field("used_memory_dataset", memory.dataset());
     if let Some(bytes) = proc_kib("/proc/meminfo", "MemTotal:") {
         out.bytes("total_system_memory", bytes);
     }
     out.bytes("maxmemory", cx.shared.config.maxmemory);
     out.field("maxmemory_policy", cx.shared.config.policy.name());
     out.field("mem_not_counted_for_evict", 0);
-    out.field("mem_clients_normal", clients);
+    out.field("mem_clients_normal", memory.clients);
+    // The program chose it; a library does not know which.
+    out.field("mem_allocator", "unknown");
     let garbage = cx.shared.garbage.count();
     out.field("lazyfree_pending_objects", garbage.pending());
     out.field("lazyfreed_objects", garbage.freed());
@@ -220,8 +258,17 @@ fn stats(cx: &mut Context<'_>, out: &mut Lines) {
     let (stats, pubsub) = (&cx.shared.stats, &cx.shared.pubsub);
     out.field("total_connections_received", stats.connections);
     out.field("total_commands_processed", stats.commands);
+    let rates = stats.rates(cx.now_us);
+    out.field("instantaneous_ops_per_sec", rates.commands);
     out.field("total_net_input_bytes", stats.bytes_in);
     out.field("total_net_output_bytes", stats.bytes_out);
+    #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
+    for (name, bytes) in [("input", rates.bytes_in), ("output", rates.bytes_out)] {
+        out.field(
+            &format!("instantaneous_{name}_kbps"),
+            format_args!("{:.2}", bytes as f64 / 1024.0),
+        );
+    }
     out.field("rejected_connections", stats.rejected_connections);
     out.field("expired_keys", expired);
     out.field("expired_subkeys", expired_fields);
@@ -233,6 +280,10 @@ fn stats(cx: &mut Context<'_>, out: &mut Lines) {
     out.field("pubsub_patterns", pubsub.pattern_count());
     out.field("pubsubshard_channels", pubsub.channel_count(Kind::Shard));
     out.field("total_forks", 0);
+    let [_, keys, items, prefixes] = cx.shared.tracking.counts();
+    out.field("tracking_total_keys", keys);
+    out.field("tracking_total_items", items);
+    out.field("tracking_total_prefixes", prefixes);
     out.field("total_error_replies", stats.errors());
     out.field(
         "client_output_buffer_limit_disconnections",

@@ -15,6 +15,9 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod bench;
 mod blocking;
 mod builder;
 mod call;
@@ -38,10 +41,12 @@ mod garbage;
 mod glob;
 mod info;
 mod keyspace;
+mod latency;
 mod listen;
 mod lock;
 mod long_double;
 mod lzf;
+mod monitor;
 mod patrol;
 mod persist;
 mod pubsub;
@@ -49,10 +54,14 @@ mod pubsub;
 mod reference;
 mod reply;
 mod rng;
+mod secrets;
 mod server;
 mod sha1;
+mod sha256;
+mod slowlog;
 mod stats;
 mod threads;
+mod tracking;
 mod value;
 mod version;
 

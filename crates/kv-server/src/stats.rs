@@ -1,9 +1,10 @@
 //! The counters behind INFO and the embedding API.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::command::RowId;
 use crate::error::ReplyError;
+use crate::latency::Histogram;
 
 /// Different first words of errors that are counted apart; custom commands may make up as many as they like.
 const ERROR_CODES_MAX: usize = 128;
@@ -29,7 +30,25 @@ pub(crate) struct Stats {
     pub(crate) evicted_clients: u64,
     /// By row of the command table.
     pub(crate) per_command: Vec<CommandStats>,
+    /// By row, of those that were called.
+    histograms: Vec<Option<Box<Histogram>>>,
+    /// The latest at the end; taken when somebody works.
+    samples: VecDeque<Sample>,
 }
+
+/// Counters at some moment, to tell how fast they grow.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Sample {
+    /// In Unix microseconds.
+    at_us: i64,
+    pub(crate) commands: u64,
+    pub(crate) bytes_in: u64,
+    pub(crate) bytes_out: u64,
+}
+
+/// Samples are at least so far apart, and so many are kept: what happened in the last 1.6 s, as in Redis.
+const SAMPLE_US: i64 = 100_000;
+const SAMPLES: usize = 16;
 
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct CommandStats {
@@ -46,6 +65,7 @@ impl Stats {
     pub(crate) fn new(rows: usize) -> Self {
         Self {
             per_command: vec![CommandStats::default(); rows],
+            histograms: vec![None; rows],
             ..Self::default()
         }
     }
@@ -53,6 +73,69 @@ impl Stats {
     #[inline]
     pub(crate) fn command(&mut self, row: RowId) -> &mut CommandStats {
         &mut self.per_command[usize::from(row)]
+    }
+
+    /// A command took so long in all its calls since it had this many.
+    pub(crate) fn spent(&mut self, row: RowId, us: u64, calls_before: u64) {
+        let counted = self.command(row);
+        counted.us += us;
+        // CONFIG RESETSTAT starts anew with itself.
+        let calls = counted
+            .calls
+            .checked_sub(calls_before)
+            .unwrap_or(counted.calls);
+        if calls > 0 {
+            self.histograms[usize::from(row)]
+                .get_or_insert_default()
+                .record(us / calls, calls);
+        }
+    }
+
+    /// How long the calls of a command took, if there were any.
+    pub(crate) fn histogram(&self, row: RowId) -> Option<&Histogram> {
+        self.histograms[usize::from(row)].as_deref()
+    }
+
+    fn sample(&self, now_us: i64) -> Sample {
+        Sample {
+            at_us: now_us,
+            commands: self.commands,
+            bytes_in: self.bytes_in,
+            bytes_out: self.bytes_out,
+        }
+    }
+
+    /// Notes how far the counters are, if the last time was long enough ago.
+    #[inline]
+    pub(crate) fn note_sample(&mut self, now_us: i64) {
+        let last = self.samples.back().map_or(i64::MIN, |last| last.at_us);
+        if now_us >= last.saturating_add(SAMPLE_US) {
+            self.add_sample(now_us);
+        }
+    }
+
+    #[cold]
+    fn add_sample(&mut self, now_us: i64) {
+        if self.samples.len() == SAMPLES {
+            self.samples.pop_front();
+        }
+        self.samples.push_back(self.sample(now_us));
+    }
+
+    /// What the counters grew by in a second of late.
+    pub(crate) fn rates(&self, now_us: i64) -> Sample {
+        let now = self.sample(now_us);
+        let window = now_us.saturating_sub(SAMPLE_US * SAMPLES as i64);
+        let recent = self.samples.iter().find(|sample| sample.at_us >= window);
+        let since = recent.or(self.samples.back()).copied().unwrap_or(now);
+        let us = u64::try_from(now_us - since.at_us).unwrap_or(0).max(1000);
+        let a_second = |now: u64, then: u64| (now - then) * 1_000_000 / us;
+        Sample {
+            at_us: now_us,
+            commands: a_second(now.commands, since.commands),
+            bytes_in: a_second(now.bytes_in, since.bytes_in),
+            bytes_out: a_second(now.bytes_out, since.bytes_out),
+        }
     }
 
     /// Counts an error reply.

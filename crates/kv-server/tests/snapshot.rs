@@ -274,3 +274,35 @@ async fn a_server_does_not_start_on_a_bad_file() {
     assert!(text.starts_with(&format!("snapshot {path}: ")), "{text}");
     assert!(text.contains("at byte"), "{text}");
 }
+
+#[tokio::test]
+async fn how_keys_were_used_survives_where_the_policy_asks_for_it() {
+    for (policy, question) in [("allkeys-lru", "IDLETIME"), ("allkeys-lfu", "FREQ")] {
+        let (dir, clock) = (Dir::new(), Clock::manual());
+        let builder = || {
+            let builder = dir.server().clock(clock.clone());
+            builder.directive("maxmemory-policy", &[policy]).unwrap()
+        };
+        let server = start(builder()).await;
+        let mut client = Client::new(&server);
+        client.call("SET old 1").await;
+        for _ in 0..200 {
+            client.call("GET old").await;
+        }
+        clock.advance(Duration::from_secs(100));
+        client.call("SET new 1").await;
+        let mut before = Vec::new();
+        for key in ["old", "new"] {
+            before.push(client.call(&format!("OBJECT {question} {key}")).await);
+        }
+        assert_ne!(before[0], before[1]);
+        client.check("SAVE", "+OK\r\n").await;
+        server.shutdown().await;
+        let server = start(builder()).await;
+        let mut client = Client::new(&server);
+        for (key, before) in ["old", "new"].into_iter().zip(before) {
+            let question = format!("OBJECT {question} {key}");
+            client.check(&question, &before).await;
+        }
+    }
+}

@@ -127,6 +127,12 @@ impl<'a> Args<'a> {
             .ok_or(ReplyError::NotFloat)
     }
 
+    /// How many words the whole request has.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.args.len()
+    }
+
     /// Takes what is left.
     pub fn rest(&mut self) -> impl ExactSizeIterator<Item = &'a [u8]> + Clone + use<'a> {
         let buf = self.buf;

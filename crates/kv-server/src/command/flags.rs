@@ -179,6 +179,11 @@ const CATEGORIES: &[Category] = &[
     ("scripting",   |_, group| group == Group::Scripting),
 ];
 
+/// The names of all ACL categories.
+pub(crate) fn category_names() -> impl ExactSizeIterator<Item = &'static str> {
+    CATEGORIES.iter().map(|(name, _)| *name)
+}
+
 /// The ACL categories of a command.
 pub(crate) fn categories(flags: Flags, group: Group) -> impl Iterator<Item = &'static str> {
     CATEGORIES

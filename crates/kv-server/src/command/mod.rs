@@ -26,6 +26,7 @@ mod transaction;
 mod zset;
 
 pub use args::Args;
+pub(crate) use flags::category_names;
 pub use flags::{Flags, Group};
 pub use keys::{KeySpec, Keys};
 pub(crate) use table::{Found, Row, RowId, Table};
@@ -128,6 +129,11 @@ impl Command {
     pub(crate) const fn subcommands(mut self, rows: &'static [Self]) -> Self {
         self.subcommands = rows;
         self
+    }
+
+    /// Whether it takes constant time unless it has many arguments.
+    pub(crate) fn is_brief(&self) -> bool {
+        self.flags.contains(Flags::FAST) || self.docs.complexity.starts_with("O(1)")
     }
 
     pub(crate) fn accepts(&self, arguments: usize) -> bool {

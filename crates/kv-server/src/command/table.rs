@@ -15,6 +15,8 @@ pub(crate) struct Row {
     /// The container's row, for a subcommand.
     pub(crate) parent: Option<RowId>,
     pub(crate) subcommands: Vec<RowId>,
+    /// Whether it takes constant time unless it has many arguments, so that nobody needs to time it by itself.
+    pub(crate) is_brief: bool,
 }
 
 impl Row {
@@ -78,6 +80,7 @@ impl Table {
         let name = command.name.to_ascii_uppercase().into_bytes();
         let id = self.push(Row {
             full_name: command.name.to_ascii_lowercase(),
+            is_brief: command.is_brief(),
             command,
             group,
             parent: None,
@@ -90,6 +93,7 @@ impl Table {
                 sub.name.to_ascii_lowercase()
             );
             let child = self.push(Row {
+                is_brief: sub.is_brief(),
                 command: sub.clone(),
                 group,
                 full_name,

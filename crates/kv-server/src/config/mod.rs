@@ -69,6 +69,14 @@ pub(crate) struct Config {
     pub(crate) set: set::Limits,
     pub(crate) zset: zset::Limits,
     pub(crate) stream: stream::Limits,
+    /// `slowlog-log-slower-than`, in microseconds; commands that take less are not noted, and none if it is negative.
+    pub(crate) slowlog_us: i64,
+    /// `slowlog-max-len`
+    pub(crate) slowlog_len: usize,
+    /// `latency-monitor-threshold`, in milliseconds; 0 is off.
+    pub(crate) latency_threshold_ms: u64,
+    /// `tracking-table-max-keys`; 0 is no limit.
+    pub(crate) tracking_keys: usize,
     /// Whether there are snapshots at all: without, nothing is read from the disk and nothing written to it.
     pub(crate) snapshots: bool,
     /// Refuses writes while snapshots fail.
@@ -119,6 +127,12 @@ pub(crate) enum Protection {
 impl Config {
     pub(crate) fn requires_auth(&self) -> bool {
         self.requirepass.is_some()
+    }
+
+    /// Whether every command is timed by itself: somebody wants to hear of less than any command takes by chance.
+    #[inline]
+    pub(crate) fn times_all(&self) -> bool {
+        (0..1000).contains(&self.slowlog_us) || self.latency_threshold_ms > 0
     }
 
     /// The file of snapshots, if there are any.
@@ -191,6 +205,10 @@ impl Default for Config {
             set: set::Limits::default(),
             zset: zset::Limits::default(),
             stream: stream::Limits::default(),
+            slowlog_us: 10_000,
+            slowlog_len: 128,
+            latency_threshold_ms: 0,
+            tracking_keys: 1_000_000,
             snapshots: false,
             stop_writes_on_save_error: true,
             debug_command: Protection::No,

@@ -109,6 +109,10 @@ pub(crate) const PARAMS: &[Param] = &[
         config.hz = number(value, 0, INT_MAX)?.clamp(1, 500);
         Ok(())
     }),
+    param("latency-monitor-threshold", Change::Any, |config| config.latency_threshold_ms.to_string(), |config, value| {
+        config.latency_threshold_ms = value::integer(value, 0, i64::MAX as u64)?;
+        Ok(())
+    }),
     param("lazyfree-lazy-eviction", Change::Any, |config| value::show_yes_no(config.lazy_eviction), |config, value| {
         config.lazy_eviction = value::yes_no(value)?;
         Ok(())
@@ -200,6 +204,14 @@ pub(crate) const PARAMS: &[Param] = &[
         config.set.value = value::memory(value)?;
         Ok(())
     }),
+    param("slowlog-log-slower-than", Change::Any, |config| config.slowlog_us.to_string(), |config, value| {
+        config.slowlog_us = value::signed(value)?.max(-1).into();
+        Ok(())
+    }),
+    param("slowlog-max-len", Change::Any, |config| config.slowlog_len.to_string(), |config, value| {
+        config.slowlog_len = size(value::integer(value, 0, i64::MAX as u64)?);
+        Ok(())
+    }),
     param("stop-writes-on-bgsave-error", Change::Any, |config| value::show_yes_no(config.stop_writes_on_save_error), |config, value| {
         config.stop_writes_on_save_error = value::yes_no(value)?;
         Ok(())
@@ -215,6 +227,10 @@ pub(crate) const PARAMS: &[Param] = &[
     param("timeout", Change::Any, |config| config.timeout.map_or(0, |timeout| timeout.as_secs()).to_string(), |config, value| {
         let seconds = value::integer(value, 0, i32::MAX as u64)?;
         config.timeout = (seconds > 0).then(|| std::time::Duration::from_secs(seconds));
+        Ok(())
+    }),
+    param("tracking-table-max-keys", Change::Any, |config| config.tracking_keys.to_string(), |config, value| {
+        config.tracking_keys = size(value::integer(value, 0, i64::MAX as u64)?);
         Ok(())
     }),
     param("unixsocket", Change::Start, |config| config.unix_socket.as_ref().map(|path| path.display().to_string()).unwrap_or_default(), |config, value| {
@@ -243,6 +259,13 @@ pub(crate) const PARAMS: &[Param] = &[
         Ok(())
     }),
 ];
+
+/// Whether MONITOR and the slow log leave the value out.
+pub(crate) fn is_secret(name: &[u8]) -> bool {
+    ["requirepass", "masterauth"]
+        .iter()
+        .any(|secret| secret.as_bytes().eq_ignore_ascii_case(name))
+}
 
 /// A feature that is not there yet can only be off.
 fn off(why: &str, value: &[u8]) -> Parsed<()> {

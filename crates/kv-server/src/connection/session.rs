@@ -11,6 +11,7 @@ use crate::command::{Args, RowId};
 use crate::connection::peer::Peer;
 use crate::engine::Databases;
 use crate::pubsub::Kind;
+use crate::tracking::Mode;
 
 /// The state of one connection, kept by the engine so that CLIENT LIST and CLIENT KILL see it.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub(crate) struct Session {
     /// Keys under WATCH.
     pub(crate) watched: Vec<Watched>,
     pub(crate) subscriptions: Subscriptions,
+    /// CLIENT TRACKING.
+    pub(crate) tracking: Option<Box<Mode>>,
     pub(crate) reply_mode: ReplyMode,
     /// CLIENT NO-EVICT and CLIENT NO-TOUCH.
     pub(crate) no_evict: bool,
@@ -176,6 +179,7 @@ impl Session {
             multi: None,
             watched: Vec::new(),
             subscriptions: Subscriptions::default(),
+            tracking: None,
             reply_mode: ReplyMode::On,
             no_evict: false,
             no_touch: false,
@@ -222,6 +226,13 @@ impl Session {
         self.reply_mode = ReplyMode::On;
         self.no_evict = false;
         self.no_touch = false;
+    }
+
+    /// CLIENT CACHING was for what ran now.
+    pub(crate) fn end_caching(&mut self) {
+        if let Some(mode) = &mut self.tracking {
+            mode.caching = false;
+        }
     }
 
     /// Whether a RESP2 connection is limited to the subscribe commands.

@@ -34,7 +34,7 @@ use crate::rng::Rng;
 use crate::value::{Value, ValueType};
 
 pub(crate) use crate::keyspace::fields::ExpiredFields;
-pub(crate) use crate::keyspace::preserve::Part;
+pub(crate) use crate::keyspace::preserve::{Part, Preserved};
 
 /// One database.
 #[derive(Debug)]
@@ -61,6 +61,8 @@ pub(crate) struct Db {
     expiry_cursor: table::ExpiryCursor,
     /// Classes of events that anybody wants to hear of.
     pub(crate) notify: Class,
+    /// Whether anybody has to be told which keys change (CLIENT TRACKING).
+    pub(crate) tracked: bool,
     /// The data as of some moment, while a snapshot of it is written.
     preserve: Option<Box<Preserve>>,
     /// A collection whose size may have changed since it was counted.
@@ -80,6 +82,8 @@ pub(crate) struct Changes {
     /// Keys that were removed to make room.
     pub(crate) evicted: Vec<Box<[u8]>>,
     pub(crate) events: Vec<Event>,
+    /// Keys that changed, if anybody has to be told; `None` stands for all.
+    pub(crate) touched: Vec<Option<Box<[u8]>>>,
     /// Keys that somebody waits for and that changed.
     pub(crate) ready: Vec<Box<[u8]>>,
 }
@@ -101,6 +105,7 @@ impl Changes {
             && self.expired_fields.is_empty()
             && self.evicted.is_empty()
             && self.events.is_empty()
+            && self.touched.is_empty()
             && self.ready.is_empty()
     }
 }
@@ -121,6 +126,7 @@ impl Db {
             volatile: 0,
             expiry_cursor: table::ExpiryCursor::default(),
             notify: Class::NONE,
+            tracked: false,
             preserve: None,
             handed_out: None,
             deadlines: Deadlines::default(),
@@ -492,6 +498,9 @@ impl Db {
     /// Removes all keys, and returns them to be dropped at leisure.
     pub(crate) fn clear(&mut self) -> Heap<Entry> {
         self.volatile = 0;
+        if self.tracked {
+            self.changes.touched.push(None);
+        }
         self.changes.count += self.table.len() as u64;
         self.all_waiters_ready();
         let keys: Vec<_> = self.watched.keys().cloned().collect();
@@ -570,6 +579,9 @@ impl Db {
         }
         if !self.waiters.is_empty() {
             self.note_ready(key);
+        }
+        if self.tracked {
+            self.changes.touched.push(Some(key.into()));
         }
     }
 

@@ -104,6 +104,9 @@ impl Class {
 impl Shared {
     /// Delivers the events of a database, and the effects of keys that expired or were evicted.
     pub(crate) fn publish_changes(&mut self, index: usize, db: &mut Db) {
+        if db.tracked {
+            self.track_changes(db);
+        }
         for key in db.changes.expired.drain(..) {
             if self.effects.are_followed() {
                 self.effects.publish_expired(index, &key);

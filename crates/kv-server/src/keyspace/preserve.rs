@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use crate::keyspace::Db;
 use crate::keyspace::entry::Entry;
 use crate::keyspace::table::{Entry as _, Position, Slot as _, Table, precedes};
+use crate::keyspace::usage::{Usage, Used};
 
 /// What of that moment is still to be read.
 ///
@@ -21,15 +22,25 @@ pub(crate) struct Preserve {
     /// Keys not read yet that have changed since, or appeared.
     changed: HashSet<Box<[u8]>>,
     /// Those of them that were there, as they were.
-    kept: Vec<Entry>,
+    kept: Vec<Preserved>,
+    /// How the use of keys is noted, if the reader wants to know of it.
+    usage: Option<Usage>,
     /// The data, if the database was cleared since: nothing can change it any more.
     cleared: Option<Table<Entry>>,
+}
+
+/// An entry of that moment.
+#[derive(Debug)]
+pub(crate) struct Preserved {
+    pub(crate) entry: Entry,
+    /// How it was used, if the reader wants to know.
+    pub(crate) used: Option<Used>,
 }
 
 /// Some entries of that moment.
 #[derive(Debug, Default)]
 pub(crate) struct Part {
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Vec<Preserved>,
     /// Bytes of those that were put aside before they changed.
     pub(crate) kept_bytes: usize,
     /// Whether there is another part.
@@ -44,14 +55,15 @@ const PART_ENTRIES: usize = 500;
 const PART_BYTES: usize = 256 << 10;
 
 impl Db {
-    /// Begins to preserve the data as it is now.
-    pub(crate) fn preserve(&mut self, number: usize) {
+    /// Begins to preserve the data as it is now, if `with_usage` with how it was used.
+    pub(crate) fn preserve(&mut self, number: usize, with_usage: bool) {
         self.preserve = Some(Box::new(Preserve {
             number,
             now: self.now,
             cursor: 0,
             changed: HashSet::new(),
             kept: Vec::new(),
+            usage: with_usage.then_some(self.usage),
             cleared: None,
         }));
     }
@@ -88,14 +100,15 @@ impl Db {
     pub(super) fn keep(&mut self, at: Position) {
         if let Some(preserve) = &mut self.preserve {
             let entry = self.table.at(at);
-            preserve.keep(self.table.hash(entry.key()), entry);
+            let clock = self.table.clock(at);
+            preserve.keep(self.table.hash(entry.key()), entry, Some(clock));
         }
     }
 
     /// Call it after an entry was taken out by other means than a position.
     pub(super) fn keep_removed(&mut self, entry: &Entry) {
         if let Some(preserve) = &mut self.preserve {
-            preserve.keep(self.table.hash(entry.key()), entry);
+            preserve.keep(self.table.hash(entry.key()), entry, None);
         }
     }
 
@@ -118,9 +131,18 @@ impl Db {
 }
 
 impl Preserve {
-    fn keep(&mut self, hash: u64, entry: &Entry) {
+    fn keep(&mut self, hash: u64, entry: &Entry, clock: Option<u32>) {
         if self.note_changed(hash, entry.key()) && entry.expire_at() >= self.now {
-            self.kept.push(entry.copied(entry.key()));
+            let preserved = self.copy(entry, clock);
+            self.kept.push(preserved);
+        }
+    }
+
+    fn copy(&self, entry: &Entry, clock: Option<u32>) -> Preserved {
+        let used = self.usage.zip(clock);
+        Preserved {
+            entry: entry.copied(entry.key()),
+            used: used.map(|(usage, clock)| usage.used(clock, self.now)),
         }
     }
 
@@ -134,14 +156,16 @@ impl Preserve {
             entries: std::mem::take(&mut self.kept),
             ..Part::default()
         };
-        part.kept_bytes = part.entries.iter().map(Entry::memory).sum();
-        let (now, changed) = (self.now, &mut self.changed);
+        part.kept_bytes = part.entries.iter().map(|kept| kept.entry.memory()).sum();
+        let mut changed = std::mem::take(&mut self.changed);
         let (mut count, mut bytes) = (0, part.kept_bytes);
         while count < PART_ENTRIES && bytes < PART_BYTES {
             self.cursor = table.scan(self.cursor, |entry| {
-                if !changed.remove(entry.key()) && entry.expire_at() >= now {
+                if !changed.remove(entry.key()) && entry.expire_at() >= self.now {
                     bytes += entry.memory();
-                    part.entries.push(entry.copied(entry.key()));
+                    let wanted = self.usage.and_then(|_| table.find(entry.key()));
+                    let clock = wanted.map(|at| table.clock(at));
+                    part.entries.push(self.copy(entry, clock));
                 }
                 count += 1;
             });
@@ -151,6 +175,7 @@ impl Preserve {
             // An empty bucket is work too.
             count += 1;
         }
+        self.changed = changed;
         part.more = true;
         part
     }
@@ -214,7 +239,7 @@ mod tests {
             let mut rng = Rng::new(seed);
             let (mut db, mut other) = (filled(5_000), filled(10));
             let before = content(db.iter());
-            db.preserve(7);
+            db.preserve(7, false);
             let mut read = Vec::new();
             for round in 0.. {
                 for _ in 0..300 {
@@ -234,7 +259,7 @@ mod tests {
                     &mut other
                 };
                 let part = holder.read_preserved();
-                read.extend(part.entries);
+                read.extend(part.entries.into_iter().map(|kept| kept.entry));
                 if !part.more {
                     assert!(round > 6, "the walk was over before anything happened");
                     break;
@@ -249,7 +274,7 @@ mod tests {
     fn entries_that_were_dead_already_are_left_out() {
         let mut db = filled(300);
         db.begin(2_500);
-        db.preserve(0);
+        db.preserve(0, false);
         let part = db.read_preserved();
         assert_eq!((part.entries.len(), part.more), (200, false));
     }

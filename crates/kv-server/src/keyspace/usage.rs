@@ -12,6 +12,28 @@ pub(crate) enum Usage {
     Frequency(Frequency),
 }
 
+/// How a key was used, as snapshots say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Used {
+    /// Not for so many seconds.
+    Idle(u32),
+    /// So often, on the scale of OBJECT FREQ.
+    Count(u8),
+}
+
+impl Usage {
+    /// What a clock says now.
+    pub(super) fn used(self, clock: u32, now_ms: i64) -> Used {
+        match self {
+            Self::Age => Used::Idle(age(stamp(now_ms), clock)),
+            Self::Frequency(frequency) => {
+                let count = frequency.count(clock, now_ms);
+                Used::Count(u8::try_from(count).unwrap_or(u8::MAX))
+            }
+        }
+    }
+}
+
 /// How uses are counted, as Redis does: with chances that fall as the count rises, so that eight bits tell a thousand
 /// uses from a million; and the count falls with time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

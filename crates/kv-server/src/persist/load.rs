@@ -89,6 +89,14 @@ fn load(
         if !db.load(entry.value.into_entry(&entry.key, expire_at)) {
             return Err(LoadError::Duplicate(shown()));
         }
+        // Each counts only where the policy asks for it.
+        if let Some(seconds) = entry.idle_s {
+            let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
+            db.set_idle_seconds(&entry.key, seconds);
+        }
+        if let Some(count) = entry.frequency {
+            db.set_frequency(&entry.key, count);
+        }
         loaded.keys += 1;
     }
     Ok(loaded)

@@ -5,7 +5,8 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::config::Config;
-use crate::keyspace::{Db, Part};
+use crate::eviction::Worth;
+use crate::keyspace::{Db, Part, Preserved};
 use crate::persist::rdb::{Options, Writer};
 use crate::persist::{Loaded, file, values};
 use crate::version::REDIS_VERSION;
@@ -128,9 +129,11 @@ impl Saves {
             used_memory: 0,
             dbs: Vec::new(),
         };
+        // Who does not evict by it does not need to know.
+        let with_usage = matches!(config.policy.worth, Worth::Age | Worth::Frequency);
         for (number, db) in dbs.filter(|(_, db)| db.len() > 0) {
             db.begin(now_ms);
-            db.preserve(number);
+            db.preserve(number, with_usage);
             job.used_memory += db.memory();
             job.dbs.push(Size {
                 number,
@@ -214,7 +217,10 @@ impl Job {
                     let part = read(size.number);
                     kept_bytes += part.kept_bytes;
                     more = part.more;
-                    for entry in &part.entries {
+                    for Preserved { entry, used } in &part.entries {
+                        if let Some(used) = used {
+                            writer.used(*used)?;
+                        }
                         values::write(&mut writer, entry)?;
                     }
                 }

@@ -9,7 +9,7 @@ use crate::error::{ReplyError, Result};
 use crate::version::REDIS_VERSION;
 
 /// The only user until there are access control lists.
-pub(super) const DEFAULT_USER: &[u8] = b"default";
+pub(in crate::command) const DEFAULT_USER: &[u8] = b"default";
 
 pub(super) fn auth(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     let first = args.next()?;

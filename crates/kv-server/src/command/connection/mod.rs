@@ -3,6 +3,8 @@
 mod client;
 mod hello;
 
+pub(super) use hello::DEFAULT_USER;
+
 use crate::command::{Args, Command, Flags, Keys, row};
 use crate::context::Context;
 use crate::error::{ReplyError, Result};

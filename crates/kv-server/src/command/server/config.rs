@@ -87,6 +87,9 @@ fn apply(cx: &mut Context<'_>, config: Config) {
     cx.db.notify = notify;
     cx.others.iter_mut().for_each(|db| db.notify = notify);
     cx.shared.config = config;
+    cx.shared
+        .tracking
+        .limit_keys(cx.shared.config.tracking_keys);
     let usage = cx.shared.config.usage();
     let dbs = cx.others.with(cx.db).map(|(_, db)| db);
     cx.shared.eviction.restart(dbs, usage);

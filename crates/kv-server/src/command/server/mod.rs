@@ -1,19 +1,22 @@
 //! Server commands.
 
+mod acl;
 mod command;
 mod config;
 mod debug;
+mod latency;
+mod memory;
+mod slowlog;
 mod snapshot;
 
-use crate::command::{Args, Command, Flags, KeySpec, Keys, container, row};
+use crate::command::{Args, Command, Flags, Keys, container, row};
 use crate::context::Context;
-use crate::error::{ReplyError, Result};
+use crate::error::Result;
 use crate::info;
-use crate::keyspace::entry::Entry;
-use crate::keyspace::table::Slot as _;
 
 #[rustfmt::skip] // a table reads best in columns
 pub(super) const COMMANDS: &[Command] = &[
+    container("ACL", acl::SUBCOMMANDS).docs("6.0.0", "", "A container for Access List Control commands.", "Depends on subcommand."),
     row("BGSAVE", -1, SAVE_FLAGS, Keys::NONE, snapshot::bgsave)
         .docs("1.0.0", "[SCHEDULE]", "Saves the data to disk in the background.", "O(1)"),
     row("COMMAND", -1, COMMAND_FLAGS, Keys::NONE, command::all).subcommands(COMMAND)
@@ -25,21 +28,19 @@ pub(super) const COMMANDS: &[Command] = &[
         .docs("1.0.0", "[section [section ...]]", "Returns facts and statistics about the server.", "O(1)"),
     row("LASTSAVE", 1, Flags::LOADING.and(Flags::STALE).and(Flags::FAST).and(Flags::CAT_ADMIN).and(Flags::CAT_DANGEROUS), Keys::NONE, snapshot::lastsave)
         .docs("1.0.0", "", "Returns the Unix time of the last successful save to disk.", "O(1)"),
-    container("MEMORY", MEMORY).docs("4.0.0", "", "A container for memory diagnostics commands.", "Depends on subcommand."),
+    container("LATENCY", latency::SUBCOMMANDS).docs("2.8.13", "", "A container for latency diagnostics commands.", "Depends on subcommand."),
+    container("MEMORY", memory::SUBCOMMANDS).docs("4.0.0", "", "A container for memory diagnostics commands.", "Depends on subcommand."),
+    row("MONITOR", 1, Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE), Keys::NONE, monitor)
+        .docs("1.0.0", "", "Shows the connection every command that the server runs.", ""),
+    row("ROLE", 1, Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::FAST).and(Flags::CAT_ADMIN).and(Flags::CAT_DANGEROUS), Keys::NONE, role)
+        .docs("2.8.12", "", "Returns the server's part in replication.", "O(1)"),
     row("SAVE", 1, SAVE_FLAGS.and(Flags::NO_MULTI), Keys::NONE, snapshot::save)
         .docs("1.0.0", "", "Saves the data to disk; no other command runs meanwhile.", "O(N) where N is the total number of keys in all databases"),
     row("SHUTDOWN", -1, SHUTDOWN_FLAGS, Keys::NONE, snapshot::shutdown)
         .docs("1.0.0", "[NOSAVE | SAVE] [NOW] [FORCE] [ABORT]", "Saves the data to disk if it is configured to be saved, and ends the server.", "O(N) when saving, where N is the total number of keys in all databases when saving data, otherwise O(1)"),
+    container("SLOWLOG", slowlog::SUBCOMMANDS).docs("2.2.12", "", "A container for slow log commands.", "Depends on subcommand."),
     row("TIME", 1, Flags::LOADING.and(Flags::STALE).and(Flags::FAST), Keys::NONE, time)
         .docs("2.6.0", "", "Returns the server's time as seconds and microseconds.", "O(1)"),
-];
-
-#[rustfmt::skip] // a table reads best in columns
-const MEMORY: &[Command] = &[
-    row("HELP", 2, Flags::LOADING.and(Flags::STALE), Keys::NONE, memory_help)
-        .docs("4.0.0", "", "Lists the subcommands.", "O(1)"),
-    row("USAGE", -3, Flags::READONLY, Keys::new(&[KeySpec::range(2, 0, 1, "RO")]), memory_usage)
-        .docs("4.0.0", "key [SAMPLES count]", "Estimates the memory that a key takes.", "O(N) where N is the number of samples."),
 ];
 
 const SAVE_FLAGS: Flags = Flags::ADMIN
@@ -107,37 +108,19 @@ fn info(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     Ok(())
 }
 
-/// MEMORY USAGE key \[SAMPLES count]
-///
-/// Collections count themselves exactly, so the number of samples makes no difference.
-fn memory_usage(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
-    let key = args.next()?;
-    while args.remaining() > 0 {
-        if !args.take("SAMPLES") {
-            return Err(ReplyError::Syntax);
-        }
-        if args.integer()? < 0 {
-            return Err(ReplyError::Syntax);
-        }
-    }
-    let bytes = cx
-        .db
-        .peek(key)
-        .map(|entry| size_of::<Entry>() + entry.memory());
-    match bytes {
-        Some(bytes) => cx.out.len(bytes),
-        None => cx.out.null(),
-    }
+/// MONITOR: from the next command on.
+fn monitor(_: Args<'_>, cx: &mut Context<'_>) -> Result {
+    let peer = cx.session.peer.clone();
+    cx.shared.monitors.insert(cx.session.id, peer);
+    cx.out.ok();
     Ok(())
 }
 
-fn memory_help(_: Args<'_>, cx: &mut Context<'_>) -> Result {
-    cx.out.help(
-        "MEMORY",
-        &[
-            "USAGE <key> [SAMPLES <count>]",
-            "    Return memory in bytes used by <key> and its value.",
-        ],
-    );
+/// ROLE: a primary without replicas.
+fn role(_: Args<'_>, cx: &mut Context<'_>) -> Result {
+    cx.out.array(3);
+    cx.out.bulk(b"master");
+    cx.out.integer(0);
+    cx.out.array(0);
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::encode::Encoder;
 use super::{VERSION, crc64, kind, length, opcode};
+use crate::keyspace::usage::Used;
 use crate::value::Stream;
 
 /// How a file is written.
@@ -60,6 +61,17 @@ impl<W: Write> Writer<W> {
         self.out.write_all(&[opcode::RESIZE_DB])?;
         length::write(&mut self.out, keys)?;
         length::write(&mut self.out, expires)
+    }
+
+    /// How the key that follows was used.
+    pub(crate) fn used(&mut self, used: Used) -> io::Result<()> {
+        match used {
+            Used::Idle(seconds) => {
+                self.out.write_all(&[opcode::IDLE])?;
+                length::write(&mut self.out, seconds.into())
+            }
+            Used::Count(count) => self.out.write_all(&[opcode::FREQ, count]),
+        }
     }
 
     pub(crate) fn string(

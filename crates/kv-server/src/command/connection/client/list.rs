@@ -63,7 +63,7 @@ fn describe(text: &mut String, session: &Session, cx: &Context<'_>) {
         text,
         "id={id} addr={addr} laddr={local_addr} fd={fd} name={name} age={age} idle={idle} flags={flags} db={db} \
          sub={sub} psub={psub} ssub={ssub} multi={multi} qbuf={qbuf} qbuf-free={qbuf_free} argv-mem=0 multi-mem={multi_mem} \
-         rbs=0 rbp=0 obl=0 oll={oll} omem={omem} tot-mem={tot_mem} events={events} cmd={cmd} user={user} redir=-1 \
+         rbs=0 rbp=0 obl=0 oll={oll} omem={omem} tot-mem={tot_mem} events={events} cmd={cmd} user={user} redir={redir} \
          resp={resp} lib-name={lib_name} lib-ver={lib_ver}",
         id = session.id,
         addr = session.origin.addr,
@@ -72,7 +72,7 @@ fn describe(text: &mut String, session: &Session, cx: &Context<'_>) {
         name = String::from_utf8_lossy(&session.name),
         age = seconds_since(session.created_ms),
         idle = seconds_since(session.peer.active_ms()),
-        flags = flags(session),
+        flags = flags(session, cx),
         db = session.db,
         sub = session.subscriptions.channels.len(),
         psub = session.subscriptions.patterns.len(),
@@ -89,6 +89,10 @@ fn describe(text: &mut String, session: &Session, cx: &Context<'_>) {
             .last_command
             .map_or("NULL", |row| &cx.shared.commands.row(row).full_name),
         user = String::from_utf8_lossy(DEFAULT_USER),
+        redir = match &session.tracking {
+            Some(mode) => mode.redirect.unwrap_or(0).to_string(),
+            None => "-1".to_owned(),
+        },
         resp = if session.version == Version::Resp3 {
             3
         } else {
@@ -100,12 +104,17 @@ fn describe(text: &mut String, session: &Session, cx: &Context<'_>) {
 }
 
 /// `N`, or a letter for each state.
-fn flags(session: &Session) -> String {
+fn flags(session: &Session, cx: &Context<'_>) -> String {
     let blocked = session.blocked.is_some() || session.postponed;
+    let tracking = session.tracking.as_deref();
     let letters = [
+        ('O', cx.shared.monitors.contains_key(&session.id)),
         ('P', session.is_subscriber()),
         ('x', session.multi.is_some()),
         ('b', blocked),
+        ('t', tracking.is_some()),
+        ('R', tracking.is_some_and(|mode| mode.broken)),
+        ('B', tracking.is_some_and(|mode| mode.prefixes.is_some())),
         ('d', session.peer.is_touched()),
         ('c', session.closing),
         ('U', session.origin.is_unix),

@@ -26,6 +26,8 @@ pub(super) const CLIENT: Command = container("CLIENT", SUBCOMMANDS).docs(
 
 #[rustfmt::skip] // a table reads best in columns
 const SUBCOMMANDS: &[Command] = &[
+    row("CACHING",      3, ANYTIME, Keys::NONE, tracking::caching)
+        .docs("6.0.0", "<YES | NO>", "Makes an exception of client-side caching for the next command.", "O(1)"),
     row("GETNAME",      2, ANYTIME, Keys::NONE, attributes::getname)
         .docs("2.6.9", "", "Answers the name of the connection.", "O(1)"),
     row("GETREDIR",     2, ANYTIME, Keys::NONE, tracking::getredir)
@@ -52,6 +54,8 @@ const SUBCOMMANDS: &[Command] = &[
         .docs("7.2.0", "<LIB-NAME libname | LIB-VER libver>", "Names the client library of the connection.", "O(1)"),
     row("SETNAME",      3, ANYTIME, Keys::NONE, attributes::setname)
         .docs("2.6.9", "connection-name", "Names the connection.", "O(1)"),
+    row("TRACKING",    -3, ANYTIME, Keys::NONE, tracking::tracking)
+        .docs("6.0.0", "<ON | OFF> [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] [OPTIN] [OPTOUT] [NOLOOP]", "Tells the connection when keys that it has read are changed.", "O(1). Some options may introduce additional complexity."),
     row("TRACKINGINFO", 2, ANYTIME, Keys::NONE, tracking::trackinginfo)
         .docs("6.2.0", "", "Describes the connection's client-side caching.", "O(1)"),
     row("UNBLOCK",     -3, ADMIN,   Keys::NONE, kill::unblock)
@@ -64,6 +68,8 @@ fn help(_args: Args<'_>, cx: &mut Context<'_>) -> Result {
     cx.out.help(
         "CLIENT",
         &[
+            "CACHING (YES|NO)",
+            "    Cache, or do not cache, what the next command reads (OPTIN, OPTOUT).",
             "GETNAME",
             "    The name of this connection.",
             "GETREDIR",
@@ -99,6 +105,9 @@ fn help(_args: Args<'_>, cx: &mut Context<'_>) -> Result {
             "    * LIB-VER: its version.",
             "SETNAME <name>",
             "    Name this connection.",
+            "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
+            "         [OPTIN] [OPTOUT] [NOLOOP]",
+            "    Hear of changes of what this connection has read.",
             "TRACKINGINFO",
             "    Client-side caching of this connection.",
             "UNBLOCK <clientid> [TIMEOUT|ERROR]",
