@@ -159,18 +159,6 @@ impl Engine {
         flow
     }
 
-    /// What was evicted for the sake of a command is told before its reply.
-    fn tell_before_reply(&mut self, session: &mut Session, out: &mut BytesMut) {
-        if self.shared.tracking.is_on() {
-            self.shared.send_invalidations(Some(session));
-            if session.peer.has_mail() {
-                if let Some(close) = session.peer.collect(out) {
-                    session.peer.close(close);
-                }
-            }
-        }
-    }
-
     /// Finds the row, and checks whatever can be checked without running it. Returns how many words the name takes.
     fn admit(&mut self, session: &Session, buf: &[u8], args: &[Arg]) -> Result<(RowId, usize)> {
         let commands = &self.shared.commands;
@@ -334,25 +322,6 @@ impl Engine {
         }
         self.settle(index, row, args);
         wait
-    }
-
-    /// Client-side caching: what this connection has read, and that it is the one whose changes come now.
-    #[cold]
-    fn follow_keys(&mut self, session: &mut Session, row: RowId, args: Args<'_>, run: Run) {
-        self.shared.tracking.writer = Some(session.id);
-        let Some(mode) = &session.tracking else {
-            return;
-        };
-        let caching = mode.caching;
-        let found = self.shared.commands.row(row);
-        if found.command.flags.contains(Flags::READONLY) {
-            self.shared.remember_keys(session, row, args);
-        }
-        let found = self.shared.commands.row(row);
-        // CLIENT CACHING is for the next command that is none of its kind, or for a transaction.
-        if caching && run != Run::Nested && !found.full_name.starts_with("client|") {
-            session.end_caching();
-        }
     }
 
     /// After a command: hands on its effects and events, and notes the keys that became ready.

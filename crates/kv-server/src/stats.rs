@@ -49,6 +49,7 @@ pub(crate) struct Sample {
 /// Samples are at least so far apart, and so many are kept: what happened in the last 1.6 s, as in Redis.
 const SAMPLE_US: i64 = 100_000;
 const SAMPLES: usize = 16;
+const WINDOW_US: i64 = 16 * SAMPLE_US;
 
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct CommandStats {
@@ -84,10 +85,10 @@ impl Stats {
             .calls
             .checked_sub(calls_before)
             .unwrap_or(counted.calls);
-        if calls > 0 {
+        if let Some(each) = us.checked_div(calls) {
             self.histograms[usize::from(row)]
                 .get_or_insert_default()
-                .record(us / calls, calls);
+                .record(each, calls);
         }
     }
 
@@ -125,9 +126,12 @@ impl Stats {
     /// What the counters grew by in a second of late.
     pub(crate) fn rates(&self, now_us: i64) -> Sample {
         let now = self.sample(now_us);
-        let window = now_us.saturating_sub(SAMPLE_US * SAMPLES as i64);
+        let window = now_us.saturating_sub(WINDOW_US);
         let recent = self.samples.iter().find(|sample| sample.at_us >= window);
-        let since = recent.or(self.samples.back()).copied().unwrap_or(now);
+        let since = recent
+            .or_else(|| self.samples.back())
+            .copied()
+            .unwrap_or(now);
         let us = u64::try_from(now_us - since.at_us).unwrap_or(0).max(1000);
         let a_second = |now: u64, then: u64| (now - then) * 1_000_000 / us;
         Sample {

@@ -11,9 +11,10 @@ use bytes::BytesMut;
 use resp_codec::Version;
 
 use self::table::Table;
-use crate::command::{Args, RowId};
+use crate::command::{Args, Flags, RowId};
 use crate::connection::session::Session;
-use crate::engine::{Clients, Shared};
+use crate::dispatch::Run;
+use crate::engine::{Clients, Engine, Shared};
 use crate::keyspace::Db;
 use crate::reply::Reply;
 
@@ -127,7 +128,7 @@ impl Tracking {
         }
         for id in self.table.take(key) {
             let told = self.clients.get(&id).is_some_and(|tracker| {
-                !tracker.by_prefix && !(tracker.no_loop && writer == Some(id))
+                !(tracker.by_prefix || tracker.no_loop && writer == Some(id))
             });
             if told {
                 self.news.push((id, key.into()));
@@ -290,6 +291,49 @@ impl Shared {
             self.stats.output_limit_disconnections += 1;
         }
         self.clients.note_output(unread, self.config.normal_output);
+    }
+}
+
+impl Engine {
+    /// What was evicted for the sake of a command is told before its reply.
+    pub(crate) fn tell_before_reply(&mut self, session: &mut Session, out: &mut BytesMut) {
+        if self.shared.tracking.is_on() {
+            self.shared.send_invalidations(Some(session));
+            if session.peer.has_mail() {
+                if let Some(close) = session.peer.collect(out) {
+                    session.peer.close(close);
+                }
+            }
+        }
+    }
+
+    /// Client-side caching: what this connection has read, and that it is the one whose changes come now.
+    #[cold]
+    pub(crate) fn follow_keys(
+        &mut self,
+        session: &mut Session,
+        row: RowId,
+        args: Args<'_>,
+        run: Run,
+    ) {
+        self.shared.tracking.writer = Some(session.id);
+        let Some(mode) = &session.tracking else {
+            return;
+        };
+        let caching = mode.caching;
+        let found = self.shared.commands.row(row);
+        if found.command.flags.contains(Flags::READONLY) {
+            self.shared.remember_keys(session, row, args);
+        }
+        let found = self.shared.commands.row(row);
+        // CLIENT CACHING is for the next command that is none of its kind, or for a transaction.
+        if caching
+            && session.multi.is_none()
+            && run != Run::Nested
+            && !found.full_name.starts_with("client|")
+        {
+            session.end_caching();
+        }
     }
 }
 

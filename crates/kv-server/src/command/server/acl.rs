@@ -46,7 +46,7 @@ fn users(_: Args<'_>, cx: &mut Context<'_>) -> Result {
 /// The user's password as ACL shows passwords, if there is one.
 fn password(cx: &Context<'_>) -> Option<String> {
     let password = cx.shared.config.requirepass.as_deref();
-    password.map(|password| hex_sha256(password))
+    password.map(hex_sha256)
 }
 
 fn list(_: Args<'_>, cx: &mut Context<'_>) -> Result {

@@ -2,13 +2,24 @@
 
 use std::hint::black_box;
 
-use super::{CHUNK, Entry, Table};
+use super::{CHUNK, Entry, Slot, Table};
 
 /// Lookups that are warmed together; about as many cache misses as a core keeps in flight.
 pub(crate) const WARM_MAX: usize = 16;
 
 /// Tables with fewer entries stay in the cache by themselves.
 const WARM_FROM: usize = 16 * 1024;
+
+impl<E: Slot> Table<E> {
+    /// Reads the bucket of an entry that will be looked for soon; a small table is in the cache by itself.
+    #[inline]
+    pub(crate) fn warm_hashed(&self, hash: impl FnOnce() -> u64) {
+        if self.len >= WARM_FROM {
+            let (bucket, _) = self.shape.locate(hash());
+            black_box(self.bucket(bucket).has_used_slots());
+        }
+    }
+}
 
 impl<E: Entry> Table<E> {
     /// Reads the buckets and then the entries of up to [`WARM_MAX`] keys.

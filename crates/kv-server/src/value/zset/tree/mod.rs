@@ -3,6 +3,9 @@
 //! The tree knows scores and the ids of members. Where two scores are equal their members decide; whoever asks brings a
 //! function that knows them.
 
+mod leaf;
+
+use self::leaf::{LEAF, Leaf};
 use super::members::Id;
 
 /// A place in the order: a score, and who has it.
@@ -27,14 +30,6 @@ enum Node {
     Inner(Vec<Kid>),
 }
 
-/// Up to [`LEAF`] entries, at least one except in a tree of none; scores and ids are apart, so that a search reads little.
-#[derive(Debug, Clone)]
-struct Leaf {
-    scores: [f64; LEAF],
-    ids: [Id; LEAF],
-    len: usize,
-}
-
 /// A child, with what its parent needs to know of it.
 #[derive(Debug, Clone)]
 struct Kid {
@@ -44,8 +39,6 @@ struct Kid {
     node: Node,
 }
 
-/// Entries of a leaf at most.
-const LEAF: usize = 64;
 /// Children of a node at most. Three levels hold 140,000 entries at least, four of them 4 million.
 const FANOUT: usize = 64;
 
@@ -59,16 +52,6 @@ struct Edge {
 impl Default for Node {
     fn default() -> Self {
         Self::Leaf(Box::default())
-    }
-}
-
-impl Default for Leaf {
-    fn default() -> Self {
-        Self {
-            scores: [0.0; LEAF],
-            ids: [Id::default(); LEAF],
-            len: 0,
-        }
     }
 }
 
@@ -457,83 +440,5 @@ impl Node {
             }
             _ => false,
         }
-    }
-}
-
-impl Leaf {
-    #[inline]
-    fn place(&self, at: usize) -> Place {
-        Place {
-            score: self.scores[at],
-            id: self.ids[at],
-        }
-    }
-
-    fn places(&self, run: std::ops::Range<usize>) -> impl DoubleEndedIterator<Item = Place> + '_ {
-        let scores = self.scores[run.clone()].iter();
-        scores
-            .zip(&self.ids[run])
-            .map(|(&score, &id)| Place { score, id })
-    }
-
-    /// How many of the entries the condition holds for, which are the first ones.
-    #[inline]
-    fn count(&self, before: &impl Fn(Place) -> bool) -> usize {
-        let (mut low, mut high) = (0, self.len);
-        while low < high {
-            let middle = (low + high) / 2;
-            if before(self.place(middle)) {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        low
-    }
-
-    /// Returns the leaf behind this one, if it had to be split.
-    fn insert(
-        &mut self,
-        place: Place,
-        before: &impl Fn(Place) -> bool,
-        edge: Edge,
-    ) -> Option<Self> {
-        let at = self.count(before);
-        if self.len < LEAF {
-            self.insert_at(at, place);
-            return None;
-        }
-        let cut = match edge {
-            Edge { last: true, .. } if at == LEAF => LEAF,
-            Edge { first: true, .. } if at == 0 => 0,
-            _ => LEAF / 2,
-        };
-        let mut sibling = Self {
-            len: LEAF - cut,
-            ..Self::default()
-        };
-        sibling.scores[..LEAF - cut].copy_from_slice(&self.scores[cut..]);
-        sibling.ids[..LEAF - cut].copy_from_slice(&self.ids[cut..]);
-        self.len = cut;
-        if at > cut || at == LEAF {
-            sibling.insert_at(at - cut, place);
-        } else {
-            self.insert_at(at, place);
-        }
-        Some(sibling)
-    }
-
-    fn insert_at(&mut self, at: usize, place: Place) {
-        self.scores.copy_within(at..self.len, at + 1);
-        self.ids.copy_within(at..self.len, at + 1);
-        self.scores[at] = place.score;
-        self.ids[at] = place.id;
-        self.len += 1;
-    }
-
-    fn remove(&mut self, run: std::ops::Range<usize>) {
-        self.scores.copy_within(run.end..self.len, run.start);
-        self.ids.copy_within(run.end..self.len, run.start);
-        self.len -= run.len();
     }
 }
