@@ -11,10 +11,11 @@ use bytes::BytesMut;
 use resp_codec::Version;
 
 use self::table::Table;
+use crate::clients::Clients;
 use crate::command::{Args, Flags, RowId};
 use crate::connection::session::Session;
 use crate::dispatch::Run;
-use crate::engine::{Clients, Engine, Shared};
+use crate::engine::{Engine, Shared};
 use crate::keyspace::Db;
 use crate::reply::Reply;
 
