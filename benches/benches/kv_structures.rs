@@ -136,7 +136,9 @@ fn ints(c: &mut Criterion) {
     let number = |n: u64| i64::try_from(scattered(n, 1 << 40)).unwrap_or(0);
     let fill = || {
         let mut ints = Ints::default();
-        (0..SIZE).for_each(|n| drop(ints.insert(number(n))));
+        for n in 0..SIZE {
+            ints.insert(number(n));
+        }
         ints
     };
     let ints = fill();
