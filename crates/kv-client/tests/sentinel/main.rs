@@ -58,6 +58,21 @@ async fn the_client_follows_the_primary() {
     client.set("k", "v").await.unwrap();
     client.close().await;
 
+    // What sentinels announce is not where the server is reached.
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let config = servers.config().map_addresses({
+        let asked = Arc::clone(&asked);
+        move |host, port| {
+            asked.lock().unwrap().push((host.to_owned(), port));
+            ("localhost".to_owned(), port)
+        }
+    });
+    let client = Client::connect(config).await.expect("localhost is here");
+    assert_eq!(port_of(&client).await, servers.data[0]);
+    client.close().await;
+    let announced = ("127.0.0.1".to_owned(), servers.data[0]);
+    assert!(asked.lock().unwrap().contains(&announced));
+
     let unknown = format!(
         "redis-sentinel://127.0.0.1:{}/no-such-service",
         servers.sentinels[0]
