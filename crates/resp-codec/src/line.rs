@@ -246,8 +246,33 @@ fn digit(byte: u8) -> usize {
     usize::from(byte & 15)
 }
 
-/// Lengths of 4 to 10 digits.
+/// Lengths of 4 to 10 digits; those of 4 and 5 without a loop.
+#[expect(clippy::arithmetic_side_effects, reason = "five digits at most")]
 fn long_length(bytes: &[u8]) -> Option<(usize, u8, &[u8])> {
+    let thousands =
+        |[a, b, c, d]: [u8; 4]| 1000 * digit(a) + 100 * digit(b) + 10 * digit(c) + digit(d);
+    match bytes {
+        [
+            a @ b'1'..=b'9',
+            b @ b'0'..=b'9',
+            c @ b'0'..=b'9',
+            d @ b'0'..=b'9',
+            b'\r',
+            b'\n',
+            rest @ ..,
+        ] => return Some((thousands([*a, *b, *c, *d]), 7, rest)),
+        [
+            a @ b'1'..=b'9',
+            b @ b'0'..=b'9',
+            c @ b'0'..=b'9',
+            d @ b'0'..=b'9',
+            e @ b'0'..=b'9',
+            b'\r',
+            b'\n',
+            rest @ ..,
+        ] => return Some((10 * thousands([*a, *b, *c, *d]) + digit(*e), 8, rest)),
+        _ => {}
+    }
     let mut value: u64 = 0; // ten digits always fit
     let mut rest = bytes;
     for header in 3..=13 {
@@ -261,4 +286,34 @@ fn long_length(bytes: &[u8]) -> Option<(usize, u8, &[u8])> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_is_read_whatever_the_number_of_its_digits() {
+        for digits in 1..=10 {
+            let smallest = 10usize.pow(digits - 1);
+            for len in [smallest, 2 * smallest + 7, 10 * smallest - 1] {
+                let text = len.to_string();
+                let header = u8::try_from(text.len() + 3).unwrap();
+                let line = format!("{text}\r\nrest");
+                let expected = Some((len, header, &b"rest"[..]));
+                assert_eq!(length(line.as_bytes()), expected, "{line:?}");
+                for cut in 0..header - 1 {
+                    let part = line.as_bytes().get(..usize::from(cut)).unwrap();
+                    assert_eq!(length(part), None, "{part:?}");
+                }
+                for fault in [
+                    format!("{text}\rx"),
+                    format!("{text}x\r\n"),
+                    format!("0{text}\r\n"),
+                ] {
+                    assert_eq!(length(fault.as_bytes()), None, "{fault:?}");
+                }
+            }
+        }
+    }
 }
