@@ -71,28 +71,23 @@ impl Request {
 
     /// A request with room for so many bytes of arguments, or for those of a short command.
     fn with_room(name: Cow<'static, str>, len: usize) -> Self {
-        let body = if len == 0 {
-            Body::Short {
-                len: 0,
-                bytes: [0; SHORT],
-            }
-        } else {
-            Body::Open(BytesMut::with_capacity(LONGER + len.min(MAX_EXPECTED)))
-        };
-        let mut request = Self {
-            name: Cow::Borrowed(""),
+        let mut body = Body::START;
+        if len > 0 {
+            let mut longer = BytesMut::with_capacity(LONGER + len.min(MAX_EXPECTED));
+            longer.extend_from_slice(&body);
+            body = Body::Open(longer);
+        }
+        body.push(name.as_bytes());
+        Self {
+            name,
             row: None,
             class: None,
-            argc: 0,
+            argc: 1,
             body,
             shared: Vec::new(),
             shared_len: 0,
             options_at: 0,
-        };
-        request.body.append(COUNTED);
-        request.push(name.as_bytes());
-        request.name = name;
-        request
+        }
     }
 
     /// A request of a command in the table; of a subcommand, with both of its words.
@@ -177,9 +172,7 @@ impl Request {
     /// Appends one argument, copying it.
     pub fn push(&mut self, arg: &[u8]) {
         self.count();
-        if !self.body.push_short(arg) {
-            write::bulk(self.body.open(arg.len()), arg);
-        }
+        self.body.push(arg);
     }
 
     /// Appends one argument, sharing it if it is long.
@@ -314,7 +307,24 @@ impl fmt::Debug for Request {
 }
 
 impl Body {
+    /// The array header of one argument.
+    const START: Self = {
+        let mut bytes = [0; SHORT];
+        let [first, second, third, fourth] = *COUNTED;
+        (bytes[0], bytes[1], bytes[2], bytes[3]) = (first, second, third, fourth);
+        Self::Short { len: 4, bytes }
+    };
+
+    /// Appends a bulk string.
+    #[inline]
+    fn push(&mut self, arg: &[u8]) {
+        if !self.push_short(arg) {
+            write::bulk(self.open(arg.len()), arg);
+        }
+    }
+
     /// Appends a bulk string, if this is a short request and stays one.
+    #[inline]
     fn push_short(&mut self, arg: &[u8]) -> bool {
         let Self::Short { len, bytes } = self else {
             return false;
@@ -325,26 +335,17 @@ impl Body {
             _ => return false,
         };
         let start = usize::from(*len);
-        let Some(place) = bytes.get_mut(start..start + digits + arg.len() + 2) else {
+        let data = start + digits;
+        let end = data + arg.len() + 2;
+        if end > SHORT {
             return false;
-        };
-        let (head, rest) = place.split_at_mut(digits);
-        let (data, end) = rest.split_at_mut(arg.len());
-        head.copy_from_slice(&header[..digits]);
-        data.copy_from_slice(arg);
-        end.copy_from_slice(b"\r\n");
-        *len += u8::try_from(place.len()).unwrap_or_default(); // at most `SHORT`
-        true
-    }
-
-    fn append(&mut self, more: &[u8; 4]) {
-        match self {
-            Self::Short { len, bytes } => {
-                bytes[..more.len()].copy_from_slice(more);
-                *len = 4;
-            }
-            body => body.open(0).extend_from_slice(more),
         }
+        // Copies of a fixed length are a store or two; the argument overwrites what is too much of the header.
+        bytes[start..start + 5].copy_from_slice(&header);
+        bytes[data..end - 2].copy_from_slice(arg);
+        bytes[end - 2..end].copy_from_slice(b"\r\n");
+        *len = u8::try_from(end).unwrap_or_default(); // at most `SHORT`
+        true
     }
 
     /// To be changed, with room for an argument of `more` bytes if it has to be moved.
