@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kv_client::{Caching, Client, Config, Protocol};
-use servers::Redis;
+use servers::{Redis, on_every_server};
 use support::peers;
 use tokio::join;
 use tokio::time::timeout;
@@ -93,27 +93,21 @@ async fn serves_and_forgets(config: Config, other: Client) {
 
 #[tokio::test]
 async fn a_reply_is_served_from_memory_until_somebody_changes_its_keys() {
-    let Some(redis) = Redis::start(&[]).await else {
-        return;
-    };
-    serves_and_forgets(
-        redis.config(),
-        Client::connect(redis.config()).await.unwrap(),
-    )
-    .await;
+    on_every_server("CLIENT|TRACKING", async |other| {
+        let config = || other.config().clone();
+        serves_and_forgets(config().protocol(Protocol::Resp3), other.clone()).await;
 
-    // Without RESP3 nothing is kept, and nothing is wrong.
-    let config = redis
-        .config()
-        .protocol(Protocol::Resp2)
-        .caching(Caching::new());
-    let client = Client::connect(config).await.unwrap();
-    client.set("k", "1").await.unwrap();
-    assert_eq!(cached(&client, "k").await.as_deref(), Some("1"));
-    client.set("k", "2").await.unwrap();
-    assert_eq!(cached(&client, "k").await.as_deref(), Some("2"));
-    assert_eq!(client.cache_stats().entries, 0);
-    client.close().await;
+        // Without RESP3 nothing is kept, and nothing is wrong.
+        let config = config().protocol(Protocol::Resp2).caching(Caching::new());
+        let client = Client::connect(config).await.unwrap();
+        client.set("k", "1").await.unwrap();
+        assert_eq!(cached(&client, "k").await.as_deref(), Some("1"));
+        client.set("k", "2").await.unwrap();
+        assert_eq!(cached(&client, "k").await.as_deref(), Some("2"));
+        assert_eq!(client.cache_stats().entries, 0);
+        client.close().await;
+    })
+    .await;
 }
 
 #[tokio::test]
