@@ -83,15 +83,7 @@ async fn sorted_sets() -> Result<(), Error> {
         assert_eq!(client.zrank::<i64, _, _>("z", "bob", false).await?, 2);
         assert_eq!(client.zincrby::<f64, _, _>("z", 0.25, "cy").await?, 3.25);
         let by_score: Vec<String> = client
-            .zrange(
-                "z",
-                "(1.5",
-                "+inf",
-                Some(ZSort::ByScore),
-                false,
-                None,
-                false,
-            )
+            .zrange("z", 1.6, 100.0, Some(ZSort::ByScore), false, None, false)
             .await?;
         assert_eq!(by_score, ["cy", "bob"]);
         let last: Vec<(String, f64)> = client.zrange("z", 0, 1, None, true, None, true).await?;
