@@ -29,7 +29,6 @@ fn choose(given: Option<Given>, log: &Log, now_ms: i64) -> Option<Id> {
 }
 
 pub(super) fn xadd(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
-    let mut words = args;
     let key = args.next()?;
     let mut trimming = Trimming::default();
     let mut create = true;
@@ -103,7 +102,7 @@ pub(super) fn xadd(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     let is_fixed = matches!(given, Some(Given { seq: Some(_), .. }));
     let is_exact = trim.is_none_or(|trim| !trim.roughly);
     if !(is_fixed && is_exact) && cx.shared.effects.are_followed() {
-        let mut words = words_of(&mut words);
+        let mut words = words_of(&args);
         words[id_at] = id.to_string().into_bytes();
         trimming.make_exact(&mut words, &stream.log);
         propagate(&words, cx);

@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::effect::Effects;
 use crate::error::{ReplyError, Result};
 use crate::keyspace::notify::Class;
+use crate::reply::Reply;
 use crate::value::Stream;
 use crate::value::stream::{Group, Id, Owner, Pending};
 
@@ -86,7 +87,7 @@ impl Claim<'_> {
         id: Id,
         owner: Owner,
         stream: &mut Stream,
-        out: &mut crate::reply::Reply<'_>,
+        out: &mut Reply<'_>,
         effects: &mut Effects,
     ) -> Outcome {
         let Some(group) = stream.groups.get_mut(self.group) else {

@@ -4,6 +4,7 @@ use super::parse;
 use crate::command::Args;
 use crate::context::Context;
 use crate::error::{ReplyError, Result};
+use crate::reply::Reply;
 use crate::value::Stream;
 use crate::value::stream::{Group, Id};
 
@@ -73,7 +74,7 @@ pub(super) fn xpending(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     Ok(())
 }
 
-fn summary(group: &Group, out: &mut crate::reply::Reply<'_>) {
+fn summary(group: &Group, out: &mut Reply<'_>) {
     out.array(4);
     out.len(group.pending_len());
     let mut pending = group.pending_from(Id::MIN).map(|(id, _)| id);
@@ -94,7 +95,7 @@ fn summary(group: &Group, out: &mut crate::reply::Reply<'_>) {
     }
 }
 
-fn list(group: &Group, shown: &Shown<'_>, now_ms: i64, out: &mut crate::reply::Reply<'_>) {
+fn list(group: &Group, shown: &Shown<'_>, now_ms: i64, out: &mut Reply<'_>) {
     let owner = match shown.consumer {
         Some(name) => match group.find(name) {
             Some(owner) => Some(owner),

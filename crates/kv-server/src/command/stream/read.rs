@@ -7,6 +7,7 @@ use crate::connection::session::OnTimeout;
 use crate::context::{Context, Wait};
 use crate::error::{ReplyError, Result};
 use crate::keyspace::notify::Class;
+use crate::reply::Reply;
 use crate::value::Stream;
 use crate::value::stream::{Group, Id, Log, Owner, Pending};
 
@@ -323,7 +324,7 @@ fn history(
     after: Id,
     max: usize,
     now_ms: i64,
-    out: &mut crate::reply::Reply<'_>,
+    out: &mut Reply<'_>,
 ) {
     let start = after.next().unwrap_or(Id::MAX);
     let pending = group.consumer(owner).pending_from(start);

@@ -106,7 +106,6 @@ impl Trimming {
 }
 
 pub(super) fn xtrim(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
-    let mut words = args;
     let key = args.next()?;
     let mut trimming = Trimming::default();
     while args.remaining() > 0 {
@@ -130,7 +129,7 @@ pub(super) fn xtrim(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     let trimmed = stream.log.trim(trim);
     let count = trimmed.count;
     if count > 0 && trim.roughly && cx.shared.effects.are_followed() {
-        let mut words: Vec<_> = words_of(&mut words);
+        let mut words = words_of(&args);
         trimming.make_exact(&mut words, &stream.log);
         propagate(&words, cx);
     }
@@ -143,7 +142,7 @@ pub(super) fn xtrim(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
 }
 
 /// All words of a request, the name of the command first.
-pub(super) fn words_of(args: &mut Args<'_>) -> Vec<Vec<u8>> {
+pub(super) fn words_of(args: &Args<'_>) -> Vec<Vec<u8>> {
     args.all().map(<[u8]>::to_vec).collect()
 }
 

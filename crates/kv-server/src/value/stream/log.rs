@@ -1,6 +1,6 @@
 //! The entries of a stream: nodes by the id of their first entry.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 
 use crate::value::stream::node::{Entries, EntriesBack, Entry, Node};
 use crate::value::stream::{Id, Limits, map_bytes};
@@ -126,34 +126,32 @@ impl Log {
         if self.len == 0 { Id::MAX } else { self.first }
     }
 
-    /// The entries from one id to another, both included.
-    pub(crate) fn range(&self, start: Id, end: Id) -> Range<'_> {
-        let node = self.nodes.range(..=start).next_back();
-        let from = node.map_or(start, |(&base, _)| base);
-        let nodes = if from <= end {
+    /// The nodes that may hold entries from one id to another.
+    fn nodes_between(&self, start: Id, end: Id) -> btree_map::Range<'_, Id, Node> {
+        let before = self.nodes.range(..=start).next_back();
+        let from = before.map_or(start, |(&base, _)| base);
+        // A range must not end before it begins.
+        if from <= end {
             self.nodes.range(from..=end)
         } else {
-            Default::default()
-        };
+            btree_map::Range::default()
+        }
+    }
+
+    /// The entries from one id to another, both included.
+    pub(crate) fn range(&self, start: Id, end: Id) -> Range<'_> {
         Range {
-            nodes,
+            nodes: self.nodes_between(start, end),
             entries: None,
             start,
             end,
         }
     }
 
-    /// The entries from one id back to another, both included.
+    /// The entries from one id to another, both included, the last one first.
     pub(crate) fn range_back(&self, start: Id, end: Id) -> RangeBack<'_> {
-        let node = self.nodes.range(..=start).next_back();
-        let from = node.map_or(start, |(&base, _)| base);
-        let nodes = if from <= end {
-            self.nodes.range(from..=end)
-        } else {
-            Default::default()
-        };
         RangeBack {
-            nodes,
+            nodes: self.nodes_between(start, end),
             entries: None,
             start,
             end,
@@ -185,7 +183,7 @@ impl Log {
 /// Entries in order.
 #[derive(Debug, Clone)]
 pub(crate) struct Range<'a> {
-    nodes: std::collections::btree_map::Range<'a, Id, Node>,
+    nodes: btree_map::Range<'a, Id, Node>,
     entries: Option<Entries<'a>>,
     start: Id,
     end: Id,
@@ -215,7 +213,7 @@ impl<'a> Iterator for Range<'a> {
 /// Entries from the last one on.
 #[derive(Debug, Clone)]
 pub(crate) struct RangeBack<'a> {
-    nodes: std::collections::btree_map::Range<'a, Id, Node>,
+    nodes: btree_map::Range<'a, Id, Node>,
     entries: Option<EntriesBack<'a>>,
     start: Id,
     end: Id,
