@@ -1,9 +1,10 @@
 //! One command on its way to the server: its name, its encoded arguments and its class.
 
+mod body;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::iter::once;
-use std::ops::{Deref, Range};
 
 use bytes::{Bytes, BytesMut};
 use resp_codec::{number, write};
@@ -13,6 +14,7 @@ use crate::class::Class;
 use crate::connection::outgoing::Outgoing;
 use crate::keys::{self, KEY};
 use crate::table::{self, Row};
+use body::{Body, COUNTED, LONGER, MAX_COUNTED};
 
 /// The arguments of one command, already in their wire form.
 ///
@@ -36,30 +38,11 @@ pub struct Request {
     options_at: usize,
 }
 
-/// The bytes of a request, to be copied into the write buffer or to be sent from where they are.
-#[derive(Clone)]
-enum Body {
-    /// What takes no allocation.
-    Short {
-        len: u8,
-        bytes: [u8; SHORT],
-    },
-    Open(BytesMut),
-    Sealed(Bytes),
-}
-
 /// Arguments, and whole requests, from this length on are sent from where they are instead of being copied into the write
 /// buffer.
 pub(crate) const SHARED_FROM: usize = 8 * 1024;
-/// Room for a short command, a name and a key of up to some eighteen bytes: what makes `Body` no larger than it is without.
-const SHORT: usize = 38;
-/// Room for a longer one, so that building it takes one allocation.
-const LONGER: usize = 128;
 /// The most that is reserved because the first element of a list is long.
 const MAX_EXPECTED: usize = 64 * 1024;
-/// The array header that a body starts with, up to [`MAX_COUNTED`] arguments: `*`, a digit, CR LF.
-const COUNTED: &[u8; 4] = b"*1\r\n";
-const MAX_COUNTED: usize = 9;
 /// The most that the array header of a request takes: `*`, 20 digits, CR LF.
 const HEADER: usize = 23;
 
@@ -303,93 +286,6 @@ impl fmt::Debug for Request {
             .field("name", &self.name)
             .field("args", &(self.argc - 1))
             .finish_non_exhaustive()
-    }
-}
-
-impl Body {
-    /// The array header of one argument.
-    const START: Self = {
-        let mut bytes = [0; SHORT];
-        let [first, second, third, fourth] = *COUNTED;
-        (bytes[0], bytes[1], bytes[2], bytes[3]) = (first, second, third, fourth);
-        Self::Short { len: 4, bytes }
-    };
-
-    /// Appends a bulk string.
-    #[inline]
-    fn push(&mut self, arg: &[u8]) {
-        if !self.push_short(arg) {
-            write::bulk(self.open(arg.len()), arg);
-        }
-    }
-
-    /// Appends a bulk string, if this is a short request and stays one.
-    #[inline]
-    fn push_short(&mut self, arg: &[u8]) -> bool {
-        let Self::Short { len, bytes } = self else {
-            return false;
-        };
-        let (header, digits) = match u8::try_from(arg.len()) {
-            Ok(n @ 0..=9) => ([b'$', b'0' + n, b'\r', b'\n', 0], 4),
-            Ok(n @ 10..=99) => ([b'$', b'0' + n / 10, b'0' + n % 10, b'\r', b'\n'], 5),
-            _ => return false,
-        };
-        let start = usize::from(*len);
-        let data = start + digits;
-        let end = data + arg.len() + 2;
-        if end > SHORT {
-            return false;
-        }
-        // Copies of a fixed length are a store or two; the argument overwrites what is too much of the header.
-        bytes[start..start + 5].copy_from_slice(&header);
-        bytes[data..end - 2].copy_from_slice(arg);
-        bytes[end - 2..end].copy_from_slice(b"\r\n");
-        *len = u8::try_from(end).unwrap_or_default(); // at most `SHORT`
-        true
-    }
-
-    /// To be changed, with room for an argument of `more` bytes if it has to be moved.
-    fn open(&mut self, more: usize) -> &mut BytesMut {
-        match self {
-            Self::Open(_) => {}
-            Self::Sealed(body) => *self = Self::Open(std::mem::take(body).into()),
-            Self::Short { .. } => {
-                let mut body = BytesMut::with_capacity(LONGER + more);
-                body.extend_from_slice(self);
-                *self = Self::Open(body);
-            }
-        }
-        match self {
-            Self::Open(body) => body,
-            _ => unreachable!("opened above"),
-        }
-    }
-
-    /// All of it, to be changed in place.
-    fn as_mut(&mut self) -> &mut [u8] {
-        match self {
-            Self::Short { len, bytes } => &mut bytes[..usize::from(*len)],
-            body => body.open(0),
-        }
-    }
-
-    fn encode(&self, part: Range<usize>, out: &mut Outgoing) {
-        match self {
-            Self::Sealed(body) if part.len() >= SHARED_FROM => out.push_shared(body.slice(part)),
-            body => out.tail().extend_from_slice(&body[part]),
-        }
-    }
-}
-
-impl Deref for Body {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            Self::Short { len, bytes } => &bytes[..usize::from(*len)],
-            Self::Open(body) => body,
-            Self::Sealed(body) => body,
-        }
     }
 }
 
