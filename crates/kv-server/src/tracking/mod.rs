@@ -125,7 +125,9 @@ impl Tracking {
     /// A key changed; `writer` did it, if a connection did.
     fn invalidate(&mut self, key: &[u8], writer: Option<u64>) {
         if !self.prefixes.is_empty() {
-            self.changed.insert(key.into(), writer);
+            // What expired is told to everybody, whoever ran the command that noticed.
+            let known = self.changed.entry(key.into()).or_insert(writer);
+            *known = known.and(writer);
         }
         for id in self.table.take(key) {
             let told = self.clients.get(&id).is_some_and(|tracker| {
