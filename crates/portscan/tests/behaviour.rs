@@ -277,6 +277,25 @@ async fn discovery_leaves_out_who_does_not_answer() {
 }
 
 #[tokio::test]
+async fn a_name_stands_for_all_its_addresses_or_for_the_first() {
+    let hosts = "h=$(mktemp) && printf '127.0.0.2 two.test\\n127.0.0.3 two.test\\n' > $h && \
+                 mount --bind $h /etc/hosts && rm $h &&";
+    let test = "a_name_stands_for_all_its_addresses_or_for_the_first";
+    if !inside(test, hosts) {
+        return;
+    }
+    let scan = async |first| {
+        let scanner = Scanner::new("two.test", "1").unwrap();
+        let scanner = scanner.first_address_only(first);
+        let report = scanner.run().await.unwrap();
+        let addresses = report.hosts().map(|host| host.addr().to_string());
+        addresses.collect::<Vec<_>>()
+    };
+    assert_eq!(scan(false).await, ["127.0.0.2", "127.0.0.3"]);
+    assert_eq!(scan(true).await, ["127.0.0.2"]);
+}
+
+#[tokio::test]
 async fn a_banner_is_read_and_a_silent_service_waited_for() {
     if !inside("a_banner_is_read_and_a_silent_service_waited_for", "") {
         return;

@@ -51,7 +51,7 @@ pub fn inside(test: &str, prelude: &str) -> bool {
     false
 }
 
-/// The command that makes a namespace: directly, or as root of a user namespace.
+/// The command that makes a namespace, in which mounts are private too: directly, or as root of a user namespace.
 fn unshare() -> Option<&'static [&'static str]> {
     let works = |command: &[&str]| {
         let probe = Command::new(command[0])
@@ -62,8 +62,8 @@ fn unshare() -> Option<&'static [&'static str]> {
         probe.is_ok_and(|status| status.success())
     };
     let candidates: [&[&str]; 2] = [
-        &["unshare", "--net"],
-        &["unshare", "--map-root-user", "--net"],
+        &["unshare", "--net", "--mount"],
+        &["unshare", "--map-root-user", "--net", "--mount"],
     ];
     candidates.into_iter().find(|command| works(command))
 }
