@@ -27,7 +27,7 @@ use crate::keyspace::memory::HandedOut;
 use crate::keyspace::notify::{Class, Event};
 use crate::keyspace::preserve::Preserve;
 use crate::keyspace::table::{Entry as _, Heap, Position, Seed, Table};
-use crate::keyspace::usage::{Frequency, Usage, age, idle_since, stamp};
+use crate::keyspace::usage::{Usage, stamp};
 use crate::keyspace::waiters::Waiters;
 use crate::keyspace::watch::Watched;
 use crate::rng::Rng;
@@ -221,64 +221,6 @@ impl Db {
     fn note_miss(&mut self, key: &[u8]) {
         self.counters.misses += 1;
         self.event(Class::KEY_MISS, "keymiss", key);
-    }
-
-    /// Marks a key as used. Writes at most once a second, so that keys in use are not written to just because they are read.
-    #[inline]
-    fn touch(&mut self, at: Position) {
-        if !self.touching {
-            return;
-        }
-        let clock = self.table.clock(at);
-        let used = match self.usage {
-            Usage::Age => self.stamp,
-            Usage::Frequency(frequency) => frequency.used(clock, self.now, &mut self.rng),
-        };
-        if clock != used {
-            self.table.set_clock(at, used);
-        }
-    }
-
-    /// For how long a live key has not been used; up to 194 days.
-    pub(crate) fn idle_seconds(&mut self, key: &[u8]) -> Option<u32> {
-        let at = self.find(key)?;
-        Some(age(self.stamp, self.table.clock(at)))
-    }
-
-    /// How often a live key is used, as far as an LFU policy counts; `None` if none does.
-    pub(crate) fn frequency(&mut self, key: &[u8]) -> Option<u32> {
-        let at = self.find(key)?;
-        match self.usage {
-            Usage::Age => None,
-            Usage::Frequency(frequency) => Some(frequency.count(self.table.clock(at), self.now)),
-        }
-    }
-
-    /// What is noted of a key that is new.
-    fn first_clock(&self) -> u32 {
-        match self.usage {
-            Usage::Age => self.stamp,
-            Usage::Frequency(_) => Frequency::first(self.now),
-        }
-    }
-
-    /// Lets a live key look as if it had not been used for so long, unless uses are counted.
-    pub(crate) fn set_idle_seconds(&mut self, key: &[u8], seconds: u32) {
-        if self.usage == Usage::Age {
-            if let Some(at) = self.find(key) {
-                self.table.set_clock(at, idle_since(self.stamp, seconds));
-            }
-        }
-    }
-
-    /// Lets a live key look as if it had been used so often, if uses are counted.
-    pub(crate) fn set_frequency(&mut self, key: &[u8], count: u8) {
-        if self.usage != Usage::Age {
-            if let Some(at) = self.find(key) {
-                self.table
-                    .set_clock(at, Frequency::counted(self.now, count));
-            }
-        }
     }
 
     /// The entry of a key, without counting.

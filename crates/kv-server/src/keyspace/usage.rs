@@ -1,5 +1,7 @@
 //! How the use of keys is noted, in the 24 bits that the table keeps for each: when a key was used last, or how often.
 
+use crate::keyspace::Db;
+use crate::keyspace::table::Position;
 use crate::rng::Rng;
 
 /// What the 24 bits mean.
@@ -96,6 +98,66 @@ impl Frequency {
             u64::from(count.saturating_sub(FIRST_COUNT.into())) * u64::from(self.log_factor) + 1;
         let rises = count < COUNT_MAX && rng.next() <= u64::MAX / odds;
         (minute(now_ms) << 8) | (count + u32::from(rises))
+    }
+}
+
+impl Db {
+    /// Marks a key as used. Writes at most once a second, so that keys in use are not written to just because they are read.
+    #[inline]
+    pub(super) fn touch(&mut self, at: Position) {
+        if !self.touching {
+            return;
+        }
+        let clock = self.table.clock(at);
+        let used = match self.usage {
+            Usage::Age => self.stamp,
+            Usage::Frequency(frequency) => frequency.used(clock, self.now, &mut self.rng),
+        };
+        if clock != used {
+            self.table.set_clock(at, used);
+        }
+    }
+
+    /// For how long a live key has not been used; up to 194 days.
+    pub(crate) fn idle_seconds(&mut self, key: &[u8]) -> Option<u32> {
+        let at = self.find(key)?;
+        Some(age(self.stamp, self.table.clock(at)))
+    }
+
+    /// How often a live key is used, as far as an LFU policy counts; `None` if none does.
+    pub(crate) fn frequency(&mut self, key: &[u8]) -> Option<u32> {
+        let at = self.find(key)?;
+        match self.usage {
+            Usage::Age => None,
+            Usage::Frequency(frequency) => Some(frequency.count(self.table.clock(at), self.now)),
+        }
+    }
+
+    /// What is noted of a key that is new.
+    pub(super) fn first_clock(&self) -> u32 {
+        match self.usage {
+            Usage::Age => self.stamp,
+            Usage::Frequency(_) => Frequency::first(self.now),
+        }
+    }
+
+    /// Lets a live key look as if it had not been used for so long, unless uses are counted.
+    pub(crate) fn set_idle_seconds(&mut self, key: &[u8], seconds: u32) {
+        if self.usage == Usage::Age {
+            if let Some(at) = self.find(key) {
+                self.table.set_clock(at, idle_since(self.stamp, seconds));
+            }
+        }
+    }
+
+    /// Lets a live key look as if it had been used so often, if uses are counted.
+    pub(crate) fn set_frequency(&mut self, key: &[u8], count: u8) {
+        if self.usage != Usage::Age {
+            if let Some(at) = self.find(key) {
+                self.table
+                    .set_clock(at, Frequency::counted(self.now, count));
+            }
+        }
     }
 }
 
