@@ -263,7 +263,7 @@ pub use keyspace::KeyEvent;
 pub use kv_client_derive::{FromReply, ToArgs};
 pub use latency::Latency;
 pub use monitor::{Monitor, Monitored};
-pub use pipeline::{Batch, Pipeline, Transaction};
+pub use pipeline::{Batch, BatchFuture, Pipeline, Transaction};
 pub use pubsub::{Event, Gap, Message, Overflow, Subscribe, Subscription};
 pub use reply::{Elements, Reply};
 pub use request::Request;

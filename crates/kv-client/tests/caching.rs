@@ -31,7 +31,7 @@ async fn becomes(client: &Client, key: &str, value: Option<&str>) {
             tokio::task::yield_now().await;
         }
     };
-    timeout(Duration::from_secs(5), reading)
+    timeout(Duration::from_secs(30), reading)
         .await
         .unwrap_or_else(|_| panic!("{key} does not become {value:?}"));
 }
@@ -78,7 +78,7 @@ async fn serves_and_forgets(config: Config, other: Client) {
             tokio::task::yield_now().await;
         }
     };
-    timeout(Duration::from_secs(5), reading)
+    timeout(Duration::from_secs(30), reading)
         .await
         .expect("invalidated");
 
@@ -112,38 +112,55 @@ async fn a_reply_is_served_from_memory_until_somebody_changes_its_keys() {
 
 #[tokio::test]
 async fn another_database_is_another_value() {
-    let Some(redis) = Redis::start(&[]).await else {
-        return;
-    };
-    let client = Client::connect(redis.config().caching(Caching::new()))
-        .await
-        .unwrap();
-    client.set("k", "zero").await.unwrap();
-    assert_eq!(cached(&client, "k").await.as_deref(), Some("zero"));
-    client.select(1).await.unwrap();
-    assert_eq!(cached(&client, "k").await, None);
-    client.close().await;
+    on_every_server("CLIENT|TRACKING", async |other| {
+        let config = other.config().clone().protocol(Protocol::Resp3);
+        let client = Client::connect(config.caching(Caching::new()))
+            .await
+            .unwrap();
+        client.set("k", "zero").await.unwrap();
+        assert_eq!(cached(&client, "k").await.as_deref(), Some("zero"));
+        client.select(1).await.unwrap();
+        assert_eq!(cached(&client, "k").await, None);
+        client.close().await;
+    })
+    .await;
 }
 
-#[tokio::test]
-async fn a_server_that_comes_back_is_asked_anew() {
-    let Some(mut redis) = Redis::start(&[]).await else {
-        return;
-    };
-    let client = Client::connect(redis.config().caching(Caching::new()))
+/// `restart` leaves a server that knows nothing of its clients any more.
+async fn is_asked_anew(config: Config, restart: impl AsyncFnOnce()) {
+    let client = Client::connect(config.clone().caching(Caching::new()))
         .await
         .unwrap();
     client.set("k", "old").await.unwrap();
     assert_eq!(cached(&client, "k").await.as_deref(), Some("old"));
-    redis.kill();
-    redis.start_again().await;
-    let other = Client::connect(redis.config()).await.unwrap();
+    restart().await;
+    let other = Client::connect(config).await.unwrap();
     other.set("k", "new").await.unwrap();
     becomes(&client, "k", Some("new")).await;
     // And the new connection is told of changes as the first one was.
     other.set("k", "newer").await.unwrap();
     becomes(&client, "k", Some("newer")).await;
     client.close().await;
+}
+
+#[tokio::test]
+async fn a_server_that_comes_back_is_asked_anew() {
+    let ours = kv_server::Server::builder().start().await.unwrap();
+    is_asked_anew(ours.url().parse().unwrap(), async || {
+        ours.stop().await;
+        ours.restart().await.unwrap();
+    })
+    .await;
+    ours.shutdown().await;
+
+    let Some(mut redis) = Redis::start(&[]).await else {
+        return;
+    };
+    is_asked_anew(redis.config(), async || {
+        redis.kill();
+        redis.start_again().await;
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ pub trait Batch: Sized + private::Sealed {
     type Results;
 
     #[doc(hidden)]
-    type Decoders: Send;
+    type Decoders: Send + Unpin;
 
     /// Moves the commands to `parts`, and keeps what is needed to read their replies.
     #[doc(hidden)]

@@ -1,17 +1,18 @@
 //! Many commands in one go: [`Client::pipeline`] and [`Client::transaction`].
 
 mod batch;
+mod future;
 mod send;
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
-use std::pin::Pin;
 use std::time::Duration;
 
 use tracing::Instrument;
 
 pub use self::batch::Batch;
 use self::batch::{Parts, Replies};
+pub use self::future::BatchFuture;
 use self::send::{executed, send_pipeline, send_transaction};
 use crate::class::Retry;
 use crate::client::Client;
@@ -36,9 +37,6 @@ pub struct Transaction<'a, B: Batch> {
     batch: B,
     settings: Settings,
 }
-
-/// A running batch.
-type Running<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 impl Client {
     /// Sends several commands in one go and waits for all of their replies: a tuple in, a tuple of values out.
@@ -136,92 +134,69 @@ impl<'a, B: Batch> Pipeline<'a, B> {
 
     /// The result of each command.
     pub fn results(self) -> impl Future<Output = B::Results> + Send + use<'a, B> {
-        let sent = self.send();
-        async move {
-            let (decoders, mut replies) = sent.await;
-            B::each(decoders, &mut replies)
-        }
-    }
-
-    /// The replies, and how to read them.
-    fn send(self) -> impl Future<Output = (B::Decoders, Replies)> + Send + use<'a, B> {
-        let Self {
-            client,
-            batch,
-            settings,
-        } = self;
-        let mut parts = Parts::default();
-        let decoders = batch.split(&mut parts);
-        async move {
-            let commands = parts.requests.len();
-            let span = telemetry::of_batch(client.config(), "PIPELINE", &parts.requests);
-            let sent = send_pipeline(client, parts, settings);
-            let replies = match sent.instrument(span.clone()).await {
-                Ok(replies) => replies,
-                Err(error) => Replies::failed(&error, commands),
-            };
-            telemetry::first_failed(&span, || replies.first_error());
-            (decoders, replies)
-        }
+        let (decoders, parts) = split(self.batch);
+        let sent = pipeline(self.client, parts, self.settings);
+        async move { B::each(decoders, &mut sent.await) }
     }
 }
 
-impl<'a, B: Batch + 'a> IntoFuture for Pipeline<'a, B> {
+impl<'a, B: Batch> IntoFuture for Pipeline<'a, B> {
     type Output = Result<B::Output>;
-    type IntoFuture = Running<'a, Result<B::Output>>;
+    type IntoFuture = BatchFuture<'a, B>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let sent = self.send();
-        Box::pin(async move {
-            let (decoders, mut replies) = sent.await;
-            B::all(decoders, &mut replies)
-        })
+        let (decoders, parts) = split(self.batch);
+        let sent = pipeline(self.client, parts, self.settings);
+        BatchFuture::new(decoders, async move { Ok(sent.await) })
     }
 }
 
 impl<'a, B: Batch> Transaction<'a, B> {
     /// The result of each command, if they were run.
     pub fn results(self) -> impl Future<Output = Result<B::Results>> + Send + use<'a, B> {
-        let sent = self.send();
-        async move {
-            let (decoders, mut replies) = sent.await?;
-            Ok(B::each(decoders, &mut replies))
-        }
-    }
-
-    /// The replies, and how to read them.
-    fn send(self) -> impl Future<Output = Result<(B::Decoders, Replies)>> + Send + use<'a, B> {
-        let Self {
-            client,
-            batch,
-            settings,
-        } = self;
-        let mut parts = Parts::default();
-        let decoders = batch.split(&mut parts);
-        async move {
-            let names: Vec<_> = parts.requests.iter().map(Request::clone_name).collect();
-            let span = telemetry::of_batch(client.config(), "MULTI", &parts.requests);
-            let sent = send_transaction(client, parts, settings);
-            let executed = match sent.instrument(span.clone()).await {
-                Ok(answer) => executed(answer, &names),
-                Err(error) => Err(error),
-            };
-            let replies = executed.inspect_err(|error| telemetry::failed(&span, error))?;
-            telemetry::first_failed(&span, || replies.first_error());
-            Ok((decoders, replies))
-        }
+        let (decoders, parts) = split(self.batch);
+        let sent = transaction(self.client, parts, self.settings);
+        async move { Ok(B::each(decoders, &mut sent.await?)) }
     }
 }
 
-impl<'a, B: Batch + 'a> IntoFuture for Transaction<'a, B> {
+impl<'a, B: Batch> IntoFuture for Transaction<'a, B> {
     type Output = Result<B::Output>;
-    type IntoFuture = Running<'a, Result<B::Output>>;
+    type IntoFuture = BatchFuture<'a, B>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let sent = self.send();
-        Box::pin(async move {
-            let (decoders, mut replies) = sent.await?;
-            B::all(decoders, &mut replies)
-        })
+        let (decoders, parts) = split(self.batch);
+        BatchFuture::new(decoders, transaction(self.client, parts, self.settings))
     }
+}
+
+/// How to read the replies, and what to send for them.
+fn split<B: Batch>(batch: B) -> (B::Decoders, Parts) {
+    let mut parts = Parts::default();
+    (batch.split(&mut parts), parts)
+}
+
+async fn pipeline(client: &Client, parts: Parts, settings: Settings) -> Replies {
+    let commands = parts.requests.len();
+    let span = telemetry::of_batch(client.config(), "PIPELINE", &parts.requests);
+    let sent = send_pipeline(client, parts, settings);
+    let replies = match sent.instrument(span.clone()).await {
+        Ok(replies) => replies,
+        Err(error) => Replies::failed(&error, commands),
+    };
+    telemetry::first_failed(&span, || replies.first_error());
+    replies
+}
+
+async fn transaction(client: &Client, parts: Parts, settings: Settings) -> Result<Replies> {
+    let names: Vec<_> = parts.requests.iter().map(Request::clone_name).collect();
+    let span = telemetry::of_batch(client.config(), "MULTI", &parts.requests);
+    let sent = send_transaction(client, parts, settings);
+    let executed = match sent.instrument(span.clone()).await {
+        Ok(answer) => executed(answer, &names),
+        Err(error) => Err(error),
+    };
+    let replies = executed.inspect_err(|error| telemetry::failed(&span, error))?;
+    telemetry::first_failed(&span, || replies.first_error());
+    Ok(replies)
 }

@@ -88,6 +88,34 @@ async fn pipelines_and_transactions_keep_types_apart() {
     .await;
 }
 
+/// The compiler has to see that the futures of these are `Send`, whatever lifetimes their commands have.
+#[tokio::test]
+async fn commands_and_batches_go_through_generic_functions_in_a_task() {
+    async fn later<T>(command: impl IntoFuture<Output = kv_client::Result<T>>) -> T {
+        tokio::task::yield_now().await;
+        command.await.unwrap()
+    }
+
+    let server = kv_server::Server::builder().start().await.unwrap();
+    let client = Client::connect(server.url()).await.unwrap();
+    let c = client.clone();
+    let task = tokio::spawn(async move {
+        let key = String::from("k");
+        later(c.set(&key, 1)).await;
+        let pair = later(c.pipeline((c.incr(&key), c.get(&key)))).await;
+        let many = later(c.pipeline(vec![c.incr(&key), c.incr(&key)])).await;
+        let all = later(c.transaction([c.incr(&key)])).await;
+        let cached = later(c.get(&key).into::<i64>().cached()).await;
+        (pair, many, all, cached)
+    });
+    assert_eq!(
+        task.await.unwrap(),
+        ((2, Some("2".into())), vec![3, 4], [5], 5)
+    );
+    client.close().await;
+    server.shutdown().await;
+}
+
 #[tokio::test]
 async fn the_connection_itself() {
     on_every_server("INFO", async |client: Client| {
