@@ -141,7 +141,7 @@ impl Shared {
         if let Some(blocked) = &blocked {
             // It is done now, so it is counted now.
             let counted = self.stats.command(blocked.request.row);
-            counted.calls += 1;
+            counted.all_calls += 1;
             if let Some(error) = error {
                 counted.failed += 1;
                 self.stats.error(error);

@@ -296,7 +296,7 @@ impl Engine {
         stats.commands += u64::from(run != Run::Again);
         let counted = stats.command(row);
         // A command that waits is counted when it is done.
-        counted.calls += u64::from(wait.is_none());
+        counted.all_calls += u64::from(wait.is_none());
         if let Err(error) = result {
             counted.failed += 1;
             stats.error(&error);
@@ -439,7 +439,7 @@ impl Engine {
         let result = self.exec(session, out);
         let stats = &mut self.shared.stats;
         stats.commands += 1;
-        stats.command(row).calls += 1;
+        stats.command(row).all_calls += 1;
         session.end_caching();
         if !self.shared.monitors.is_empty() {
             self.shared

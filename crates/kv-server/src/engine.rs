@@ -190,7 +190,7 @@ impl Engine {
         };
         self.timed = (row, since);
         if let Some(row) = row {
-            self.timed_calls = self.shared.stats.command(row).calls;
+            self.timed_calls = self.shared.stats.command(row).all_calls;
         }
     }
 

@@ -325,8 +325,8 @@ fn command_stats(cx: &mut Context<'_>, out: &mut Lines) {
     let commands = cx.shared.commands.clone();
     for (id, row) in commands.iter() {
         let counted = *cx.shared.stats.command(id);
-        if counted.calls + counted.rejected > 0 {
-            let (calls, us) = (counted.calls, counted.us);
+        if counted.calls() + counted.rejected > 0 {
+            let (calls, us) = (counted.calls(), counted.us);
             let (rejected, failed) = (counted.rejected, counted.failed);
             #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
             let each = us as f64 / calls.max(1) as f64;

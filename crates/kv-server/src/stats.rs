@@ -53,13 +53,32 @@ const WINDOW_US: i64 = 16 * SAMPLE_US;
 
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct CommandStats {
-    pub(crate) calls: u64,
+    /// Since the start; [`calls`](Self::calls) are those that are shown.
+    pub(crate) all_calls: u64,
+    /// What `all_calls` was at the last CONFIG RESETSTAT.
+    calls_before_reset: u64,
     /// Time spent on them, in microseconds.
     pub(crate) us: u64,
     /// Refused before they ran.
     pub(crate) rejected: u64,
     /// Ran and answered an error.
     pub(crate) failed: u64,
+}
+
+impl CommandStats {
+    /// Calls since the start or since CONFIG RESETSTAT.
+    pub(crate) fn calls(self) -> u64 {
+        self.all_calls - self.calls_before_reset
+    }
+
+    /// Forgets everything but how many calls there were at all, by which those of a run are told.
+    fn reset(self) -> Self {
+        Self {
+            all_calls: self.all_calls,
+            calls_before_reset: self.all_calls,
+            ..Self::default()
+        }
+    }
 }
 
 impl Stats {
@@ -76,15 +95,11 @@ impl Stats {
         &mut self.per_command[usize::from(row)]
     }
 
-    /// A command took so long in all its calls since it had this many.
+    /// A command took so long in all its calls since [`all_calls`](CommandStats::all_calls) was this.
     pub(crate) fn spent(&mut self, row: RowId, us: u64, calls_before: u64) {
         let counted = self.command(row);
         counted.us += us;
-        // CONFIG RESETSTAT starts anew with itself.
-        let calls = counted
-            .calls
-            .checked_sub(calls_before)
-            .unwrap_or(counted.calls);
+        let calls = counted.all_calls - calls_before;
         if let Some(each) = us.checked_div(calls) {
             self.histograms[usize::from(row)]
                 .get_or_insert_default()
@@ -167,9 +182,12 @@ impl Stats {
     /// `CONFIG RESETSTAT`.
     pub(crate) fn reset(&mut self) {
         let changes_since_save = self.changes_since_save;
+        let per_command = std::mem::take(&mut self.per_command);
         *self = Self {
             changes_since_save,
-            ..Self::new(self.per_command.len())
+            per_command: per_command.into_iter().map(CommandStats::reset).collect(),
+            histograms: vec![None; self.histograms.len()],
+            ..Self::default()
         };
     }
 }

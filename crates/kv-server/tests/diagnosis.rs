@@ -96,6 +96,25 @@ async fn histograms_count_the_calls_of_commands_and_of_their_subcommands() {
 }
 
 #[tokio::test]
+async fn the_call_that_resets_the_statistics_is_the_first_of_the_new_ones() {
+    let server = server().await;
+    let mut client = Client::new(&server);
+    for _ in 0..4 {
+        client.check("CONFIG RESETSTAT", "+OK\r\n").await;
+        let histogram = client.call("LATENCY HISTOGRAM config").await;
+        let once = format!(
+            "*2\r\n{}*4\r\n{}:1\r\n",
+            bulk("config|resetstat"),
+            bulk("calls")
+        );
+        assert!(histogram.starts_with(&once), "{histogram}");
+        let info = client.call("INFO commandstats").await;
+        assert!(info.contains("cmdstat_config|resetstat:calls=1,"), "{info}");
+        assert!(!info.contains("cmdstat_info"), "{info}");
+    }
+}
+
+#[tokio::test]
 async fn spikes_are_kept_until_they_are_reset() {
     let builder = Server::builder().directive("enable-debug-command", &["yes"]);
     let server = start(builder.unwrap()).await;
