@@ -49,18 +49,18 @@ flags! {
     FAST = 11, "fast";
     /// Allowed before authentication.
     NO_AUTH = 12, "no_auth";
-    /// Its effect may be replicated though it does not change data itself.
-    MAY_REPLICATE = 13, "may_replicate";
+    /// Its keys are only known to itself.
+    NO_MANDATORY_KEYS = 18, "no_mandatory_keys";
+    /// Not allowed while a snapshot loads in the background.
+    NO_ASYNC_LOADING = 17, "no_async_loading";
     /// Not allowed inside of MULTI.
     NO_MULTI = 14, "no_multi";
     /// Its keys stand at no fixed position.
     MOVABLE_KEYS = 15, "movablekeys";
     /// Allowed while a script has been running for too long.
     ALLOW_BUSY = 16, "allow_busy";
-    /// Not allowed while a snapshot loads in the background.
-    NO_ASYNC_LOADING = 17, "no_async_loading";
-    /// Its keys are only known to itself.
-    NO_MANDATORY_KEYS = 18, "no_mandatory_keys";
+    /// Its effect may be replicated though it does not change data itself; Redis does not list it.
+    MAY_REPLICATE = 13, "";
     /// In ACL category `keyspace`.
     CAT_KEYSPACE = 24, "";
     /// In ACL category `admin`.

@@ -141,6 +141,18 @@ impl KeySpec {
         }
     }
 
+    /// What this request does with the keys, where the specification has `variable_flags`.
+    pub(crate) fn flags_in(&self, request: &[&[u8]]) -> &'static str {
+        let name = request.first().copied().unwrap_or_default();
+        let is = |command: &str| name.eq_ignore_ascii_case(command.as_bytes());
+        match self.flags.strip_suffix(" variable_flags") {
+            Some(_) if is("SET") && !returns_old(request) => "OW update",
+            Some(_) if is("BITFIELD") && only_reads(request) => "RO access",
+            Some(all) => all,
+            None => self.flags,
+        }
+    }
+
     fn positions(&self, args: &[&[u8]], mut f: impl FnMut(usize)) -> Option<()> {
         let len = isize::try_from(args.len()).ok()?;
         let begin = match self.begin {
@@ -187,6 +199,26 @@ impl KeySpec {
         }
         Some(())
     }
+}
+
+/// SET with GET.
+fn returns_old(request: &[&[u8]]) -> bool {
+    let options = request.get(3..).unwrap_or_default();
+    options.iter().any(|word| word.eq_ignore_ascii_case(b"GET"))
+}
+
+/// BITFIELD with nothing but GET.
+fn only_reads(request: &[&[u8]]) -> bool {
+    let mut words = request.get(2..).unwrap_or_default();
+    while let Some((word, rest)) = words.split_first() {
+        let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+        words = match rest {
+            [_, _, rest @ ..] if is("GET") => rest,
+            [_, rest @ ..] if is("OVERFLOW") => rest,
+            _ => return false,
+        };
+    }
+    true
 }
 
 fn keyword(args: &[&[u8]], word: &str, from: i16) -> Option<isize> {

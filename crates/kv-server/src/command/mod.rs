@@ -57,6 +57,9 @@ pub struct Command {
     pub(crate) keys: Keys,
     pub(crate) handler: Handler,
     pub(crate) docs: Docs,
+    /// What a proxy should know of it, separated by blanks, in the words of
+    /// [command tips](https://redis.io/docs/latest/develop/reference/command-tips/).
+    pub(crate) tips: &'static str,
     pub(crate) subcommands: &'static [Self],
 }
 
@@ -104,6 +107,7 @@ impl Command {
             keys,
             handler: Handler::Custom(Arc::new(handler)),
             docs: Docs::NONE,
+            tips: "",
             subcommands: &[],
         }
     }
@@ -122,6 +126,12 @@ impl Command {
             summary,
             complexity,
         };
+        self
+    }
+
+    /// Adds what proxies are told: see [`tips`](Self::tips).
+    pub(crate) const fn tips(mut self, tips: &'static str) -> Self {
+        self.tips = tips;
         self
     }
 
@@ -170,6 +180,7 @@ pub(crate) const fn row(
         keys,
         handler: Handler::Builtin(run),
         docs: Docs::NONE,
+        tips: "",
         subcommands: &[],
     }
 }
@@ -183,6 +194,7 @@ pub(crate) const fn exec(name: &'static str, flags: Flags) -> Command {
         keys: Keys::NONE,
         handler: Handler::Exec,
         docs: Docs::NONE,
+        tips: "",
         subcommands: &[],
     }
 }
@@ -196,6 +208,7 @@ pub(crate) const fn container(name: &'static str, subcommands: &'static [Command
         keys: Keys::NONE,
         handler: Handler::Container,
         docs: Docs::NONE,
+        tips: "",
         subcommands,
     }
 }

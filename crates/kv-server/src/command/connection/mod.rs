@@ -28,7 +28,7 @@ pub(super) const COMMANDS: &[Command] = &[
     row("HELLO",  -1, ALWAYS,      Keys::NONE, hello::hello)
         .docs("6.0.0", "[protover [AUTH username password] [SETNAME clientname]]", "Chooses the protocol version and tells about the server.", "O(1)"),
     row("PING",   -1, Flags::FAST, Keys::NONE, ping)
-        .docs("1.0.0", "[message]", "Answers PONG or the message.", "O(1)"),
+        .docs("1.0.0", "[message]", "Answers PONG or the message.", "O(1)").tips("request_policy:all_shards response_policy:all_succeeded"),
     row("QUIT",   -1, ALWAYS,      Keys::NONE, quit)
         .docs("1.0.0", "", "Closes the connection.", "O(1)"),
     row("RESET",   1, ALWAYS,      Keys::NONE, reset)

@@ -35,7 +35,7 @@ pub(super) fn info(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     for name in args.rest() {
         match find(&table, name) {
             Some(id) => info_of(&mut cx.out, &table, table.row(id)),
-            None => cx.out.null_array(),
+            None => cx.out.null(),
         }
     }
     Ok(())
@@ -64,7 +64,7 @@ pub(super) fn docs(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
 pub(super) fn list(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     let table = cx.shared.commands.clone();
     let filter: Box<dyn Fn(&Row) -> bool + '_> = if !args.take("FILTERBY") {
-        Box::new(|row| row.parent.is_none())
+        Box::new(|_| true)
     } else if args.take("MODULE") {
         args.next()?;
         Box::new(|_| false)
@@ -107,7 +107,7 @@ pub(super) fn getkeysandflags(mut args: Args<'_>, cx: &mut Context<'_>) -> Resul
     for (at, spec) in keys {
         cx.out.array(2);
         cx.out.bulk(request[at]);
-        words(&mut cx.out, spec.flags.split(' '));
+        words(&mut cx.out, spec.flags_in(&request).split(' '));
     }
     Ok(())
 }
@@ -163,7 +163,8 @@ fn keys_of(table: &Table, request: &[&[u8]]) -> Result<Vec<(usize, &'static KeyS
         .or(top)
         .ok_or_else(|| ReplyError::text("ERR Invalid command specified"))?;
     let command = &table.row(id).command;
-    if command.keys.0.is_empty() {
+    // A shard's channel stands where a key would, and is none.
+    if command.keys.0.iter().all(|spec| spec.flags == "not_key") {
         return Err(ReplyError::text("ERR The command has no key arguments"));
     }
     if !command.accepts(request.len()) {
@@ -203,10 +204,16 @@ fn info_of(out: &mut Reply<'_>, table: &Table, row: &Row) {
     categories
         .iter()
         .for_each(|category| out.simple(&format!("@{category}")));
-    out.array(0); // tips: for proxies, which this server knows nothing about
-    out.array(command.keys.0.len());
+    let tips = command.tips.split_whitespace();
+    out.set(tips.clone().count());
+    tips.for_each(|tip| out.bulk(tip.as_bytes()));
+    out.set(command.keys.0.len());
     command.keys.0.iter().for_each(|spec| key_spec(out, spec));
-    out.array(row.subcommands.len());
+    if row.subcommands.is_empty() {
+        out.set(0);
+    } else {
+        out.array(row.subcommands.len());
+    }
     row.subcommands
         .iter()
         .for_each(|&id| info_of(out, table, table.row(id)));

@@ -14,19 +14,19 @@ const FLAGS: Flags = Flags::ADMIN
 #[rustfmt::skip] // a table reads best in columns
 pub(super) const SUBCOMMANDS: &[Command] = &[
     row("DOCTOR", 2, FLAGS, Keys::NONE, doctor)
-        .docs("2.8.13", "", "Describes what took long, for people.", "O(1)"),
+        .docs("2.8.13", "", "Describes what took long, for people.", "O(1)").tips("nondeterministic_output request_policy:all_nodes response_policy:special"),
     row("GRAPH", 3, FLAGS, Keys::NONE, graph)
-        .docs("2.8.13", "event", "Draws the spikes of an event.", "O(1)"),
+        .docs("2.8.13", "event", "Draws the spikes of an event.", "O(1)").tips("nondeterministic_output request_policy:all_nodes response_policy:special"),
     row("HELP", 2, Flags::LOADING.and(Flags::STALE), Keys::NONE, help)
         .docs("2.8.13", "", "Lists the subcommands.", "O(1)"),
     row("HISTOGRAM", -2, FLAGS, Keys::NONE, histogram)
-        .docs("7.0.0", "[command [command ...]]", "Returns how long the calls of commands took.", "O(N) where N is the number of commands with latency information being retrieved."),
+        .docs("7.0.0", "[command [command ...]]", "Returns how long the calls of commands took.", "O(N) where N is the number of commands with latency information being retrieved.").tips("nondeterministic_output request_policy:all_nodes response_policy:special"),
     row("HISTORY", 3, FLAGS, Keys::NONE, history)
-        .docs("2.8.13", "event", "Returns the spikes of an event.", "O(1)"),
+        .docs("2.8.13", "event", "Returns the spikes of an event.", "O(1)").tips("nondeterministic_output request_policy:all_nodes response_policy:special"),
     row("LATEST", 2, FLAGS, Keys::NONE, latest)
-        .docs("2.8.13", "", "Returns the latest spike of each event.", "O(1)"),
+        .docs("2.8.13", "", "Returns the latest spike of each event.", "O(1)").tips("nondeterministic_output request_policy:all_nodes response_policy:special"),
     row("RESET", -2, FLAGS, Keys::NONE, reset)
-        .docs("2.8.13", "[event [event ...]]", "Forgets the spikes.", "O(1)"),
+        .docs("2.8.13", "[event [event ...]]", "Forgets the spikes.", "O(1)").tips("request_policy:all_nodes response_policy:agg_sum"),
 ];
 
 fn latest(_: Args<'_>, cx: &mut Context<'_>) -> Result {

@@ -10,15 +10,15 @@ use crate::keyspace::table::Slot as _;
 #[rustfmt::skip] // a table reads best in columns
 pub(super) const SUBCOMMANDS: &[Command] = &[
     row("DOCTOR", 2, Flags::NONE, Keys::NONE, doctor)
-        .docs("4.0.0", "", "Describes problems of memory, for people.", "O(1)"),
+        .docs("4.0.0", "", "Describes problems of memory, for people.", "O(1)").tips("nondeterministic_output request_policy:all_shards response_policy:special"),
     row("HELP", 2, Flags::LOADING.and(Flags::STALE), Keys::NONE, help)
         .docs("4.0.0", "", "Lists the subcommands.", "O(1)"),
     row("MALLOC-STATS", 2, Flags::NONE, Keys::NONE, malloc_stats)
-        .docs("4.0.0", "", "Returns what the allocator says about itself.", "Depends on how much memory is allocated, could be slow"),
+        .docs("4.0.0", "", "Returns what the allocator says about itself.", "Depends on how much memory is allocated, could be slow").tips("nondeterministic_output request_policy:all_shards response_policy:special"),
     row("PURGE", 2, Flags::NONE, Keys::NONE, purge)
-        .docs("4.0.0", "", "Does nothing: the allocator is the program's.", "Depends on how much memory is allocated, could be slow"),
+        .docs("4.0.0", "", "Does nothing: the allocator is the program's.", "Depends on how much memory is allocated, could be slow").tips("request_policy:all_shards response_policy:all_succeeded"),
     row("STATS", 2, Flags::NONE, Keys::NONE, stats)
-        .docs("4.0.0", "", "Returns what takes how much memory.", "O(1)"),
+        .docs("4.0.0", "", "Returns what takes how much memory.", "O(1)").tips("nondeterministic_output request_policy:all_shards response_policy:special"),
     row("USAGE", -3, Flags::READONLY, Keys::new(&[KeySpec::range(2, 0, 1, "RO")]), usage)
         .docs("4.0.0", "key [SAMPLES count]", "Estimates the memory that a key takes.", "O(N) where N is the number of samples."),
 ];

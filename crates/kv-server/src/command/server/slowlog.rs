@@ -9,13 +9,13 @@ const FLAGS: Flags = Flags::ADMIN.and(Flags::LOADING).and(Flags::STALE);
 #[rustfmt::skip] // a table reads best in columns
 pub(super) const SUBCOMMANDS: &[Command] = &[
     row("GET", -2, FLAGS, Keys::NONE, get)
-        .docs("2.2.12", "[count]", "Returns the latest entries of the slow log.", "O(N) where N is the number of entries returned"),
+        .docs("2.2.12", "[count]", "Returns the latest entries of the slow log.", "O(N) where N is the number of entries returned").tips("request_policy:all_nodes nondeterministic_output"),
     row("HELP", 2, Flags::LOADING.and(Flags::STALE), Keys::NONE, help)
         .docs("6.2.0", "", "Lists the subcommands.", "O(1)"),
     row("LEN", 2, FLAGS, Keys::NONE, len)
-        .docs("2.2.12", "", "Returns the number of entries in the slow log.", "O(1)"),
+        .docs("2.2.12", "", "Returns the number of entries in the slow log.", "O(1)").tips("request_policy:all_nodes response_policy:agg_sum nondeterministic_output"),
     row("RESET", 2, FLAGS, Keys::NONE, reset)
-        .docs("2.2.12", "", "Empties the slow log.", "O(N) where N is the number of entries in the slowlog"),
+        .docs("2.2.12", "", "Empties the slow log.", "O(N) where N is the number of entries in the slowlog").tips("request_policy:all_nodes response_policy:all_succeeded"),
 ];
 
 /// Entries that GET returns unless it is told how many.

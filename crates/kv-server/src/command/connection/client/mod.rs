@@ -37,11 +37,11 @@ const SUBCOMMANDS: &[Command] = &[
     row("ID",           2, ANYTIME, Keys::NONE, attributes::id)
         .docs("5.0.0", "", "Answers the id of the connection.", "O(1)"),
     row("INFO",         2, ANYTIME, Keys::NONE, list::info)
-        .docs("6.2.0", "", "Describes the connection.", "O(1)"),
+        .docs("6.2.0", "", "Describes the connection.", "O(1)").tips("nondeterministic_output"),
     row("KILL",        -3, ADMIN,   Keys::NONE, kill::kill)
         .docs("2.4.0", "<ip:port | [ID client-id] [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] [USER username] [ADDR ip:port] [LADDR ip:port] [SKIPME <YES | NO>]>", "Closes connections.", "O(N) where N is the number of client connections"),
     row("LIST",        -2, ADMIN,   Keys::NONE, list::list)
-        .docs("2.4.0", "[TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]", "Describes the open connections.", "O(N) where N is the number of client connections"),
+        .docs("2.4.0", "[TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]", "Describes the open connections.", "O(N) where N is the number of client connections").tips("nondeterministic_output"),
     row("NO-EVICT",     3, ADMIN,   Keys::NONE, attributes::no_evict)
         .docs("7.0.0", "<ON | OFF>", "Keeps the connection when client memory is short.", "O(1)"),
     row("NO-TOUCH",     3, ANYTIME, Keys::NONE, attributes::no_touch)
@@ -51,9 +51,9 @@ const SUBCOMMANDS: &[Command] = &[
     row("REPLY",        3, ANYTIME, Keys::NONE, attributes::reply)
         .docs("3.2.0", "<ON | OFF | SKIP>", "Chooses whether the connection gets replies.", "O(1)"),
     row("SETINFO",      4, ANYTIME, Keys::NONE, attributes::setinfo)
-        .docs("7.2.0", "<LIB-NAME libname | LIB-VER libver>", "Names the client library of the connection.", "O(1)"),
+        .docs("7.2.0", "<LIB-NAME libname | LIB-VER libver>", "Names the client library of the connection.", "O(1)").tips("request_policy:all_nodes response_policy:all_succeeded"),
     row("SETNAME",      3, ANYTIME, Keys::NONE, attributes::setname)
-        .docs("2.6.9", "connection-name", "Names the connection.", "O(1)"),
+        .docs("2.6.9", "connection-name", "Names the connection.", "O(1)").tips("request_policy:all_nodes response_policy:all_succeeded"),
     row("TRACKING",    -3, ANYTIME, Keys::NONE, tracking::tracking)
         .docs("6.0.0", "<ON | OFF> [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] [OPTIN] [OPTOUT] [NOLOOP]", "Tells the connection when keys that it has read are changed.", "O(1). Some options may introduce additional complexity."),
     row("TRACKINGINFO", 2, ANYTIME, Keys::NONE, tracking::trackinginfo)
