@@ -1,13 +1,14 @@
 //! INFO: one row a section. A field that this server has no figure for is left out rather than made up.
 //!
-//! `used_memory` is what the data and the connections hold: tables, keys, values, sessions, and bytes that wait to be read or sent; it is
-//! counted exactly, without the allocator's losses. `used_memory_rss` is the whole process as the system sees it, which in an embedding
+//! `used_memory` is what the data and the connections hold: tables, keys, values, sessions, bytes that wait to be read or sent, the keys that
+//! connections track, and the slow log; it is counted exactly, without the allocator's losses. `used_memory_rss` is the whole process as the system sees it, which in an embedding
 //! program is more than the server.
 
 use std::collections::HashSet;
 use std::fmt::{Display, Write};
 
 use crate::context::Context;
+use crate::engine::Shared;
 use crate::pubsub::Kind;
 use crate::version::REDIS_VERSION;
 
@@ -118,7 +119,8 @@ fn server(cx: &mut Context<'_>, out: &mut Lines) {
 fn clients(cx: &mut Context<'_>, out: &mut Lines) {
     let (mut blocked, mut waits_for_key, mut watching, mut subscribed) = (0, 0, 0, 0);
     for session in cx.sessions() {
-        blocked += u32::from(session.blocked.is_some());
+        // CLIENT PAUSE blocks too.
+        blocked += u32::from(session.blocked.is_some() || session.postponed);
         waits_for_key += u32::from(
             session
                 .blocked
@@ -157,6 +159,8 @@ pub(crate) struct Memory {
     tables: usize,
     /// Sessions, and what they have not read yet.
     pub(crate) clients: usize,
+    /// What [`Shared::notes_memory`] counts.
+    notes: usize,
     /// The whole process, where the system says it.
     pub(crate) resident: Option<usize>,
 }
@@ -175,20 +179,29 @@ impl Memory {
             data,
             tables,
             clients,
+            notes: cx.shared.notes_memory(),
             resident: proc_kib("/proc/self/status", "VmRSS:"),
         }
     }
 
     pub(crate) fn used(&self) -> usize {
-        self.data + self.clients
+        self.data + self.clients + self.notes
     }
 
     pub(crate) fn overhead(&self) -> usize {
         self.tables + self.clients
     }
 
+    /// What is no overhead; as in Redis the notes are not.
     pub(crate) fn dataset(&self) -> usize {
-        self.data - self.tables.min(self.data)
+        self.used() - self.overhead().min(self.used())
+    }
+}
+
+impl Shared {
+    /// What the server notes beside the data: who has read which keys (CLIENT TRACKING), and the slow log. Counts for `maxmemory`, as in Redis.
+    pub(crate) fn notes_memory(&self) -> usize {
+        self.tracking.memory() + self.slowlog.memory()
     }
 }
 

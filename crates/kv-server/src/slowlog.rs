@@ -11,6 +11,8 @@ use crate::secrets::without_secrets;
 #[derive(Debug, Default)]
 pub(crate) struct SlowLog {
     entries: VecDeque<Entry>,
+    /// What the entries have allocated.
+    bytes: usize,
     /// Of the next entry; goes on growing when the log is emptied.
     next_id: u64,
 }
@@ -37,7 +39,13 @@ impl SlowLog {
     }
 
     pub(crate) fn clear(&mut self) {
-        self.entries.clear();
+        self.entries = VecDeque::new();
+        self.bytes = 0;
+    }
+
+    /// Bytes allocated.
+    pub(crate) fn memory(&self) -> usize {
+        self.entries.capacity() * size_of::<Entry>() + self.bytes
     }
 
     /// The latest first.
@@ -48,8 +56,22 @@ impl SlowLog {
     fn push(&mut self, mut entry: Entry, max: usize) {
         entry.id = self.next_id;
         self.next_id += 1;
+        self.bytes += entry.memory();
         self.entries.push_front(entry);
-        self.entries.truncate(max);
+        while self.entries.len() > max {
+            self.bytes -= self.entries.pop_back().map_or(0, |entry| entry.memory());
+        }
+    }
+}
+
+impl Entry {
+    /// Bytes allocated.
+    fn memory(&self) -> usize {
+        let args: usize = self.args.iter().map(Vec::capacity).sum();
+        self.args.capacity() * size_of::<Vec<u8>>()
+            + args
+            + self.addr.capacity()
+            + self.name.capacity()
     }
 }
 

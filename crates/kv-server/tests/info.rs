@@ -245,3 +245,17 @@ async fn what_is_freed_aside_is_counted() {
         }
     }
 }
+
+#[tokio::test]
+async fn whoever_a_pause_holds_back_counts_as_blocked() {
+    let server = server().await;
+    let (mut writer, mut client) = (Client::new(&server), Client::new(&server));
+    client.check("CLIENT PAUSE 1000000 WRITE", "+OK\r\n").await;
+    writer.send("SET k v\r\n").await;
+    // The request may still be under way.
+    while field(&info(&mut client, "INFO clients").await, "blocked_clients") != "1" {}
+    client.check("CLIENT UNPAUSE", "+OK\r\n").await;
+    writer.expect("+OK\r\n").await;
+    let clients = info(&mut client, "INFO clients").await;
+    assert_eq!(field(&clients, "blocked_clients"), "0");
+}

@@ -432,3 +432,39 @@ async fn a_restored_key_has_the_use_that_the_policy_counts() {
         assert!([":0\r\n", ":5\r\n"].contains(&&*other), "{policy}: {other}");
     }
 }
+
+#[tokio::test]
+async fn what_connections_track_and_the_slow_log_count_too() {
+    let server = common::server().await;
+    let mut client = Client::new(&server);
+    for (begin, end) in [
+        ("CLIENT TRACKING ON", "CLIENT TRACKING OFF"),
+        ("CONFIG SET slowlog-log-slower-than 0", "SLOWLOG RESET"),
+    ] {
+        limit(&server, &mut client, 50_000).await;
+        client.check("SET key value", OK).await;
+        client.check(begin, OK).await;
+        for n in 0..200 {
+            let keys: Vec<_> = (0..31).map(|key| format!("key:{n}:{key}")).collect();
+            client.call(&format!("EXISTS {}", keys.join(" "))).await;
+        }
+        client.check("SET key value", OOM).await;
+        client
+            .check("CONFIG SET slowlog-log-slower-than -1", OK)
+            .await;
+        client.check(end, OK).await;
+        client.check("SET key value", OK).await;
+    }
+}
+
+#[tokio::test]
+async fn a_part_of_more_than_all_is_refused() {
+    let server = common::server().await;
+    let mut client = Client::new(&server);
+    client
+        .check(
+            "CONFIG SET maxmemory-clients 200%",
+            "-ERR CONFIG SET failed (possibly related to argument 'maxmemory-clients') - percentage argument must be less or equal to 100\r\n",
+        )
+        .await;
+}

@@ -7,7 +7,7 @@ mod common;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::start;
+use common::{Client, start};
 use kv_server::{Db, Server};
 
 /// Counts what the process allocates.
@@ -103,6 +103,16 @@ const LARGE: &[(&str, Fill)] = &[
     ("a group each", |db, n| run(db, &["XGROUP", "CREATE", &format!("stream:{}", n / 4), &element(n), "0"])),
 ];
 
+/// What the server notes beside the data while a connection asks for keys, after these requests.
+#[rustfmt::skip] // a table reads best in columns
+const NOTES: &[(&str, &[&str])] = &[
+    ("keys that a connection has read", &["CLIENT TRACKING ON"]),
+    ("the slow log", &["CONFIG SET slowlog-max-len 100000", "CONFIG SET slowlog-log-slower-than 0"]),
+];
+
+/// Requests, of a hundred keys each.
+const NOTED: usize = 200;
+
 #[tokio::test]
 async fn used_memory_is_what_is_allocated() {
     let server: Server = start(Server::builder()).await;
@@ -129,4 +139,35 @@ async fn used_memory_is_what_is_allocated() {
             "{name}: {step_counted} bytes more counted, {step} allocated"
         );
     }
+    let mut client = Client::new(&server);
+    for (name, lines) in NOTES {
+        let (before, counted_before) = (live(), used());
+        for line in *lines {
+            client.call(line).await;
+        }
+        for n in 0..NOTED {
+            let keys: Vec<_> = (0..100).map(|key| element(100 * n + key)).collect();
+            client.call(&format!("EXISTS {}", keys.join(" "))).await;
+        }
+        let (step, step_counted) = (live() - before, used() - counted_before);
+        assert!(step > 200_000, "{name}: {step}");
+        // A tenth is for what the connection keeps to read and write with.
+        assert!(
+            (step_counted - step).abs() * 8 <= step,
+            "{name}: {step_counted} bytes more counted, {step} allocated"
+        );
+    }
+    let (before, counted_before) = (live(), used());
+    for line in [
+        "CLIENT TRACKING OFF",
+        "CONFIG SET slowlog-log-slower-than -1",
+        "SLOWLOG RESET",
+    ] {
+        client.call(line).await;
+    }
+    let (freed, freed_counted) = (before - live(), counted_before - used());
+    assert!(
+        freed > 400_000 && (freed_counted - freed).abs() * 8 <= freed,
+        "{freed_counted} bytes less counted, {freed} freed"
+    );
 }

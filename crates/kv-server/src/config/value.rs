@@ -79,9 +79,13 @@ pub(super) fn client_limit(value: &[u8]) -> Parsed<ClientLimit> {
             .map(ClientLimit::Bytes)
             .map_err(|_| "argument must be a memory or percent value".to_owned());
     };
-    let percent = integer(percent, 0, 100)
+    let percent = integer(percent, 0, i64::MAX as u64)
         .map_err(|_| "argument must be a memory or percent value".to_owned())?;
-    Ok(ClientLimit::Percent(u32::try_from(percent).unwrap_or(100)))
+    u32::try_from(percent)
+        .ok()
+        .filter(|&percent| percent <= 100)
+        .map(ClientLimit::Percent)
+        .ok_or_else(|| "percentage argument must be less or equal to 100".to_owned())
 }
 
 pub(super) fn show_client_limit(limit: ClientLimit) -> String {

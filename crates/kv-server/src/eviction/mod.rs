@@ -99,7 +99,7 @@ impl Engine {
     }
 
     fn used_memory(&self) -> usize {
-        self.shared.eviction.data + self.shared.clients.memory()
+        self.shared.eviction.data + self.shared.clients.memory() + self.shared.notes_memory()
     }
 
     /// Evicts keys while more than `maxmemory` is used, as many as one turn allows.

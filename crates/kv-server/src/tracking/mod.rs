@@ -54,6 +54,8 @@ pub(crate) struct Tracking {
     table: Table,
     /// Who wants to hear of all keys with a prefix.
     prefixes: BTreeMap<Box<[u8]>, BTreeSet<u64>>,
+    /// What the prefixes of all connections take, about: a tree does not tell how full its nodes are.
+    prefix_bytes: usize,
     /// The connection whose command runs.
     pub(crate) writer: Option<u64>,
     /// Readers to be told of a key.
@@ -89,6 +91,11 @@ impl Tracking {
         ]
     }
 
+    /// Bytes allocated for what connections have read, and for the prefixes that they listen to.
+    pub(crate) fn memory(&self) -> usize {
+        self.table.memory() + self.prefix_bytes
+    }
+
     /// A connection tracks from now on.
     pub(crate) fn begin(&mut self, session: &mut Session, mode: Mode) {
         let tracker = Tracker {
@@ -98,7 +105,9 @@ impl Tracking {
         self.clients.insert(session.id, tracker);
         for prefix in mode.prefixes.iter().flatten() {
             let listeners = self.prefixes.entry(prefix.clone()).or_default();
-            listeners.insert(session.id);
+            if listeners.insert(session.id) {
+                self.prefix_bytes += prefix_bytes(prefix);
+            }
         }
         session.tracking = Some(Box::new(mode));
     }
@@ -110,6 +119,7 @@ impl Tracking {
         };
         self.clients.remove(&session.id);
         for prefix in mode.prefixes.iter().flatten() {
+            self.prefix_bytes -= prefix_bytes(prefix);
             if let Some(listeners) = self.prefixes.get_mut(prefix) {
                 listeners.remove(&session.id);
                 if listeners.is_empty() {
@@ -338,6 +348,12 @@ impl Engine {
             session.end_caching();
         }
     }
+}
+
+/// A prefix at the connection that listens to it, and that connection at the prefix.
+fn prefix_bytes(prefix: &[u8]) -> usize {
+    const PLACES: usize = 2 * size_of::<(Box<[u8]>, BTreeSet<u64>)>() + size_of::<u64>();
+    PLACES + 2 * prefix.len()
 }
 
 /// A session by its id, the running one too.
