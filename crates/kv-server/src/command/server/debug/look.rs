@@ -16,10 +16,12 @@ pub(super) fn object(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     let key = args.next()?;
     args.finish()?;
     let idle = cx.db.idle_seconds(key).ok_or(ReplyError::NoSuchKey)?;
+    // Redis's clock of 24 bits.
+    let lru = (cx.now_ms().div_euclid(1000) - i64::from(idle)) & 0xff_ffff;
     let entry = cx.db.peek(key).ok_or(ReplyError::NoSuchKey)?;
     let payload = persist::dump(entry, &cx.shared.config).unwrap_or_default();
     let mut line = format!(
-        "Value at:{:p} refcount:1 encoding:{} serializedlength:{} lru_seconds_idle:{idle}",
+        "Value at:{:p} refcount:1 encoding:{} serializedlength:{} lru:{lru} lru_seconds_idle:{idle}",
         entry.address(),
         entry.encoding(),
         payload.len().saturating_sub(AROUND),
