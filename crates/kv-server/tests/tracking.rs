@@ -77,6 +77,31 @@ async fn expired_keys_are_changed_keys_also_for_who_does_not_want_to_hear_of_its
 }
 
 #[tokio::test]
+async fn a_key_that_expired_before_its_own_listener_sets_it_is_told_of() {
+    let clock = Clock::manual();
+    let builder = Server::builder()
+        .clock(clock.clone())
+        .directive("enable-debug-command", &["yes"])
+        .unwrap();
+    let server = start(builder).await;
+    let mut reader = reader(&server).await;
+    // Only a command notices what has expired.
+    reader.check("DEBUG SET-ACTIVE-EXPIRE 0", "+OK\r\n").await;
+    reader.call("CLIENT TRACKING ON BCAST NOLOOP").await;
+    reader.check("SET a 1 PX 100", "+OK\r\n").await;
+    clock.advance(Duration::from_millis(101));
+    reader
+        .send("SET a 2\r\nSET a 3\r\nSET b 1\r\nPING\r\n")
+        .await;
+    reader
+        .expect(format!(
+            "+OK\r\n{}+OK\r\n+OK\r\n+PONG\r\n",
+            invalidate(&["a"])
+        ))
+        .await;
+}
+
+#[tokio::test]
 async fn opting_in_and_out_is_for_one_command_or_one_transaction() {
     let server = common::server().await;
     let (mut reader, mut writer) = (reader(&server).await, Client::new(&server));
