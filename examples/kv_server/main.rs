@@ -99,14 +99,15 @@ fn serve(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
         let server = options.builder()?.start().await?;
         announce(&server)?;
         loop {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
+            let signal = tokio::select! {
+                _ = terminate.recv() => "SIGTERM",
+                _ = interrupt.recv() => "SIGINT",
                 () = server.shutdown_requested() => break,
-            }
+            };
+            tracing::info!(signal, "shutting down");
             match shut_down(&server).await {
                 Ok(()) => break,
-                Err(error) => tracing::error!(%error, "a signal does not end this server"),
+                Err(error) => tracing::error!(%error, signal, "the server goes on"),
             }
         }
         server.shutdown().await;

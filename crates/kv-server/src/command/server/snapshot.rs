@@ -78,7 +78,12 @@ pub(super) fn shutdown(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
             }
         }
     }
-    info!("shutdown by a client");
+    // A connection in memory is the program's own, which knows why it does this.
+    if cx.session.origin.fd < 0 {
+        info!("shutdown by the program");
+    } else {
+        info!(client = cx.session.origin.addr, "shutdown by a client");
+    }
     cx.shared.shut_down = true;
     cx.shared.clients.close_all(Close::AfterOutput);
     cx.shared.shutdown_requested.notify_one();
