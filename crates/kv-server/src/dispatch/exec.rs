@@ -1,0 +1,98 @@
+//! EXEC, which runs other commands.
+
+use bytes::BytesMut;
+
+use super::Run;
+use crate::command::{Args, RowId};
+use crate::connection::session::Session;
+use crate::engine::Engine;
+use crate::error::{ReplyError, Result};
+use crate::reply::Reply;
+
+impl Engine {
+    /// EXEC cannot run its commands, for a reason of its own.
+    pub(super) fn abort_exec(
+        &mut self,
+        session: &mut Session,
+        error: &ReplyError,
+        out: &mut BytesMut,
+    ) {
+        session.multi = None;
+        session.unwatch(&mut self.dbs);
+        let aborted = ReplyError::text(format!(
+            "EXECABORT Transaction discarded because of: {error}"
+        ));
+        self.refuse(session, &aborted, out);
+    }
+
+    /// EXEC: all queued commands, or none.
+    fn exec(&mut self, session: &mut Session, out: &mut BytesMut) -> Result {
+        let multi = session.multi.take();
+        let multi = multi.ok_or(ReplyError::WithoutMulti("EXEC"))?;
+        let touched = session.peer.is_touched() || self.watched_key_expired(session);
+        session.unwatch(&mut self.dbs);
+        if multi.broken {
+            return Err(ReplyError::ExecAbort);
+        }
+        let mut reply = Reply {
+            buf: out,
+            version: session.version,
+        };
+        if touched {
+            reply.null_array();
+            return Ok(());
+        }
+        reply.array(multi.queue.len());
+        for request in &multi.queue {
+            let skip = self.name_words(request.row);
+            self.call(
+                session,
+                request.row,
+                request.args().skip(skip),
+                Run::Nested,
+                out,
+            );
+        }
+        Ok(())
+    }
+
+    /// Runs EXEC, and counts it beside the commands that it runs.
+    pub(super) fn count_exec(
+        &mut self,
+        session: &mut Session,
+        row: RowId,
+        args: Args<'_>,
+        out: &mut BytesMut,
+    ) {
+        self.time(Some(row));
+        let result = self.exec(session, out);
+        let stats = &mut self.shared.stats;
+        stats.commands += 1;
+        stats.command(row).all_calls += 1;
+        session.end_caching();
+        if !self.shared.monitors.is_empty() {
+            self.shared
+                .show_to_monitors(session, row, args, session.db, self.now_us);
+        }
+        let stats = &mut self.shared.stats;
+        if let Err(error) = result {
+            stats.command(row).failed += 1;
+            stats.error(&error);
+            Reply {
+                buf: out,
+                version: session.version,
+            }
+            .error(&error);
+        }
+    }
+
+    /// A key that was there at WATCH may have expired since without anybody noticing.
+    fn watched_key_expired(&mut self, session: &Session) -> bool {
+        let now = self.now_ms();
+        session.watched.iter().any(|watched| {
+            let db = &mut self.dbs[watched.db];
+            db.begin(now);
+            db.is_expired(&watched.key)
+        })
+    }
+}
