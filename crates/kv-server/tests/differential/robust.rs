@@ -5,10 +5,10 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use kv_server::{Clock, Server};
+use kv_server::{Clock, Db, Server};
 use resp_codec::Frame;
 
-use crate::common::start;
+use crate::common::{Client, start};
 use crate::generate::{self, KEYS, Rng};
 
 const COMMANDS: u64 = 30_000;
@@ -62,14 +62,26 @@ const VALUES: &[&[u8]] = &[
     b"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 ];
 
-/// What would end the run, or make it last: they wait, stop the process, or write files.
-const LEFT_OUT: &[&str] = &["shutdown", "debug", "save", "bgsave"];
+/// What would end the run, or make it last: they wait, hold back all that follows, stop the process, or write files.
+const LEFT_OUT: &[&str] = &["shutdown", "debug", "save", "bgsave", "client|pause"];
 
 /// A command, and the words of its syntax.
 struct Known {
     name: Vec<String>,
     words: Vec<String>,
+    /// It reads and answers at once.
+    reads: bool,
 }
+
+/// How a connection tracks what it reads; it changes from time to time.
+const TRACKING: &[&str] = &[
+    "ON",
+    "ON NOLOOP",
+    "ON OPTIN",
+    "ON OPTOUT",
+    "ON BCAST",
+    "ON BCAST NOLOOP PREFIX a PREFIX b",
+];
 
 /// All commands and subcommands of the server.
 fn known(server: &Server) -> Vec<Known> {
@@ -83,7 +95,7 @@ fn known(server: &Server) -> Vec<Known> {
     let names = names.filter(|name| {
         !LEFT_OUT
             .iter()
-            .any(|out| name.split('|').next() == Some(out))
+            .any(|out| name == out || name.split('|').next() == Some(out))
     });
     names
         .map(|full| {
@@ -93,9 +105,16 @@ fn known(server: &Server) -> Vec<Known> {
             Known {
                 name: full.split('|').map(str::to_owned).collect(),
                 words,
+                reads: has_flag(&db, full, "readonly") && !has_flag(&db, full, "blocking"),
             }
         })
         .collect()
+}
+
+fn has_flag(db: &Db<'_>, name: &str, flag: &str) -> bool {
+    let info = db.call(["COMMAND", "INFO", name]).unwrap();
+    let flags = info.as_slice().unwrap()[0].as_slice().unwrap()[2].as_slice();
+    flags.unwrap().iter().any(|has| has.as_str() == Some(flag))
 }
 
 /// The tokens in the arguments of COMMAND DOCS.
@@ -118,6 +137,11 @@ fn command(rng: &mut Rng, known: &[Known]) -> Vec<Vec<u8>> {
         return generate::step(rng).args;
     }
     let chosen = &known[usize::try_from(rng.next()).unwrap_or(0) % known.len()];
+    arguments(rng, chosen)
+}
+
+/// A command with any arguments.
+fn arguments(rng: &mut Rng, chosen: &Known) -> Vec<Vec<u8>> {
     let mut args: Vec<Vec<u8>> = chosen
         .name
         .iter()
@@ -138,6 +162,26 @@ fn command(rng: &mut Rng, known: &[Known]) -> Vec<Vec<u8>> {
     args
 }
 
+async fn tracking(server: &Server) -> Client {
+    let mut client = Client::new(server);
+    client.call("HELLO 3").await;
+    client
+}
+
+/// Sends a request, and returns how many messages came before its reply.
+async fn read(reader: &mut Client, line: &str) -> u64 {
+    reader.send(format!("{line}\r\n")).await;
+    answer(reader).await
+}
+
+async fn answer(reader: &mut Client) -> u64 {
+    let mut told = 0;
+    while reader.frame().await.starts_with(b">") {
+        told += 1;
+    }
+    told
+}
+
 #[tokio::test]
 async fn no_command_panics_whatever_its_arguments() {
     let asked = std::env::var("KV_FUZZ_COMMANDS").ok();
@@ -154,6 +198,10 @@ async fn no_command_panics_whatever_its_arguments() {
     let server = start(builder.clock(clock.clone())).await;
     let known = known(&server);
     assert!(known.len() > 150, "{}", known.len());
+    let reading: Vec<&Known> = known.iter().filter(|known| known.reads).collect();
+    assert!(reading.len() > 50, "{}", reading.len());
+    let mut reader = tracking(&server).await;
+    let mut told = 0_u64;
     let mut rng = Rng::new(seed);
     let mut past = VecDeque::new();
     let (began, mut errors) = (Instant::now(), 0_u64);
@@ -165,9 +213,26 @@ async fn no_command_panics_whatever_its_arguments() {
         if rng.chance(5_000) {
             server.db(0).call(["FLUSHALL"]).unwrap();
         }
+        if rng.chance(1_000) {
+            let mode = TRACKING[usize::try_from(rng.next()).unwrap_or(0) % TRACKING.len()];
+            told += read(&mut reader, "CLIENT TRACKING OFF").await;
+            told += read(&mut reader, &format!("CLIENT TRACKING {mode}")).await;
+        }
+        if rng.chance(10) {
+            let chosen = reading[usize::try_from(rng.next()).unwrap_or(0) % reading.len()];
+            reader.request(arguments(&mut rng, chosen)).await;
+            told += answer(&mut reader).await;
+        }
         let args = command(&mut rng, &known);
         let db = server.db(if rng.chance(10) { 1 } else { 0 });
         errors += u64::from(db.call(&args).is_err());
+        if args
+            .get(1)
+            .is_some_and(|sub| sub.eq_ignore_ascii_case(b"kill"))
+        {
+            // It may have closed the connection that tracks.
+            reader = tracking(&server).await;
+        }
         past.push_back(args);
         if past.len() > SHOWN {
             past.pop_front();
@@ -190,7 +255,7 @@ async fn no_command_panics_whatever_its_arguments() {
         );
     }
     println!(
-        "{commands} commands, {errors} of them refused, no panic, {:.0} s, seed {seed:#x}",
+        "{commands} commands, {errors} of them refused, {told} messages to who tracks, no panic, {:.0} s, seed {seed:#x}",
         began.elapsed().as_secs_f64()
     );
 }
