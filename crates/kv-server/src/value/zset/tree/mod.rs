@@ -5,7 +5,8 @@
 
 mod leaf;
 
-use self::leaf::{LEAF, Leaf};
+pub(super) use self::leaf::LEAF;
+use self::leaf::Leaf;
 use super::members::Id;
 
 /// A place in the order: a score, and who has it.
@@ -136,7 +137,7 @@ impl Tree {
             match node {
                 Node::Leaf(leaf) => {
                     if let Some(at) = leaf.count(&upto).checked_sub(1) {
-                        leaf.ids[at] = new;
+                        leaf.set_id(at, new);
                     }
                     return;
                 }
@@ -170,14 +171,14 @@ impl Tree {
     /// The entry of this number and those behind it in its leaf; none if there is no such entry.
     pub(super) fn run(&self, mut rank: usize) -> impl DoubleEndedIterator<Item = Place> + use<'_> {
         let (leaf, at) = self.leaf_of(&mut rank);
-        leaf.places(at..leaf.len)
+        leaf.places(at..leaf.len())
     }
 
     /// The entries before this number in the leaf that has the last of them.
     pub(super) fn run_back(&self, rank: usize) -> impl DoubleEndedIterator<Item = Place> + use<'_> {
         let mut last = rank.saturating_sub(1);
         let (leaf, at) = self.leaf_of(&mut last);
-        leaf.places(0..(at + 1).min(leaf.len) * usize::from(rank > 0))
+        leaf.places(0..(at + 1).min(leaf.len()) * usize::from(rank > 0))
     }
 
     /// The leaf with the entry of this number, which becomes the number in the leaf.
@@ -185,7 +186,7 @@ impl Tree {
         let mut node = &self.root;
         loop {
             match node {
-                Node::Leaf(leaf) => return (leaf, (*rank).min(leaf.len)),
+                Node::Leaf(leaf) => return (leaf, (*rank).min(leaf.len())),
                 Node::Inner(kids) => node = &kids[nth_child(kids, rank)].node,
             }
         }
@@ -253,7 +254,7 @@ fn nth_child(kids: &[Kid], rank: &mut usize) -> usize {
 impl Node {
     fn len(&self) -> usize {
         match self {
-            Self::Leaf(leaf) => leaf.len,
+            Self::Leaf(leaf) => leaf.len(),
             Self::Inner(kids) => kids.iter().map(|kid| kid.len).sum(),
         }
     }
@@ -338,7 +339,7 @@ impl Node {
     ) -> usize {
         match self {
             Self::Leaf(leaf) => {
-                let run = rank..rank.saturating_add(count).min(leaf.len);
+                let run = rank..rank.saturating_add(count).min(leaf.len());
                 leaf.places(run.clone()).for_each(f);
                 leaf.remove(run.clone());
                 run.len()
@@ -358,15 +359,7 @@ impl Node {
                 let Some(at) = leaf.count(upto).checked_sub(1) else {
                     return false;
                 };
-                // At the ends of a leaf its neighbours would have to be asked.
-                let stays = at > 0
-                    && at + 1 < leaf.len
-                    && leaf.scores[at - 1] < score
-                    && score < leaf.scores[at + 1];
-                if stays {
-                    leaf.scores[at] = score;
-                }
-                stays
+                leaf.set_score(at, score)
             }
             Self::Inner(kids) => {
                 let at = child(kids, upto);
@@ -413,6 +406,14 @@ fn tidy(kids: &mut Vec<Kid>, at: usize, removed: usize, bytes: &mut usize) {
             .get_mut(first..)
             .and_then(|rest| rest.first_chunk_mut());
         if let Some([one, two]) = pair {
+            // Without a look at a leaf that has too much.
+            let fit = match one.node {
+                Node::Leaf(_) => one.len + two.len <= LEAF / 4 * 3,
+                Node::Inner(_) => true,
+            };
+            if !fit {
+                continue;
+            }
             let before = one.node.own_memory();
             if one.node.absorb(&mut two.node) {
                 *bytes = *bytes - before + one.node.own_memory();
@@ -427,13 +428,7 @@ impl Node {
     /// Takes what the node behind has, if that leaves some room.
     fn absorb(&mut self, other: &mut Self) -> bool {
         match (self, other) {
-            (Self::Leaf(one), Self::Leaf(two)) if one.len + two.len <= LEAF / 4 * 3 => {
-                let len = one.len + two.len;
-                one.scores[one.len..len].copy_from_slice(&two.scores[..two.len]);
-                one.ids[one.len..len].copy_from_slice(&two.ids[..two.len]);
-                one.len = len;
-                true
-            }
+            (Self::Leaf(one), Self::Leaf(two)) => one.absorb(two),
             (Self::Inner(one), Self::Inner(two)) if one.len() + two.len() <= FANOUT / 4 * 3 => {
                 one.append(two);
                 true
