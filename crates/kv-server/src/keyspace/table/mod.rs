@@ -332,6 +332,7 @@ impl<E: Slot> Table<E> {
     #[inline(never)]
     fn grow(&mut self, rehash: &impl Fn(&E) -> u64) {
         let step = self.shape.grow();
+        self.warm_group(&step, step.from.buckets);
         let mut moving = mem::take(&mut self.moving);
         self.lift(&step, step.from.buckets, &mut moving);
         self.push_bucket();
@@ -341,6 +342,8 @@ impl<E: Slot> Table<E> {
     #[inline(never)]
     fn shrink(&mut self, rehash: &impl Fn(&E) -> u64) {
         let step = self.shape.shrink();
+        // And the one that goes.
+        self.warm_group(&step, step.to.buckets + 1);
         let mut moving = mem::take(&mut self.moving);
         self.lift(&step, step.to.buckets, &mut moving);
         if let Some(mut bucket) = self.pop_bucket() {

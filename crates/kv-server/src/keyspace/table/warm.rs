@@ -2,7 +2,9 @@
 
 use std::hint::black_box;
 
-use super::{CHUNK, Entry, Slot, Table};
+use super::bucket::SLOTS;
+use super::shape::Step;
+use super::{CHUNK, Slot, Table};
 
 /// Lookups that are warmed together; about as many cache misses as a core keeps in flight.
 pub(crate) const WARM_MAX: usize = 16;
@@ -11,24 +13,19 @@ pub(crate) const WARM_MAX: usize = 16;
 const WARM_FROM: usize = 16 * 1024;
 
 impl<E: Slot> Table<E> {
-    /// Reads the bucket of an entry that will be looked for soon; a small table is in the cache by itself.
+    /// Whether [`warm`](Self::warm) does anything.
     #[inline]
-    pub(crate) fn warm_hashed(&self, hash: impl FnOnce() -> u64) {
-        if self.len >= WARM_FROM {
-            let (bucket, _) = self.shape.locate(hash());
-            black_box(self.bucket(bucket).has_used_slots());
-        }
+    pub(crate) fn is_worth_warming(&self) -> bool {
+        self.len >= WARM_FROM
     }
-}
 
-impl<E: Entry> Table<E> {
     /// Reads the buckets and then the entries of up to [`WARM_MAX`] keys.
     ///
     /// The reads of one step do not depend on each other, so their cache misses overlap, where those of the lookups themselves would come one after
     /// the other. For that the steps are short loops: a core looks only some hundred instructions beyond a load that it waits for. Changes nothing,
     /// and costs a hash a key: worth it for pipelined requests on a large table.
     pub(crate) fn warm<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) {
-        if self.len < WARM_FROM {
+        if !self.is_worth_warming() {
             return;
         }
         let mut places = [(0, 0); WARM_MAX];
@@ -58,5 +55,17 @@ impl<E: Entry> Table<E> {
             read += entry.touch();
         }
         black_box(read);
+    }
+
+    /// Reads the first `buckets` of a group that is about to be rearranged.
+    #[inline]
+    pub(super) fn warm_group(&self, step: &Step, buckets: usize) {
+        if !self.is_worth_warming() {
+            return;
+        }
+        let group = || (0..buckets).map(|place| self.bucket(step.address(place)));
+        let used = group().map(|bucket| usize::from(bucket.has_used_slots()));
+        let last = group().map(|bucket| usize::from(bucket.get(SLOTS - 1).is_vacant()));
+        black_box(used.sum::<usize>() + last.sum::<usize>());
     }
 }

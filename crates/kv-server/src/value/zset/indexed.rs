@@ -1,9 +1,11 @@
 //! A large sorted set: members in a store of records, found by their hashes and, in order, through a tree.
 
+use std::hint::black_box;
+
 use super::members::{Id, Members};
-use super::tree::{Place, Tree};
+use super::tree::{LEAF, Place, Tree};
 use super::{Cut, Scored};
-use crate::keyspace::table::{Seed, Slot, Table};
+use crate::keyspace::table::{Seed, Slot, Table, WARM_MAX};
 use crate::value::pack::Item;
 
 /// Who is in a slot of the index: an id plus one, 0 for nobody.
@@ -28,12 +30,18 @@ impl Slot for Ref {
     }
 }
 
+/// Members that are read ahead together.
+const AHEAD: usize = 8;
+const _: () = assert!(AHEAD <= WARM_MAX);
+
 /// Members with scores; each member's bytes are stored once.
 #[derive(Debug, Default)]
 pub(crate) struct Indexed {
     members: Members,
     index: Table<Ref>,
     tree: Tree,
+    /// How many more members can leave from an end before others are [read ahead](Self::warm).
+    warmed: usize,
 }
 
 impl Clone for Indexed {
@@ -42,6 +50,7 @@ impl Clone for Indexed {
             members: self.members.clone(),
             index: Table::with_seed(self.index.seed()),
             tree: self.tree.clone(),
+            warmed: 0,
         };
         let hash = rehash(self.index.seed(), &self.members);
         for slot in self.index.iter() {
@@ -160,37 +169,51 @@ impl Indexed {
 
     /// Takes `count` members from number `rank` on out, as far as they exist.
     pub(super) fn remove_range(&mut self, rank: usize, count: usize) {
+        if count == 1 && (rank == 0 || rank + 1 == self.len()) {
+            self.warm(rank == 0);
+        }
         let mut left = count;
-        let mut gone = Vec::new();
         while left > 0 {
-            let removed = self
-                .tree
-                .remove_run(rank, left, |place| gone.push(place.id));
+            // What leaves at once is of one leaf.
+            let (mut gone, mut removed) = ([Id::default(); LEAF], 0);
+            self.tree.remove_run(rank, left, |place| {
+                gone[removed] = place.id;
+                removed += 1;
+            });
             if removed == 0 {
                 break;
             }
             left -= removed;
-            gone.drain(..).for_each(|id| self.forget(id));
+            gone[..removed].iter().for_each(|&id| self.forget(id));
             self.tighten(removed);
-        }
-        if count == 1 {
-            self.warm_next(rank);
         }
     }
 
-    /// Members often leave one after the other, from an end: reads where the index has one that will go soon, so that nobody waits for it then.
-    fn warm_next(&self, rank: usize) {
-        /// Enough for the read to be over by then.
-        const AHEAD: usize = 4;
-        let next = if rank == 0 {
-            self.tree.run(AHEAD).next()
-        } else {
-            self.tree.run_back(rank.saturating_sub(AHEAD)).next_back()
-        };
-        if let Some(place) = next {
-            let text = self.members.text(place.id);
-            self.index.warm_hashed(|| self.index.hash(text));
+    /// Members often leave one after the other, from an end: reads where the index has some that will go soon, so that the cache misses of them all overlap.
+    fn warm(&mut self, from_front: bool) {
+        if !self.index.is_worth_warming() {
+            return;
         }
+        if self.warmed == 0 {
+            let mut ids = [Id::default(); AHEAD];
+            let mut count = 0;
+            let mut note = |place: Place| {
+                ids[count] = place.id;
+                count += 1;
+            };
+            if from_front {
+                self.tree.run(0).take(AHEAD).for_each(&mut note);
+            } else {
+                let run = self.tree.run_back(self.len());
+                run.rev().take(AHEAD).for_each(&mut note);
+            }
+            let ids = &ids[..count];
+            let touched = ids.iter().map(|&id| self.members.touch(id));
+            black_box(touched.sum::<usize>());
+            self.index.warm(ids.iter().map(|&id| self.members.text(id)));
+            self.warmed = count.max(1);
+        }
+        self.warmed -= 1;
     }
 
     /// Takes a member that the tree does not have any more out of the index and the store.
