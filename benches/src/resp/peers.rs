@@ -23,7 +23,8 @@ impl Parser for ProtocolBytes {
         for piece in workload.wire.chunks(workload.piece) {
             self.buffer.extend_from_slice(piece);
             while !self.buffer.is_empty() {
-                let Some(frame) = decode_bytes_mut(&mut self.buffer).expect("well-formed") else {
+                let decoded = decode_bytes_mut(&mut self.buffer);
+                let Some(frame) = decoded.as_ref().expect("well-formed") else {
                     break;
                 };
                 black_box(frame);
@@ -51,8 +52,8 @@ impl Parser for ProtocolRange {
         for piece in workload.wire.chunks(workload.piece) {
             self.buffer.extend_from_slice(piece);
             while start < self.buffer.len() {
-                let Some((frame, used)) = decode_range(&self.buffer[start..]).expect("well-formed")
-                else {
+                let decoded = decode_range(&self.buffer[start..]);
+                let Some((frame, used)) = decoded.as_ref().expect("well-formed") else {
                     break;
                 };
                 black_box(frame);
@@ -99,7 +100,12 @@ impl Parser for Redis {
             piece: workload.piece,
         };
         for _ in 0..workload.frames {
-            black_box(self.parser.parse_value(&mut reader).expect("well-formed"));
+            black_box(
+                self.parser
+                    .parse_value(&mut reader)
+                    .as_ref()
+                    .expect("well-formed"),
+            );
         }
         workload.frames
     }
