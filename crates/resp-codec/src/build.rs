@@ -5,23 +5,16 @@ use std::ops::Range;
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::{
-    decode::integer_value,
+    decode::integer,
+    error::Error,
     frame::Frame,
     tape::{Entry, Kind, Tag, widen},
 };
 
 /// Builds the value of a tape that describes one frame in `buf`; `bytes` yields its strings.
 pub(crate) fn frame(buf: &[u8], tape: &[Entry], bytes: impl Fn(Range<usize>) -> Bytes) -> Frame {
-    if let [array, elements @ ..] = tape {
-        // As many entries as elements: none of them has elements of its own.
-        if array.tag == Tag::Plain(Kind::Array) && elements.len() == widen(array.len) {
-            return Frame::Array(
-                elements
-                    .iter()
-                    .map(|entry| leaf(buf, entry, &bytes))
-                    .collect(),
-            );
-        }
+    if let Some(elements) = plain_array(tape) {
+        return Frame::Array(plain_elements(buf, elements, &bytes));
     }
     // The innermost aggregate stands apart from those around it, so that an array of plain values needs no stack.
     let (mut inner, mut outer): (Option<Open>, Vec<Open>) = (None, Vec::new());
@@ -57,32 +50,89 @@ pub(crate) fn frame(buf: &[u8], tape: &[Entry], bytes: impl Fn(Range<usize>) -> 
     Frame::Null // not reached: a tape describes one whole frame
 }
 
-/// Takes a frame of one element, `len` bytes long, from the front of `src`. Only a string needs to share the block.
-pub(crate) fn single(src: &mut BytesMut, entry: &Entry, len: usize) -> Frame {
-    let payload = entry.payload();
-    let end = payload.end;
-    let frame = match entry.tag {
-        Tag::Plain(Kind::SimpleString) if src.get(payload.clone()) == Some(b"OK") => {
-            Frame::SimpleString(Bytes::from_static(b"OK"))
+/// The elements of an array, if there are as many entries as elements: none of them has elements of its own.
+fn plain_array(tape: &[Entry]) -> Option<&[Entry]> {
+    match tape {
+        [array, elements @ ..]
+            if array.tag == Tag::Plain(Kind::Array) && elements.len() == widen(array.len) =>
+        {
+            Some(elements)
         }
+        _ => None,
+    }
+}
+
+/// The elements of an array of plain values.
+///
+/// Each kind is pushed where it is made, because a value that goes through a variable is copied a second time.
+fn plain_elements(
+    buf: &[u8],
+    tape: &[Entry],
+    bytes: &impl Fn(Range<usize>) -> Bytes,
+) -> Vec<Frame> {
+    let mut elements = Vec::with_capacity(tape.len());
+    for entry in tape {
+        match entry.tag {
+            Tag::Plain(Kind::BulkString) => {
+                elements.push(Frame::BulkString(bytes(entry.payload())));
+            }
+            Tag::Plain(Kind::Integer) => {
+                elements.push(Frame::Integer(integer(buf, entry)));
+            }
+            _ => elements.push(leaf(buf, entry, bytes)),
+        }
+    }
+    elements
+}
+
+/// Takes a frame of one plain value, `len` bytes long, from the front of `src`. Only a string needs to share the block.
+///
+/// The type is that of the codec, so that a value is made where the caller wants it: copying one costs more than making it.
+#[inline]
+pub(crate) fn single(
+    src: &mut BytesMut,
+    entry: &Entry,
+    len: usize,
+) -> Result<Option<Frame>, Error> {
+    match entry.tag {
         Tag::Plain(Kind::BulkString) => {
-            src.advance(payload.start);
-            let data = src.split_to(payload.len()).freeze();
-            src.advance(len.saturating_sub(end));
-            return Frame::BulkString(data);
+            src.advance(widen(entry.start));
+            let data = src.split_to(widen(entry.len));
+            src.advance(2); // the line end, which the decoder has seen
+            return Ok(Some(Frame::BulkString(data.freeze())));
         }
-        Tag::Plain(Kind::Integer | Kind::Null | Kind::NullArray | Kind::Double | Kind::Boolean) => {
-            frame(src, std::slice::from_ref(entry), |_| Bytes::new())
+        Tag::Plain(Kind::Integer) => {
+            let value = integer(src, entry);
+            src.advance(len);
+            return Ok(Some(Frame::Integer(value)));
         }
-        _ => {
-            let bytes = src.split_to(len).freeze();
-            return frame(&bytes, std::slice::from_ref(entry), |range| {
-                bytes.slice(range)
-            });
+        Tag::Plain(Kind::SimpleString) if src.get(entry.payload()) == Some(b"OK") => {
+            src.advance(len);
+            return Ok(Some(Frame::SimpleString(Bytes::from_static(b"OK"))));
         }
-    };
-    src.advance(len);
-    frame
+        Tag::Plain(Kind::Null) => {
+            src.advance(len);
+            return Ok(Some(Frame::Null));
+        }
+        _ => {}
+    }
+    shared(src, std::slice::from_ref(entry), len)
+}
+
+/// Takes the frame that `tape` describes, `len` bytes long, from the front of `src`; its strings share the block.
+#[inline(never)]
+pub(crate) fn shared(
+    src: &mut BytesMut,
+    tape: &[Entry],
+    len: usize,
+) -> Result<Option<Frame>, Error> {
+    let bytes = src.split_to(len).freeze();
+    if let Some(elements) = plain_array(tape) {
+        let elements = plain_elements(&bytes, elements, &|range| bytes.slice(range));
+        drop(bytes); // before the value is made, which would be copied otherwise
+        return Ok(Some(Frame::Array(elements)));
+    }
+    Ok(Some(frame(&bytes, tape, |range| bytes.slice(range))))
 }
 
 /// An aggregate that is being filled.
@@ -169,7 +219,7 @@ fn scalar(buf: &[u8], entry: &Entry, kind: Kind, bytes: &impl Fn(Range<usize>) -
     match kind {
         Kind::SimpleString => Frame::SimpleString(data()),
         Kind::Error => Frame::Error(data()),
-        Kind::Integer => Frame::Integer(integer_value(text())),
+        Kind::Integer => Frame::Integer(integer(buf, entry)),
         Kind::BulkString => Frame::BulkString(data()),
         Kind::Double => Frame::Double(
             std::str::from_utf8(text())

@@ -72,17 +72,14 @@ impl Decoder for RespCodec {
     type Error = Error;
 
     fn decode(&mut self, src: &mut BytesMut) -> Result<Option<Frame>, Error> {
+        if let Some((entry, len)) = self.decoder.single(src) {
+            return build::single(src, &entry, len);
+        }
         if !self.decoder.scan(src)? {
             return Ok(None); // `Framed` doubles the buffer as it fills; an announced length reserves nothing
         }
         let (tape, len) = self.decoder.scanned();
-        Ok(Some(match tape {
-            [single] => build::single(src, single, len),
-            tape => {
-                let bytes = src.split_to(len).freeze();
-                build::frame(&bytes, tape, |range| bytes.slice(range))
-            }
-        }))
+        build::shared(src, tape, len)
     }
 }
 

@@ -98,11 +98,13 @@ mod inline;
 mod limits;
 mod line;
 pub mod number;
+mod plain;
 mod reply;
 mod request;
 mod tape;
 mod version;
 mod view;
+mod word;
 pub mod write;
 
 pub use codec::RespCodec;

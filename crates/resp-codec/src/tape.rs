@@ -64,6 +64,15 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
+    /// `_\r\n`
+    pub(crate) const NULL: Self = Self {
+        tag: Tag::Plain(Kind::Null),
+        header: 3,
+        start: 3,
+        len: 0,
+        next: 1,
+    };
+
     /// Where the type byte stands.
     #[inline]
     pub(crate) fn at(&self) -> usize {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::{
     build,
-    decode::integer_value,
+    decode::integer,
     frame::Frame,
     tape::{Entry, Kind, Tag, widen},
 };
@@ -27,6 +27,18 @@ pub struct FrameRef<'a> {
 }
 
 impl<'a> FrameRef<'a> {
+    /// The view of a frame of one element.
+    #[inline]
+    pub(crate) fn single(wire: &'a [u8], entry: &'a Entry) -> Self {
+        Self {
+            buf: wire,
+            tape: std::slice::from_ref(entry),
+            entry,
+            index: 0,
+            first: 0,
+        }
+    }
+
     /// The view of the whole frame, `len` bytes long.
     #[inline]
     pub(crate) fn new(buf: &'a [u8], tape: &'a [Entry], len: usize) -> Option<Self> {
@@ -94,7 +106,7 @@ impl<'a> FrameRef<'a> {
     #[inline]
     pub fn as_i64(&self) -> Option<i64> {
         if self.kind() == Kind::Integer {
-            Some(integer_value(self.as_bytes()?))
+            Some(integer(self.buf, self.entry))
         } else {
             None
         }
@@ -223,6 +235,9 @@ impl<'a> FrameRef<'a> {
     #[must_use]
     #[inline]
     pub fn frame_len(&self) -> usize {
+        if self.first == 0 {
+            return self.buf.len(); // this is the outermost frame
+        }
         let range = self.range();
         let start = self
             .tape
@@ -277,6 +292,7 @@ impl std::fmt::Debug for FrameRef<'_> {
 
 /// The tape index of the frame that the attribute at `index` describes: behind its pairs.
 #[cold]
+#[inline(never)]
 fn described(tape: &[Entry], index: u32, attribute: &Entry) -> u32 {
     let mut at = index.saturating_add(1);
     for _ in 0..attribute.len {

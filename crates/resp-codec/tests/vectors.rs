@@ -274,6 +274,30 @@ fn all_vectors_in_one_buffer_are_taken_one_after_the_other() {
 }
 
 #[test]
+fn an_integer_has_its_value_whatever_the_number_of_its_digits() {
+    let mut values = vec![0, 7, i64::MAX, i64::MIN];
+    for digits in 1..=18 {
+        let power = 10i64.pow(digits);
+        values.extend([power - 1, power, power + 23, 1 - power, -power]);
+    }
+    for value in values {
+        for text in [format!(":{value}\r\n"), format!(":{value}\r\n+OK\r\n")] {
+            let mut decoder = FrameDecoder::new(Limits::client());
+            let frame = decoder.decode(text.as_bytes()).unwrap().expect(&text);
+            assert_eq!(frame.as_i64(), Some(value), "{text:?}");
+            assert_eq!(frame.to_frame(), Frame::Integer(value), "{text:?}");
+            let mut array = BytesMut::from(&*format!("*1\r\n{text}"));
+            let frame = RespCodec::default().decode(&mut array).unwrap();
+            assert_eq!(
+                frame,
+                Some(Frame::Array(vec![Frame::Integer(value)])),
+                "{text:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn resp2_gets_the_forms_that_redis_falls_back_to() {
     let int = Frame::Integer;
     for (frame, text) in [

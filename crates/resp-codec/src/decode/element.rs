@@ -1,10 +1,13 @@
 //! One step of the decoder: an element, or of an aggregate its header.
 
+use std::ops::Range;
+
 use crate::{
     error::DecodeErrorKind as E,
     line::{self, Line},
-    number,
+    number, plain,
     tape::{Entry, Kind, Tag, narrow, widen},
+    word,
 };
 
 use super::{Failed, FrameDecoder, Open, Read, State, Until};
@@ -19,7 +22,7 @@ enum Length {
 }
 
 /// Counts stay below 2^31 on the tape; a frame of that many elements exceeds every other limit.
-const MAX_ELEMENTS: usize = 0x7fff_ffff;
+pub(super) const MAX_ELEMENTS: usize = 0x7fff_ffff;
 
 impl FrameDecoder {
     /// Reads the element at `pos`, of an aggregate only the header.
@@ -281,7 +284,8 @@ impl FrameDecoder {
     /// The length on the header line at `pos`, and the bytes of the header with its type byte and line end.
     fn length(&mut self, buf: &[u8], scanned: usize) -> Result<Option<(Length, usize)>, Failed> {
         let start = self.pos.saturating_add(1);
-        if let Some((len, header, _)) = buf.get(start..).and_then(line::length) {
+        let plain = word::at(buf, self.pos).and_then(|word| plain::length(buf, self.pos, word));
+        if let Some((header, len)) = plain {
             return Ok(Some((Length::Is(len), usize::from(header))));
         }
         let Some(end) = self.line_end(buf, scanned, self.limits.line_cap())? else {
@@ -347,9 +351,18 @@ fn parse_integer(text: &[u8]) -> Option<i64> {
     }
 }
 
-/// The value of an integer that the decoder has accepted.
+/// The value of the integer `entry` in `buf`, which the decoder has accepted.
 #[inline]
-pub(crate) fn integer_value(text: &[u8]) -> i64 {
+pub(crate) fn integer(buf: &[u8], entry: &Entry) -> i64 {
+    let Range { start, end } = entry.payload();
+    // One to seven digits are read at once, together with the type byte, which makes it eight bytes.
+    let word = word::at(buf, start.wrapping_sub(1)).filter(|_| entry.len <= 7);
+    word.and_then(|word| word::digits(word >> 8, entry.len))
+        .unwrap_or_else(|| long_integer(buf.get(start..end).unwrap_or_default()))
+}
+
+#[inline(never)]
+fn long_integer(text: &[u8]) -> i64 {
     let (negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
         [b'+', digits @ ..] => (false, digits),

@@ -7,19 +7,20 @@ use bytes::BytesMut;
 use crate::{
     error::{DecodeError, DecodeErrorKind as E},
     limits::Limits,
-    line,
+    plain,
     reply::OwnedFrame,
-    tape::{Entry, narrow, widen},
+    tape::{Entry, Kind, Tag, narrow, widen},
     view::FrameRef,
+    word,
 };
 
-pub(crate) use element::integer_value;
+pub(crate) use element::integer;
 
 /// Decodes frames, of both versions of the protocol, from bytes that arrive in pieces.
 ///
-/// It remembers how far it has come: however a frame is cut, nothing is looked at again but the few bytes of the header
-/// at the cut. Nesting is counted, not
-/// recursed. Its memory is kept for the next frame and stays proportional to the bytes that have arrived.
+/// It remembers how far it has come: however a frame is cut, nothing is looked at again but the header at the cut, or up
+/// to 80 bytes of a line. Nesting is counted, not recursed. Its memory is kept for the next frame and stays proportional
+/// to the bytes that have arrived.
 ///
 /// ```
 /// use resp_codec::{FrameDecoder, Limits};
@@ -37,10 +38,14 @@ pub(crate) use element::integer_value;
 #[derive(Debug, Clone)]
 pub struct FrameDecoder {
     limits: Limits,
+    /// [`Limits::frame_cap`] of them.
+    cap: usize,
     state: State,
     /// The element to read next; everything before it is on the tape.
     pos: usize,
     tape: Vec<Entry>,
+    /// The tape of a frame that was one plain value.
+    one: Entry,
     /// The aggregates around `pos`, outermost first.
     stack: Vec<Open>,
     missing: usize,
@@ -93,6 +98,9 @@ enum Read {
 /// An error of which the state has taken note. So the steps return a byte or two, not an error by value.
 struct Failed;
 
+/// Up to so many values the tape grows as they are read.
+const FEW_VALUES: u32 = 16;
+
 /// What a decoder keeps of its memory after a large frame: 64 KiB of tape.
 const KEPT_ENTRIES: usize = 4096;
 
@@ -102,9 +110,11 @@ impl FrameDecoder {
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
+            cap: limits.frame_cap(),
             state: State::Fresh,
             pos: 0,
             tape: Vec::new(),
+            one: Entry::NULL,
             stack: Vec::new(),
             missing: 0,
         }
@@ -119,6 +129,7 @@ impl FrameDecoder {
     /// Changes the limits, from the next header on.
     pub fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
+        self.cap = limits.frame_cap();
     }
 
     /// Decodes the frame at the start of `buf`: `Some` if it is whole, `None` if bytes are missing.
@@ -129,7 +140,12 @@ impl FrameDecoder {
     /// # Errors
     ///
     /// The bytes are no RESP or exceed a limit. The connection is to be closed; further calls repeat the error.
+    #[inline]
     pub fn decode<'a>(&'a mut self, buf: &'a [u8]) -> Result<Option<FrameRef<'a>>, DecodeError> {
+        if let Some((entry, len)) = self.single(buf) {
+            self.one = entry;
+            return Ok(buf.get(..len).map(|wire| FrameRef::single(wire, &self.one)));
+        }
         Ok(if self.scan(buf)? {
             FrameRef::new(buf, &self.tape, self.pos)
         } else {
@@ -143,6 +159,9 @@ impl FrameDecoder {
     ///
     /// As [`FrameDecoder::decode`].
     pub fn decode_owned(&mut self, buf: &mut BytesMut) -> Result<Option<OwnedFrame>, DecodeError> {
+        if let Some((entry, len)) = self.single(buf) {
+            return Ok(Some(OwnedFrame::split(buf, len, &[entry])));
+        }
         if !self.scan(buf)? {
             return Ok(None);
         }
@@ -163,30 +182,36 @@ impl FrameDecoder {
         (&self.tape, self.pos)
     }
 
-    /// Scans on; whether the frame is whole.
-    #[inline]
-    pub(crate) fn scan(&mut self, whole: &[u8]) -> Result<bool, DecodeError> {
-        // Within `buf` every offset fits the tape, and a frame that needs more than the limit never completes.
-        let cap = self.limits.frame_cap();
-        let buf = whole.get(..cap).unwrap_or(whole);
-        if let State::Fresh = self.state {
-            if let Some((entry, rest)) = line::single(buf, self.limits.bulk_bytes) {
-                self.clear_tape();
-                self.tape.push(entry);
-                self.pos = buf.len().wrapping_sub(rest.len()); // `rest` is an end of `buf`
-                return Ok(true);
+    /// The frame at the start of `buf`, if it is one plain value, and its length. Nothing is noted of it.
+    #[inline(always)]
+    pub(crate) fn single(&self, buf: &[u8]) -> Option<(Entry, usize)> {
+        match self.state {
+            State::Fresh if self.tape.capacity() <= KEPT_ENTRIES => {
+                plain::value(self.bounded(buf), 0, 1, &self.limits)
             }
+            _ => None, // `scan` gives the memory of a large frame back
         }
-        self.scan_on(buf, cap)
     }
 
-    fn scan_on(&mut self, buf: &[u8], cap: usize) -> Result<bool, DecodeError> {
-        match self.run(buf) {
-            Ok(true) => Ok(true),
-            Ok(false) if buf.len() < cap => Ok(false),
-            Ok(false) => Err(self.fail_at(self.pos, E::FrameLimit { limit: cap })),
+    /// Scans on; whether the frame is whole.
+    #[inline(never)]
+    pub(crate) fn scan(&mut self, buf: &[u8]) -> Result<bool, DecodeError> {
+        let buf = self.bounded(buf);
+        let done = match self.run(buf) {
+            Ok(false) if buf.len() >= self.cap => self.fail(E::FrameLimit { limit: self.cap }),
+            done => done,
+        };
+        match done {
+            Ok(done) => Ok(done),
             Err(Failed) => Err(self.failure()),
         }
+    }
+
+    /// What a frame may take of `buf`. Within it every offset fits the tape, and a frame that needs more than the limit
+    /// never completes.
+    #[inline(always)]
+    fn bounded<'a>(&self, buf: &'a [u8]) -> &'a [u8] {
+        buf.get(..self.cap).unwrap_or(buf)
     }
 
     fn run(&mut self, buf: &[u8]) -> Result<bool, Failed> {
@@ -194,7 +219,10 @@ impl FrameDecoder {
             State::Fresh => {
                 self.pos = 0;
                 self.clear_tape();
-                self.element(buf, 0)?
+                match self.flat(buf) {
+                    Some(0) => return Ok(true),
+                    _ => self.element(buf, 0)?,
+                }
             }
             State::Line { scanned } => self.element(buf, scanned)?,
             State::Bulk { end } => self.finish_string(buf, end)?,
@@ -226,35 +254,80 @@ impl FrameDecoder {
         }
     }
 
-    /// Reads ahead over plain values, the usual content of an array; whether that was the rest of the aggregate, which
-    /// is then closed. What is not plain, not whole or not right is left to the step-by-step path.
+    /// Reads a frame that is an aggregate of plain values, the usual one, up to the first that is not plain, not whole or
+    /// not right; how many are left then. `None` if the header itself is not plain.
+    #[inline]
+    fn flat(&mut self, buf: &[u8]) -> Option<u32> {
+        let word = word::at(buf, 0)?;
+        let (kind, parts) = match plain::type_byte(word) {
+            b'*' => (Kind::Array, 1),
+            b'%' => (Kind::Map, 2),
+            b'~' => (Kind::Set, 1),
+            b'>' => (Kind::Push, 1),
+            _ => return None,
+        };
+        let (header, len) = plain::length(buf, 0, word)?;
+        let count = len.saturating_mul(parts);
+        if count > self.limits.elements.min(element::MAX_ELEMENTS) || self.limits.depth_cap() == 0 {
+            return None;
+        }
+        self.tape.push(Entry {
+            tag: Tag::Plain(kind),
+            header,
+            start: u32::from(header),
+            len: narrow(count),
+            next: narrow(count).wrapping_add(1), // if none of them has elements of its own
+        });
+        self.pos = usize::from(header);
+        let left = self.values(buf, narrow(count));
+        if left > 0 {
+            self.stack.push(Open {
+                entry: 0,
+                until: Until::Left(left),
+                bytes: 0,
+            });
+        }
+        Some(left)
+    }
+
+    /// Reads ahead over plain values, the usual content of an aggregate; whether that was the rest of it, which is then
+    /// closed. What is not plain, not whole or not right is left to the step-by-step path.
     fn read_ahead(&mut self, buf: &[u8]) -> bool {
         let Some(Open {
             until: Until::Left(left),
             ..
-        }) = self.stack.last_mut()
+        }) = self.stack.last()
         else {
             return false;
         };
-        let mut rest = buf.get(self.pos..).unwrap_or_default();
-        while *left > 0 {
-            let Some((entry, next)) = line::single(rest, self.limits.bulk_bytes) else {
-                self.pos = buf.len().wrapping_sub(rest.len()); // `rest` is an end of `buf`
-                return false;
-            };
-            let start = narrow(buf.len().wrapping_sub(rest.len())).wrapping_add(entry.start);
-            let index = narrow(self.tape.len()).wrapping_add(1); // a tape is shorter than its frame
-            self.tape.push(Entry {
-                start,
-                next: index,
-                ..entry
-            });
-            rest = next;
-            *left = left.wrapping_sub(1); // cannot wrap: above 0
+        let left = self.values(buf, *left);
+        if left == 0 {
+            self.close();
+        } else if let Some(open) = self.stack.last_mut() {
+            open.until = Until::Left(left);
         }
-        self.pos = buf.len().wrapping_sub(rest.len());
-        self.close();
-        true
+        left == 0
+    }
+
+    /// Reads up to `left` plain values; how many could not be read so.
+    #[inline]
+    fn values(&mut self, buf: &[u8], mut left: u32) -> u32 {
+        let mut next = narrow(self.tape.len()); // a tape is shorter than its frame
+        if left > FEW_VALUES {
+            // No more than there is room for in the bytes that have arrived.
+            let room = buf.len().saturating_sub(self.pos) / 4;
+            self.tape.reserve(widen(left).min(room));
+        }
+        while left > 0 {
+            next = next.wrapping_add(1);
+            let Some((entry, end)) = plain::value(buf, self.pos, next, &self.limits) else {
+                break;
+            };
+            self.tape.push(entry);
+            self.pos = end;
+            left = left.wrapping_sub(1); // above 0
+        }
+        left
     }
 
     /// Counts the value just read, and closes every aggregate that it completes; whether that was the frame.
@@ -302,10 +375,8 @@ impl FrameDecoder {
 
     /// Takes note of an error, which is final.
     #[cold]
-    fn fail_at(&mut self, offset: usize, kind: E) -> DecodeError {
-        let error = DecodeError::new(offset, kind);
-        self.state = State::Failed(error);
-        error
+    fn fail_at(&mut self, offset: usize, kind: E) {
+        self.state = State::Failed(DecodeError::new(offset, kind));
     }
 
     /// Takes note of an error in the element at `pos`.

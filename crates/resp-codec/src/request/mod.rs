@@ -9,8 +9,9 @@ use crate::{
     inline,
     limits::Limits,
     line::{self, Line},
-    number,
+    number, plain,
     tape::narrow,
+    word,
 };
 
 pub use arg::Arg;
@@ -205,11 +206,11 @@ impl RequestDecoder {
     /// The first line of a request, and what follows.
     #[inline]
     fn first_line(&mut self, buf: &mut [u8], scanned: usize, args: &mut Vec<Arg>) -> Step<usize> {
-        let [b'*', rest @ ..] = &*buf else {
+        if buf.first() != Some(&b'*') {
             return self.inline(buf, scanned, args);
-        };
-        match line::length(rest) {
-            Some((count, header, _)) if count <= self.limits.elements.min(MAX_COUNT) => {
+        }
+        match word::at(buf, 0).and_then(|word| plain::length(buf, 0, word)) {
+            Some((header, count)) if count <= self.limits.elements.min(MAX_COUNT) => {
                 self.pos = usize::from(header);
                 self.left = count;
             }
@@ -258,27 +259,19 @@ impl RequestDecoder {
         let limit = self.limits.bulk_bytes;
         let (mut pos, mut left) = (self.pos, self.left);
         while left > 0 {
-            let Some((start, end)) = line::short_bulk(buf, pos, limit) else {
+            let word = match word::at(buf, pos) {
+                Some(word) if plain::type_byte(word) == b'$' => word,
+                _ => break,
+            };
+            let Some((header, len, end)) = plain::string(buf, pos, word, limit) else {
                 break;
             };
-            args.push(Arg::text(narrow(start), narrow(end.wrapping_sub(start))));
-            pos = end.wrapping_add(2); // inside `buf`
-            left = left.wrapping_sub(1);
-        }
-        let mut rest = buf.get(pos..).unwrap_or_default();
-        while left > 0 {
-            let Some((header, len, next)) = line::bulk(rest, limit) else {
-                break;
-            };
-            let start = buf
-                .len()
-                .wrapping_sub(rest.len())
-                .wrapping_add(usize::from(header)); // inside `buf`
+            let start = pos.wrapping_add(usize::from(header)); // inside `buf`
             args.push(Arg::text(narrow(start), narrow(len)));
-            rest = next;
-            left = left.wrapping_sub(1);
+            pos = end;
+            left = left.wrapping_sub(1); // above 0
         }
-        self.pos = buf.len().wrapping_sub(rest.len()); // `rest` is an end of `buf`
+        self.pos = pos;
         self.left = left;
         if left > 0 {
             return self.step_by_step(buf, scanned, args);
@@ -309,26 +302,28 @@ impl RequestDecoder {
     /// The length of the argument at `pos`, and the bytes of its header.
     fn argument_header(&mut self, buf: &[u8], scanned: usize) -> Step<(usize, usize)> {
         let (len, header) = match buf.get(self.pos..) {
-            Some([b'$', rest @ ..]) => match line::length(rest) {
-                Some((len, header, _)) => (len, usize::from(header)),
-                None => {
-                    let limit = self.limits.inline_bytes;
-                    let Some(end) =
-                        self.line_end(buf, scanned, limit, E::BulkLineTooLong { limit })?
-                    else {
-                        self.state = State::Header {
-                            scanned: self.missing,
+            Some([b'$', ..]) => {
+                match word::at(buf, self.pos).and_then(|word| plain::length(buf, self.pos, word)) {
+                    Some((header, len)) => (len, usize::from(header)),
+                    None => {
+                        let limit = self.limits.inline_bytes;
+                        let Some(end) =
+                            self.line_end(buf, scanned, limit, E::BulkLineTooLong { limit })?
+                        else {
+                            self.state = State::Header {
+                                scanned: self.missing,
+                            };
+                            self.missing = 1;
+                            return Ok(None);
                         };
-                        self.missing = 1;
-                        return Ok(None);
-                    };
-                    let text = buf.get(self.pos.saturating_add(1)..end).unwrap_or_default();
-                    match number::parse_i64(text).map(usize::try_from) {
-                        Some(Ok(len)) => (len, end.saturating_add(2).saturating_sub(self.pos)),
-                        _ => return self.fail(E::InvalidBulkLength),
+                        let text = buf.get(self.pos.saturating_add(1)..end).unwrap_or_default();
+                        match number::parse_i64(text).map(usize::try_from) {
+                            Some(Ok(len)) => (len, end.saturating_add(2).saturating_sub(self.pos)),
+                            _ => return self.fail(E::InvalidBulkLength),
+                        }
                     }
                 }
-            },
+            }
             Some(&[got, ..]) => return self.fail(E::ExpectedBulk { got }),
             _ => {
                 self.state = State::Header { scanned: 0 };

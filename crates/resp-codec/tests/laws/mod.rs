@@ -20,7 +20,7 @@ const LIMITS: [Limits; 3] = [
     },
 ];
 
-/// A frame decodes the same however it is cut, and its views agree with each other.
+/// A frame decodes the same however it is cut and whatever follows it, and its views agree with each other.
 pub(crate) fn decode(data: &[u8]) {
     for limits in LIMITS {
         let whole = frame_of(limits, data, data.len());
@@ -31,6 +31,14 @@ pub(crate) fn decode(data: &[u8]) {
                 format!("{cut:?}"),
                 "in pieces of {piece} bytes"
             ); // nan equals nan here
+        }
+        if let Ok(Some((_, len))) = whole {
+            let alone = frame_of(limits, &data[..len], len);
+            assert_eq!(
+                format!("{whole:?}"),
+                format!("{alone:?}"),
+                "without the bytes behind it"
+            );
         }
         let mut decoder = FrameDecoder::new(limits);
         if let Ok(Some(view)) = decoder.decode(data) {
