@@ -42,6 +42,18 @@ pub(crate) fn noting_effects(builder: Builder) -> (Builder, Arc<Mutex<Vec<String
     (builder, seen)
 }
 
+/// What a server of this kind propagates while it runs these requests, of which none may fail.
+pub(crate) async fn effects_of(builder: Builder, lines: &[&str]) -> Vec<String> {
+    let (builder, seen) = noting_effects(builder);
+    let server = start(builder).await;
+    let mut client = Client::new(&server);
+    for line in lines {
+        let reply = client.call(line).await;
+        assert!(!reply.starts_with('-'), "{line}: {reply}");
+    }
+    std::mem::take(&mut seen.lock().unwrap())
+}
+
 /// Sends requests and checks replies, byte by byte.
 pub(crate) struct Client {
     pub(crate) io: Box<dyn Io>,
