@@ -311,7 +311,7 @@ impl Builder {
             db.notify = self.config.notify.collected();
         }
         let shared = Shared {
-            stats: Stats::new(commands.len()),
+            stats: Stats::new(commands.len(), self.config.tracks_latency),
             config: self.config,
             commands,
             clients: Clients::default(),

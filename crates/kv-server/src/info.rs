@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 use std::fmt::{Display, Write};
 
+use crate::config::percentile;
 use crate::context::Context;
 use crate::engine::Shared;
 use crate::pubsub::Kind;
@@ -48,6 +49,7 @@ const SECTIONS: &[Section] = &[
     section("modules",      "Modules",      true,  |_, _| {}),
     section("commandstats", "Commandstats", false, command_stats),
     section("errorstats",   "Errorstats",   true,  error_stats),
+    section("latencystats", "Latencystats", false, latency_stats),
     section("cluster",      "Cluster",      true,  |_, out| out.field("cluster_enabled", 0)),
     section("keyspace",     "Keyspace",     true,  keyspace),
 ];
@@ -354,6 +356,28 @@ fn command_stats(cx: &mut Context<'_>, out: &mut Lines) {
 fn error_stats(cx: &mut Context<'_>, out: &mut Lines) {
     for (code, count) in cx.shared.stats.errors_by_code() {
         out.field(&format!("errorstat_{code}"), format_args!("count={count}"));
+    }
+}
+
+/// How long calls took, as far as `latency-tracking` counts it.
+fn latency_stats(cx: &mut Context<'_>, out: &mut Lines) {
+    let commands = cx.shared.commands.clone();
+    for (id, row) in commands.iter() {
+        let Some(histogram) = cx.shared.stats.histogram(id) else {
+            continue;
+        };
+        let percentiles = cx.shared.config.latency_percentiles.iter();
+        let percentiles: Vec<_> = percentiles
+            .map(|&percent| {
+                let ns = histogram.percentile_ns(percent);
+                let (us, rest) = (ns / 1000, ns % 1000);
+                format!("p{}={us}.{rest:03}", percentile(percent))
+            })
+            .collect();
+        out.field(
+            &format!("latency_percentiles_usec_{}", row.full_name),
+            percentiles.join(","),
+        );
     }
 }
 

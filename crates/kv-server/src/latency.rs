@@ -2,35 +2,79 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-/// How many calls of a command took how long, by powers of two of 1.024 µs.
-#[derive(Debug, Clone, Default)]
+/// How many calls of a command took how long, by powers of two of 1.024 µs and sixteen parts of each.
+#[derive(Debug, Clone)]
 pub(crate) struct Histogram {
     /// The first bucket is for up to 1.024 µs, each of the others for up to twice the one before.
-    buckets: [u64; BUCKETS],
+    buckets: [[u64; PARTS]; BUCKETS],
     pub(crate) calls: u64,
 }
 
 /// The last bucket begins at more than a minute.
 const BUCKETS: usize = 28;
+/// Parts of a bucket: a time is known to a sixteenth.
+const PARTS: usize = 16;
+/// What times are counted in, in nanoseconds.
+const BLOCK_NS: u64 = 1024;
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Self {
+            buckets: [[0; PARTS]; BUCKETS],
+            calls: 0,
+        }
+    }
+}
 
 impl Histogram {
     pub(crate) fn record(&mut self, us: u64, calls: u64) {
-        let blocks = us.saturating_mul(1000).div_ceil(1024).max(1);
-        let bucket = usize::try_from(blocks.next_power_of_two().trailing_zeros());
-        let bucket = bucket.unwrap_or(BUCKETS).min(BUCKETS - 1);
-        self.buckets[bucket] += calls;
+        let blocks = us.saturating_mul(1000).div_ceil(BLOCK_NS).max(1);
+        let bucket = blocks.next_power_of_two().trailing_zeros() as usize;
+        let (bucket, part) = if bucket < BUCKETS {
+            // Without the half of the end that is the bucket before.
+            let half = (1 << bucket) / 2;
+            (bucket, (blocks - half - 1) * PARTS as u64 / half.max(1))
+        } else {
+            (BUCKETS - 1, u64::MAX)
+        };
+        let part = usize::try_from(part).unwrap_or(PARTS).min(PARTS - 1);
+        self.buckets[bucket][part] += calls;
         self.calls += calls;
     }
 
     /// The upper end of each bucket that adds something, in microseconds, and how many calls are at or below it.
     pub(crate) fn cumulative(&self) -> impl Iterator<Item = (u64, u64)> + Clone {
         let mut sum = 0;
-        (0..).zip(self.buckets).filter_map(move |(bucket, calls)| {
+        (0..).zip(self.buckets).filter_map(move |(bucket, parts)| {
+            let calls: u64 = parts.iter().sum();
             sum += calls;
-            let end_us = (1024_u64 << bucket).div_ceil(1000);
+            let end_us = (BLOCK_NS << bucket).div_ceil(1000);
             let end_us = if bucket < 5 { 1 << bucket } else { end_us };
             (calls > 0).then_some((end_us, sum))
         })
+    }
+
+    /// What so many percent of the calls took at most, in nanoseconds, to a sixteenth above; 0 if there were no calls.
+    pub(crate) fn percentile_ns(&self, percent: f64) -> u64 {
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a part of a count, from 0 to all"
+        )]
+        let wanted = ((percent / 100.0 * self.calls as f64).round() as u64).max(1);
+        let mut sum = 0;
+        for (bucket, parts) in self.buckets.iter().enumerate() {
+            for (part, calls) in (1..).zip(parts) {
+                sum += calls;
+                if sum >= wanted && *calls > 0 {
+                    let half = (1_u64 << bucket) / 2;
+                    let blocks = half + (half.max(1) * part).div_ceil(PARTS as u64);
+                    return blocks * BLOCK_NS;
+                }
+            }
+        }
+        0
     }
 }
 
@@ -163,6 +207,27 @@ mod tests {
         let ends: Vec<_> = histogram.cumulative().collect();
         assert_eq!(ends[..3], [(1, 3), (2, 4), (66, 5)]);
         assert_eq!((ends[3].1, histogram.calls), (6, 6));
+    }
+
+    #[test]
+    fn percentiles_are_exact_to_a_sixteenth() {
+        let mut histogram = Histogram::default();
+        assert_eq!(histogram.percentile_ns(50.0), 0);
+        for us in 1..=10_000 {
+            histogram.record(us, 1);
+        }
+        for percent in [0.0, 1.0, 10.0, 50.0, 90.0, 99.0, 99.9, 100.0] {
+            let ns = histogram.percentile_ns(percent);
+            let exact = ((percent * 100.0).max(1.0) * 1000.0) as u64;
+            let range = exact..=(exact + BLOCK_NS) * 17 / 16;
+            assert!(range.contains(&ns), "{percent}: {ns}, not {exact}");
+        }
+        for us in [u64::MAX, 0, 1 << 40] {
+            let mut histogram = Histogram::default();
+            histogram.record(us, 3);
+            assert_eq!(histogram.percentile_ns(0.0), histogram.percentile_ns(100.0));
+            assert!(histogram.percentile_ns(50.0) > 0);
+        }
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub(crate) struct Stats {
     pub(crate) per_command: Vec<CommandStats>,
     /// By row, of those that were called.
     histograms: Vec<Option<Box<Histogram>>>,
+    /// `latency-tracking`: whether the histograms are kept.
+    pub(crate) has_histograms: bool,
     /// The latest at the end; taken when somebody works.
     samples: VecDeque<Sample>,
 }
@@ -82,8 +84,9 @@ impl CommandStats {
 }
 
 impl Stats {
-    pub(crate) fn new(rows: usize) -> Self {
+    pub(crate) fn new(rows: usize, has_histograms: bool) -> Self {
         Self {
+            has_histograms,
             per_command: vec![CommandStats::default(); rows],
             histograms: vec![None; rows],
             ..Self::default()
@@ -100,6 +103,9 @@ impl Stats {
         let counted = self.command(row);
         counted.us += us;
         let calls = counted.all_calls - calls_before;
+        if !self.has_histograms {
+            return;
+        }
         if let Some(each) = us.checked_div(calls) {
             self.histograms[usize::from(row)]
                 .get_or_insert_default()
@@ -187,6 +193,7 @@ impl Stats {
             changes_since_save,
             per_command: per_command.into_iter().map(CommandStats::reset).collect(),
             histograms: vec![None; self.histograms.len()],
+            has_histograms: self.has_histograms,
             ..Self::default()
         };
     }

@@ -259,3 +259,67 @@ async fn whoever_a_pause_holds_back_counts_as_blocked() {
     let clients = info(&mut client, "INFO clients").await;
     assert_eq!(field(&clients, "blocked_clients"), "0");
 }
+
+#[tokio::test]
+async fn latency_statistics_are_shown_as_far_as_they_are_kept() {
+    let server = server().await;
+    let mut client = Client::new(&server);
+    let line = |text: &str, command: &str| {
+        let name = format!("latency_percentiles_usec_{command}:");
+        let line = text.lines().find_map(|line| line.strip_prefix(&name));
+        line.map(str::to_owned)
+    };
+    client.call("SET k v").await;
+    client.call("CLIENT ID").await;
+    let all = info(&mut client, "INFO all").await;
+    for command in ["set", "client|id"] {
+        let shown = line(&all, command).unwrap();
+        let values: Vec<_> = shown.split(',').collect();
+        for (value, percentile) in values.iter().zip(["p50=", "p99=", "p99.9="]) {
+            let us = value.strip_prefix(percentile).unwrap();
+            assert!(us.parse::<f64>().unwrap() > 0.0, "{shown}");
+            assert_eq!(us.split_once('.').unwrap().1.len(), 3, "{shown}");
+        }
+        assert_eq!(values.len(), 3, "{shown}");
+    }
+    assert!(
+        !info(&mut client, "INFO")
+            .await
+            .contains("latency_percentiles")
+    );
+    client
+        .check(
+            "CONFIG SET latency-tracking-info-percentiles \"0.0 50.5 100.0\"",
+            "+OK\r\n",
+        )
+        .await;
+    let shown = client
+        .call("CONFIG GET latency-tracking-info-percentiles")
+        .await;
+    assert!(shown.ends_with("$10\r\n0 50.5 100\r\n"), "{shown}");
+    let statistics = info(&mut client, "INFO latencystats").await;
+    let shown = line(&statistics, "set").unwrap();
+    assert!(
+        shown.starts_with("p0=") && shown.contains(",p50.5="),
+        "{shown}"
+    );
+    for wrong in ["10 a", "101", "-1", "nan"] {
+        let line = format!("CONFIG SET latency-tracking-info-percentiles \"{wrong}\"");
+        let reply = client.call(&line).await;
+        assert!(reply.starts_with("-ERR CONFIG SET failed"), "{reply}");
+    }
+    client.call("CONFIG RESETSTAT").await;
+    client
+        .check("CONFIG SET latency-tracking no", "+OK\r\n")
+        .await;
+    client.call("SET k v").await;
+    let statistics = info(&mut client, "INFO latencystats").await;
+    assert_eq!(line(&statistics, "set"), None);
+    client.check("LATENCY HISTOGRAM set", "*0\r\n").await;
+    client
+        .check("CONFIG SET latency-tracking yes", "+OK\r\n")
+        .await;
+    client.call("SET k v").await;
+    let statistics = info(&mut client, "INFO latencystats").await;
+    assert!(line(&statistics, "set").is_some(), "{statistics}");
+}

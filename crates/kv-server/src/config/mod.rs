@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use file::{Directive, directives};
-pub(crate) use value::memory_size;
+pub(crate) use value::{memory_size, percentile};
 
 use crate::eviction::{ClientLimit, Policy, Worth};
 use crate::keyspace::notify::Class;
@@ -75,6 +75,10 @@ pub(crate) struct Config {
     pub(crate) slowlog_len: usize,
     /// `latency-monitor-threshold`, in milliseconds; 0 is off.
     pub(crate) latency_threshold_ms: u64,
+    /// `latency-tracking`: whether it is counted how many calls of each command took how long.
+    pub(crate) tracks_latency: bool,
+    /// `latency-tracking-info-percentiles`: what INFO tells of them, each from 0 to 100.
+    pub(crate) latency_percentiles: Vec<f64>,
     /// `tracking-table-max-keys`; 0 is no limit.
     pub(crate) tracking_keys: usize,
     /// Whether there are snapshots at all: without, nothing is read from the disk and nothing written to it.
@@ -208,6 +212,8 @@ impl Default for Config {
             slowlog_us: 10_000,
             slowlog_len: 128,
             latency_threshold_ms: 0,
+            tracks_latency: true,
+            latency_percentiles: vec![50.0, 99.0, 99.9],
             tracking_keys: 1_000_000,
             snapshots: false,
             stop_writes_on_save_error: true,

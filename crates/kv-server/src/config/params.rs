@@ -113,6 +113,14 @@ pub(crate) const PARAMS: &[Param] = &[
         config.latency_threshold_ms = value::integer(value, 0, i64::MAX as u64)?;
         Ok(())
     }),
+    param("latency-tracking", Change::Any, |config| value::show_yes_no(config.tracks_latency), |config, value| {
+        config.tracks_latency = value::yes_no(value)?;
+        Ok(())
+    }),
+    param("latency-tracking-info-percentiles", Change::Any, |config| value::show_percentiles(&config.latency_percentiles), |config, value| {
+        config.latency_percentiles = value::percentiles(value)?;
+        Ok(())
+    }),
     param("lazyfree-lazy-eviction", Change::Any, |config| value::show_yes_no(config.lazy_eviction), |config, value| {
         config.lazy_eviction = value::yes_no(value)?;
         Ok(())

@@ -95,6 +95,35 @@ pub(super) fn show_client_limit(limit: ClientLimit) -> String {
     }
 }
 
+/// Numbers from 0 to 100.
+pub(super) fn percentiles(value: &[u8]) -> Parsed<Vec<f64>> {
+    let numbers = text(value)?.split_ascii_whitespace();
+    numbers
+        .map(|number| {
+            let number = resp_codec::number::parse_f64(number.as_bytes())
+                .ok_or("Invalid latency-tracking-info-percentiles parameters")?;
+            Some(number)
+                .filter(|number| (0.0..=100.0).contains(number))
+                .ok_or_else(|| {
+                    "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]"
+                        .to_owned()
+                })
+        })
+        .collect()
+}
+
+/// `50 99 99.9`
+pub(super) fn show_percentiles(percentiles: &[f64]) -> String {
+    let shown = percentiles.iter().map(|&percent| percentile(percent));
+    shown.collect::<Vec<_>>().join(" ")
+}
+
+/// With at most six digits behind the point.
+pub(crate) fn percentile(percent: f64) -> String {
+    let text = format!("{percent:.6}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 /// As [`memory`], for arguments of commands.
 pub(crate) fn memory_size(text: &[u8]) -> Option<usize> {
     memory(text).ok()

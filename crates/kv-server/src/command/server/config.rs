@@ -86,6 +86,7 @@ fn apply(cx: &mut Context<'_>, config: Config) {
     let notify = config.notify.collected();
     cx.db.notify = notify;
     cx.others.iter_mut().for_each(|db| db.notify = notify);
+    cx.shared.stats.has_histograms = config.tracks_latency;
     cx.shared.config = config;
     cx.shared
         .tracking
