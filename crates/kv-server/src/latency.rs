@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, VecDeque};
 
 /// How many calls of a command took how long, by powers of two of 1.024 µs and sixteen parts of each.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Histogram {
-    /// The first bucket is for up to 1.024 µs, each of the others for up to twice the one before.
-    buckets: [[u64; PARTS]; BUCKETS],
+    /// The first bucket is for up to 1.024 µs, each of the others for up to twice the one before. Few are ever used.
+    buckets: [Option<Box<[u64; PARTS]>>; BUCKETS],
     pub(crate) calls: u64,
 }
 
@@ -17,17 +17,9 @@ const PARTS: usize = 16;
 /// What times are counted in, in nanoseconds.
 const BLOCK_NS: u64 = 1024;
 
-impl Default for Histogram {
-    fn default() -> Self {
-        Self {
-            buckets: [[0; PARTS]; BUCKETS],
-            calls: 0,
-        }
-    }
-}
-
 impl Histogram {
-    pub(crate) fn record(&mut self, us: u64, calls: u64) {
+    /// Returns how many bytes more are allocated now.
+    pub(crate) fn record(&mut self, us: u64, calls: u64) -> usize {
         let blocks = us.saturating_mul(1000).div_ceil(BLOCK_NS).max(1);
         let bucket = blocks.next_power_of_two().trailing_zeros() as usize;
         let (bucket, part) = if bucket < BUCKETS {
@@ -38,15 +30,21 @@ impl Histogram {
             (BUCKETS - 1, u64::MAX)
         };
         let part = usize::try_from(part).unwrap_or(PARTS).min(PARTS - 1);
-        self.buckets[bucket][part] += calls;
+        let mut grown = 0;
+        let parts = self.buckets[bucket].get_or_insert_with(|| {
+            grown = size_of::<[u64; PARTS]>();
+            Box::default()
+        });
+        parts[part] += calls;
         self.calls += calls;
+        grown
     }
 
     /// The upper end of each bucket that adds something, in microseconds, and how many calls are at or below it.
     pub(crate) fn cumulative(&self) -> impl Iterator<Item = (u64, u64)> + Clone {
         let mut sum = 0;
-        (0..).zip(self.buckets).filter_map(move |(bucket, parts)| {
-            let calls: u64 = parts.iter().sum();
+        (0..).zip(&self.buckets).filter_map(move |(bucket, parts)| {
+            let calls: u64 = parts.iter().flat_map(|parts| parts.iter()).sum();
             sum += calls;
             let end_us = (BLOCK_NS << bucket).div_ceil(1000);
             let end_us = if bucket < 5 { 1 << bucket } else { end_us };
@@ -65,7 +63,7 @@ impl Histogram {
         let wanted = ((percent / 100.0 * self.calls as f64).round() as u64).max(1);
         let mut sum = 0;
         for (bucket, parts) in self.buckets.iter().enumerate() {
-            for (part, calls) in (1..).zip(parts) {
+            for (part, calls) in (1..).zip(parts.iter().flat_map(|parts| parts.iter())) {
                 sum += calls;
                 if sum >= wanted && *calls > 0 {
                     let half = (1_u64 << bucket) / 2;
@@ -216,9 +214,15 @@ mod tests {
         for us in 1..=10_000 {
             histogram.record(us, 1);
         }
-        for percent in [0.0, 1.0, 10.0, 50.0, 90.0, 99.0, 99.9, 100.0] {
-            let ns = histogram.percentile_ns(percent);
-            let exact = ((percent * 100.0).max(1.0) * 1000.0) as u64;
+        for (percent, us) in [
+            (0.0, 1),
+            (1.0, 100),
+            (50.0, 5_000),
+            (99.0, 9_900),
+            (99.9, 9_990),
+            (100.0, 10_000),
+        ] {
+            let (ns, exact) = (histogram.percentile_ns(percent), us * 1000);
             let range = exact..=(exact + BLOCK_NS) * 17 / 16;
             assert!(range.contains(&ns), "{percent}: {ns}, not {exact}");
         }
