@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use tracing::Span;
 use tracing::field::{Empty, display};
+use tracing::level_filters::LevelFilter;
 
 use crate::config::{Address, Config};
 use crate::error::{Error, ErrorKind};
@@ -15,7 +16,21 @@ use crate::request::Request;
 const USUAL_PORT: u16 = 6379;
 
 /// The span of one command, or of a batch. Costs next to nothing if nobody listens.
+#[inline]
 fn span(config: &Config, operation: impl Fn() -> Cow<'static, str>, batch: Option<usize>) -> Span {
+    // Without the level, `debug_span!` makes a span that is disabled, too; but where another crate has switched on the
+    // feature `log` of `tracing`, that one looks at each poll whether there is a logger.
+    if LevelFilter::current() < LevelFilter::DEBUG {
+        return Span::none();
+    }
+    enabled_span(config, operation, batch)
+}
+
+fn enabled_span(
+    config: &Config,
+    operation: impl Fn() -> Cow<'static, str>,
+    batch: Option<usize>,
+) -> Span {
     let span = tracing::debug_span!(
         target: "kv_client::command",
         "command",
