@@ -43,6 +43,10 @@ impl<'a, T> CommandFuture<'a, T> {
     }
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large one is what nearly all commands are"
+)]
 enum Run<'a> {
     Shared(Exchange<'a, Request>),
     /// In a cluster, or on a lane.
