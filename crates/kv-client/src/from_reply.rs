@@ -154,6 +154,7 @@ impl FromReply for Bytes {
         }
     }
 
+    #[inline]
     fn from_element(element: Part<'_>) -> Result<Self, ReplyError> {
         match element.to_bulk() {
             Some(bytes) => Ok(bytes),
@@ -202,14 +203,15 @@ impl<T: FromReply> FromReply for Option<T> {
         T::option_from_reply(reply)
     }
 
+    #[inline]
     fn from_element(element: Part<'_>) -> Result<Self, ReplyError> {
+        if element.is_bulk() {
+            return T::from_element(element).map(Some);
+        }
         if element.is_null() {
             return Ok(None);
         }
-        match element.as_bulk() {
-            Some(_) => T::from_element(element).map(Some),
-            None => T::option_from_reply(element.into_reply()),
-        }
+        T::option_from_reply(element.into_reply())
     }
 }
 

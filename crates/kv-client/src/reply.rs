@@ -244,6 +244,7 @@ impl Part<'_> {
         }
     }
 
+    #[inline]
     pub(crate) fn is_null(&self) -> bool {
         match &self.0 {
             Form::View { view, .. } => view.is_null(),
@@ -251,6 +252,7 @@ impl Part<'_> {
         }
     }
 
+    #[inline]
     pub(crate) fn is_array(&self) -> bool {
         match &self.0 {
             Form::View { view, .. } => view.kind() == Kind::Array,
@@ -259,17 +261,26 @@ impl Part<'_> {
     }
 
     /// The error that it is.
+    #[inline]
     pub(crate) fn error(&self) -> Option<ServerError> {
         match &self.0 {
-            Form::View { view, .. } if view.is_error() => {
-                Some(ServerError::new(view.as_bytes().unwrap_or_default()))
-            }
+            Form::View { view, .. } if view.is_error() => Some(server_error(*view)),
             Form::Reply(Reply::Error(error)) => Some(error.clone()),
             _ => None,
         }
     }
 
+    /// Whether it is a bulk string.
+    #[inline]
+    pub(crate) fn is_bulk(&self) -> bool {
+        match &self.0 {
+            Form::View { view, .. } => view.kind() == Kind::BulkString,
+            Form::Reply(_) => false,
+        }
+    }
+
     /// The bytes of a bulk string in one piece.
+    #[inline]
     pub(crate) fn as_bulk(&self) -> Option<&[u8]> {
         match &self.0 {
             Form::View { view, .. } if view.kind() == Kind::BulkString => view.as_bytes(),
@@ -278,6 +289,7 @@ impl Part<'_> {
     }
 
     /// [`Self::as_bulk`], shared if that is long.
+    #[inline]
     pub(crate) fn to_bulk(&self) -> Option<Bytes> {
         match &self.0 {
             Form::View { view, frame } if view.kind() == Kind::BulkString => {
@@ -286,6 +298,11 @@ impl Part<'_> {
             _ => None,
         }
     }
+}
+
+#[cold]
+fn server_error(view: FrameRef<'_>) -> ServerError {
+    ServerError::new(view.as_bytes().unwrap_or_default())
 }
 
 /// The bytes of `part`, which is one of `frame`.
