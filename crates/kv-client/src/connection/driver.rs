@@ -132,10 +132,12 @@ impl Driver {
             shared.status.connections += 1;
         }
         // Whoever replaces a login looks for connections that stand after that; this one looks for a new login.
-        let end = if self.engine.session().login.turn() == login {
-            std::future::poll_fn(|cx| self.poll_serve(cx, &mut *stream)).await
-        } else {
+        let end = if self.engine.session().login.turn() != login {
             self.lost(io::Error::other("its login is out of date"))
+        } else if let Err(error) = self.engine.decode() {
+            self.unreadable(error)
+        } else {
+            std::future::poll_fn(|cx| self.poll_serve(cx, &mut *stream)).await
         };
         self.link.lock().disconnected();
         match &end {
@@ -149,13 +151,25 @@ impl Driver {
         end
     }
 
+    /// Reads before it takes commands: what has arrived is given to its callers and what they have queued is written in one
+    /// go, with the lock taken once.
     fn poll_serve(&mut self, cx: &mut Context<'_>, stream: &mut dyn Stream) -> Poll<End> {
-        if let Err(error) = self.engine.decode() {
-            return Poll::Ready(self.unreadable(error));
-        }
         let mut read = 0;
         self.drained = false;
         loop {
+            let idle = match self.poll_read(cx, stream) {
+                Poll::Ready(Ok(0)) => {
+                    let error =
+                        io::Error::new(io::ErrorKind::UnexpectedEof, "closed by the server");
+                    return Poll::Ready(self.lost(error));
+                }
+                Poll::Ready(Ok(n)) => {
+                    read += n;
+                    false
+                }
+                Poll::Ready(Err(end)) => return Poll::Ready(end),
+                Poll::Pending => true,
+            };
             if let Some(end) = self.exchange(cx, true) {
                 return Poll::Ready(end);
             }
@@ -171,15 +185,8 @@ impl Driver {
                 while let Poll::Ready(Ok(1..)) = self.poll_read(cx, stream) {}
                 return Poll::Ready(self.lost(error));
             }
-            match self.poll_read(cx, stream) {
-                Poll::Ready(Ok(n @ 1..)) => read += n,
-                Poll::Ready(Ok(0)) => {
-                    let error =
-                        io::Error::new(io::ErrorKind::UnexpectedEof, "closed by the server");
-                    return Poll::Ready(self.lost(error));
-                }
-                Poll::Ready(Err(end)) => return Poll::Ready(end),
-                Poll::Pending => break,
+            if idle {
+                break;
             }
         }
         self.poll_timer(cx, true)
@@ -403,11 +410,18 @@ impl Timer {
 
     /// Ready when `alarm` has passed, or an earlier alarm that was set before.
     fn poll(&mut self, cx: &mut Context<'_>, alarm: Instant) -> Poll<()> {
-        if self.set.is_none_or(|set| alarm < set) {
-            self.sleep.as_mut().reset(alarm);
-            self.set = Some(alarm);
+        match self.set {
+            // This task was noted then, and will be woken.
+            Some(set) if alarm >= set && !self.sleep.is_elapsed() => return Poll::Pending,
+            Some(set) if alarm >= set => {}
+            _ => {
+                self.sleep.as_mut().reset(alarm);
+                self.set = Some(alarm);
+            }
         }
-        ready!(self.sleep.as_mut().poll(cx));
+        // A task that has used up its budget would not be noted by the alarm.
+        let sleep = pin!(tokio::task::unconstrained(self.sleep.as_mut()));
+        ready!(sleep.poll(cx));
         self.set = None;
         Poll::Ready(())
     }

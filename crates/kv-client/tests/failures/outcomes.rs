@@ -186,6 +186,8 @@ async fn each_command_of_a_broken_pipeline_has_an_outcome_of_its_own() {
         client.incr("d"),
     ));
     let ((a, b, c, d), ()) = join!(pipeline.results(), async {
+        // Time goes on when nothing more can be written.
+        tokio::time::sleep(Duration::from_millis(1)).await;
         peer.send(":1\r\n").await;
         tokio::time::sleep(Duration::from_millis(1)).await;
         drop(peer);

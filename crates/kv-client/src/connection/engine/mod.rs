@@ -201,6 +201,9 @@ impl Engine {
     }
 
     fn deliver(&mut self, shared: &mut Shared, wake: &mut Vec<Waker>) {
+        if self.answered == 0 && self.freed == 0 && self.answers.is_empty() {
+            return;
+        }
         self.timing.report(&mut shared.latency);
         for (ticket, answer) in self.answers.drain(..) {
             shared.answer(ticket, answer, wake);
