@@ -156,15 +156,14 @@ impl NodeBuilder {
         if (self.node.live, self.node.deleted) != (self.live, self.deleted) {
             return Err("wrong number of entries");
         }
-        let before = log.nodes.last_key_value();
-        if before.is_some_and(|(&base, node)| node.last_id(base) >= self.base || base >= self.base)
-        {
+        let before = log.nodes.last();
+        if before.is_some_and(|(base, node)| node.last_id(base) >= self.base || base >= self.base) {
             return Err("nodes out of order");
         }
         self.node.close();
         log.len += u64::from(self.node.live);
         log.bytes += self.node.memory();
-        log.nodes.insert(self.base, self.node);
+        log.nodes.push(self.base, self.node);
         Ok(())
     }
 }
@@ -180,8 +179,8 @@ impl Log {
         if len != self.len {
             return Err("wrong number of entries");
         }
-        let end = self.nodes.last_key_value();
-        if end.is_some_and(|(&base, node)| node.last_id(base) > last) {
+        let end = self.nodes.last();
+        if end.is_some_and(|(base, node)| node.last_id(base) > last) {
             return Err("an entry behind the last id");
         }
         self.last = last;
@@ -195,10 +194,10 @@ impl Log {
         mut f: impl FnMut(Id, &[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut bytes = Vec::new();
-        for (base, node) in &self.nodes {
+        for (base, node) in self.nodes.iter() {
             bytes.clear();
             node.write_listpack(&mut bytes);
-            f(*base, &bytes)?;
+            f(base, &bytes)?;
         }
         Ok(())
     }

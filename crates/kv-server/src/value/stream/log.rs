@@ -1,15 +1,14 @@
 //! The entries of a stream: nodes by the id of their first entry.
 
-use std::collections::{BTreeMap, btree_map};
-
 use crate::value::stream::node::{Entries, EntriesBack, Entry, Node};
-use crate::value::stream::{Id, Limits, map_bytes};
+use crate::value::stream::runs::{self, Runs};
+use crate::value::stream::{Id, Limits};
 
 /// Entries in the order of their ids.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Log {
     /// By the id from which the entries' distances count; all of a node's ids are less than the next one.
-    pub(super) nodes: BTreeMap<Id, Node>,
+    pub(super) nodes: Runs<Id, Node>,
     /// Entries.
     pub(super) len: u64,
     /// The id that was given last.
@@ -57,9 +56,7 @@ impl Log {
         let text = fields.clone().map(<[u8]>::len).sum();
         let mut room = 0;
         let mut to = None;
-        if let Some(last) = self.nodes.last_entry() {
-            let base = *last.key();
-            let node = last.into_mut();
+        if let Some((base, node)) = self.nodes.last_mut() {
             if limits.allow(node, text) {
                 to = Some((base, node));
             } else {
@@ -77,12 +74,7 @@ impl Log {
             }
             None => {
                 let names = fields.clone().step_by(2);
-                (
-                    id,
-                    self.nodes
-                        .entry(id)
-                        .or_insert_with(|| Node::new(names, room)),
-                )
+                (id, self.nodes.push(id, Node::new(names, room)))
             }
         };
         node.append(base, id, fields);
@@ -97,7 +89,7 @@ impl Log {
 
     /// Takes an entry out. `false` if there is none with this id.
     pub(crate) fn delete(&mut self, id: Id) -> bool {
-        let Some((&base, node)) = self.nodes.range_mut(..=id).next_back() else {
+        let Some((base, node)) = self.nodes.upto_mut(id) else {
             return false;
         };
         if !node.delete(base, id) {
@@ -105,7 +97,7 @@ impl Log {
         }
         if node.live == 0 {
             self.bytes -= node.memory();
-            self.nodes.remove(&base);
+            self.nodes.remove(base);
         }
         self.len -= 1;
         self.max_deleted = self.max_deleted.max(id);
@@ -126,22 +118,10 @@ impl Log {
         if self.len == 0 { Id::MAX } else { self.first }
     }
 
-    /// The nodes that may hold entries from one id to another.
-    fn nodes_between(&self, start: Id, end: Id) -> btree_map::Range<'_, Id, Node> {
-        let before = self.nodes.range(..=start).next_back();
-        let from = before.map_or(start, |(&base, _)| base);
-        // A range must not end before it begins.
-        if from <= end {
-            self.nodes.range(from..=end)
-        } else {
-            btree_map::Range::default()
-        }
-    }
-
     /// The entries from one id to another, both included.
     pub(crate) fn range(&self, start: Id, end: Id) -> Range<'_> {
         Range {
-            nodes: self.nodes_between(start, end),
+            nodes: self.nodes.around(start, end),
             entries: None,
             start,
             end,
@@ -151,7 +131,7 @@ impl Log {
     /// The entries from one id to another, both included, the last one first.
     pub(crate) fn range_back(&self, start: Id, end: Id) -> RangeBack<'_> {
         RangeBack {
-            nodes: self.nodes_between(start, end),
+            nodes: self.nodes.around(start, end),
             entries: None,
             start,
             end,
@@ -176,14 +156,14 @@ impl Log {
 
     /// Bytes allocated.
     pub(super) fn memory(&self) -> usize {
-        self.bytes + map_bytes::<Id, Node>(self.nodes.len())
+        self.bytes + self.nodes.memory()
     }
 }
 
 /// Entries in order.
 #[derive(Debug, Clone)]
 pub(crate) struct Range<'a> {
-    nodes: btree_map::Range<'a, Id, Node>,
+    nodes: runs::Range<'a, Id, Node>,
     entries: Option<Entries<'a>>,
     start: Id,
     end: Id,
@@ -204,7 +184,7 @@ impl<'a> Iterator for Range<'a> {
                     }
                 }
             }
-            let (&base, node) = self.nodes.next()?;
+            let (base, node) = self.nodes.next()?;
             self.entries = Some(node.entries(base));
         }
     }
@@ -213,7 +193,7 @@ impl<'a> Iterator for Range<'a> {
 /// Entries from the last one on.
 #[derive(Debug, Clone)]
 pub(crate) struct RangeBack<'a> {
-    nodes: btree_map::Range<'a, Id, Node>,
+    nodes: runs::Range<'a, Id, Node>,
     entries: Option<EntriesBack<'a>>,
     start: Id,
     end: Id,
@@ -234,7 +214,7 @@ impl<'a> Iterator for RangeBack<'a> {
                     }
                 }
             }
-            let (&base, node) = self.nodes.next_back()?;
+            let (base, node) = self.nodes.next_back()?;
             self.entries = Some(node.entries_back(base));
         }
     }

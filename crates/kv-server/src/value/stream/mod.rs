@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `id.rs` | ids and how they are read |
 //! | `node.rs` | some hundred entries in one allocation |
+//! | `runs.rs` | the map that nodes are in |
 //! | `log.rs`, `trim.rs`, `radix.rs` | the entries: nodes by id; taking old ones out; what XINFO says of the nodes |
 //! | `build.rs` | nodes from a snapshot |
 //! | `group.rs`, `lag.rs` | consumer groups; how far behind they are |
@@ -15,6 +16,7 @@ mod lag;
 mod log;
 mod node;
 mod radix;
+mod runs;
 #[cfg(test)]
 mod tests;
 mod trim;

@@ -10,7 +10,7 @@ impl Log {
     ///
     /// There is a node where an id ends, one where ids part, and one for what stands between those. Takes a walk over all ids.
     pub(crate) fn radix_nodes(&self) -> usize {
-        radix_nodes(self.nodes.keys().copied())
+        radix_nodes(self.nodes.keys())
     }
 }
 

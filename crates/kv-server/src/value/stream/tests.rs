@@ -191,7 +191,7 @@ fn check(log: &Log, model: &Model) {
     assert_eq!(log.len(), model.len() as u64);
     assert_eq!(log.first, model.keys().next().copied().unwrap_or(Id::MIN));
     assert_eq!(log.top(), model.keys().next_back().copied());
-    let bytes: usize = log.nodes.values().map(Node::memory).sum();
+    let bytes: usize = log.nodes.iter().map(|(_, node)| node.memory()).sum();
     assert_eq!(log.bytes, bytes);
     let ids: Vec<Id> = model.keys().copied().collect();
     for pair in ids.windows(2).step_by(7) {
@@ -300,8 +300,8 @@ fn a_full_node_is_followed_by_another() {
     let log = filled(1000, bytes);
     assert!(
         log.nodes
-            .values()
-            .all(|node| node.listpack_len() < 1000 + 5)
+            .iter()
+            .all(|(_, node)| node.listpack_len() < 1000 + 5)
     );
     assert!(log.nodes() < 15, "{}", log.nodes());
 }

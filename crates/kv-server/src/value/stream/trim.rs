@@ -1,8 +1,7 @@
 //! Taking old entries out.
 
-use std::collections::BTreeMap;
-
 use crate::value::stream::node::Node;
+use crate::value::stream::runs::Runs;
 use crate::value::stream::{Id, Log};
 
 /// What stays.
@@ -30,7 +29,7 @@ pub(crate) struct Trimmed {
     /// Entries.
     pub(crate) count: u64,
     /// Whole nodes of them, for whoever has the time to free them.
-    pub(crate) nodes: BTreeMap<Id, Node>,
+    pub(crate) nodes: Runs<Id, Node>,
 }
 
 impl Log {
@@ -40,7 +39,7 @@ impl Log {
         let mut bytes = 0;
         // The first node that stays, in part or as a whole; and whether it has to be looked into.
         let mut stays = None;
-        for (&base, node) in &self.nodes {
+        for (base, node) in self.nodes.iter() {
             let live = u64::from(node.live);
             if matches!(trim.keep, Keep::Last(max) if self.len - count <= max)
                 || trim.limit > 0 && count + live > trim.limit
@@ -62,13 +61,10 @@ impl Log {
         let nodes = match stays {
             None => std::mem::take(&mut self.nodes),
             Some((base, _)) if count == 0 && bytes == 0 => {
-                debug_assert_eq!(self.nodes.keys().next(), Some(&base));
-                BTreeMap::new()
+                debug_assert_eq!(self.nodes.keys().next(), Some(base));
+                Runs::default()
             }
-            Some((base, _)) => {
-                let rest = self.nodes.split_off(&base);
-                std::mem::replace(&mut self.nodes, rest)
-            }
+            Some((base, _)) => self.nodes.split_before(base),
         };
         self.len -= count;
         self.bytes -= bytes;
@@ -85,7 +81,7 @@ impl Log {
 
     /// Marks the entries of one node that go.
     fn trim_node(&mut self, base: Id, keep: Keep) -> u64 {
-        let Some(node) = self.nodes.get_mut(&base) else {
+        let Some((_, node)) = self.nodes.upto_mut(base) else {
             return 0;
         };
         let mut left = self.len;
