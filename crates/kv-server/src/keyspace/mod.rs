@@ -1,5 +1,6 @@
 //! A database: keys, their values and expiry. The only door to the data.
 
+mod changes;
 pub(crate) mod entry;
 mod evict;
 mod expiry;
@@ -24,7 +25,7 @@ use crate::error::{ReplyError, Result};
 use crate::keyspace::entry::{Entry, NEVER};
 use crate::keyspace::fields::Deadlines;
 use crate::keyspace::memory::HandedOut;
-use crate::keyspace::notify::{Class, Event};
+use crate::keyspace::notify::Class;
 use crate::keyspace::preserve::Preserve;
 use crate::keyspace::table::{Entry as _, Heap, Position, Seed, Table};
 use crate::keyspace::usage::{Usage, stamp};
@@ -33,6 +34,7 @@ use crate::keyspace::watch::Watched;
 use crate::rng::Rng;
 use crate::value::{Value, ValueType};
 
+pub(crate) use crate::keyspace::changes::Changes;
 pub(crate) use crate::keyspace::fields::ExpiredFields;
 pub(crate) use crate::keyspace::preserve::{Part, Preserved};
 
@@ -71,23 +73,6 @@ pub(crate) struct Db {
     deadlines: Deadlines,
 }
 
-/// What a command did to one database.
-#[derive(Debug, Default)]
-pub(crate) struct Changes {
-    pub(crate) count: u64,
-    /// Keys that were removed because their time came.
-    pub(crate) expired: Vec<Box<[u8]>>,
-    /// Fields of hashes that were removed because their time came.
-    pub(crate) expired_fields: Vec<ExpiredFields>,
-    /// Keys that were removed to make room.
-    pub(crate) evicted: Vec<Box<[u8]>>,
-    pub(crate) events: Vec<Event>,
-    /// Keys that changed, if anybody has to be told; `None` stands for all.
-    pub(crate) touched: Vec<Option<Box<[u8]>>>,
-    /// Keys that somebody waits for and that changed.
-    pub(crate) ready: Vec<Box<[u8]>>,
-}
-
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Counters {
     pub(crate) hits: u64,
@@ -95,19 +80,6 @@ pub(crate) struct Counters {
     pub(crate) expired: u64,
     pub(crate) expired_fields: u64,
     pub(crate) evicted: u64,
-}
-
-impl Changes {
-    #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.count == 0
-            && self.expired.is_empty()
-            && self.expired_fields.is_empty()
-            && self.evicted.is_empty()
-            && self.events.is_empty()
-            && self.touched.is_empty()
-            && self.ready.is_empty()
-    }
 }
 
 impl Db {
@@ -472,70 +444,6 @@ impl Db {
         std::mem::swap(&mut self.expiry_cursor, &mut other.expiry_cursor);
         self.all_waiters_ready();
         other.all_waiters_ready();
-    }
-
-    /// Notes a change: for WATCH, blocked clients, keyspace events, propagation and the counters. Every write calls it once a key.
-    #[inline]
-    pub(crate) fn changed(&mut self, class: Class, event: &'static str, key: &[u8]) {
-        self.changed_by(1, class, event, key);
-    }
-
-    /// As [`changed`](Self::changed), for what counts as several changes: one an element, as in Redis.
-    #[inline]
-    pub(crate) fn changed_by(&mut self, count: u64, class: Class, event: &'static str, key: &[u8]) {
-        self.changes.count += count;
-        self.changed_too(class, event, key);
-    }
-
-    /// As [`changed`](Self::changed), for a further key of a change that counts as one: LMOVE.
-    #[inline]
-    pub(crate) fn changed_too(&mut self, class: Class, event: &'static str, key: &[u8]) {
-        self.event(class, event, key);
-        self.touched(key);
-    }
-
-    /// As [`changed_by`](Self::changed_by), for what those who watch the key, or wait for it, are not told of: the groups of a stream.
-    pub(crate) fn changed_aside(
-        &mut self,
-        count: u64,
-        class: Class,
-        event: &'static str,
-        key: &[u8],
-    ) {
-        self.changes.count += count;
-        self.event(class, event, key);
-    }
-
-    /// Tells only who waits for a key that it has changed.
-    pub(crate) fn wake(&mut self, key: &[u8]) {
-        if !self.waiters.is_empty() {
-            self.note_ready(key);
-        }
-    }
-
-    /// Tells who watches a key, or waits for it, that it has changed.
-    #[inline]
-    pub(crate) fn touched(&mut self, key: &[u8]) {
-        if !self.watched.is_empty() {
-            self.touch_watchers(key);
-        }
-        if !self.waiters.is_empty() {
-            self.note_ready(key);
-        }
-        if self.tracked {
-            self.changes.touched.push(Some(key.into()));
-        }
-    }
-
-    /// Only a keyspace event, for what is not a change of its own: `del` of a list that lost its last element.
-    #[inline]
-    pub(crate) fn event(&mut self, class: Class, event: &'static str, key: &[u8]) {
-        if self.notify.contains(class) {
-            self.changes.events.push(Event {
-                name: event,
-                key: key.into(),
-            });
-        }
     }
 }
 
