@@ -1,16 +1,20 @@
 //! One key with its value and expiry, in 16 bytes of table and, for most strings, one allocation.
 
+mod label;
+mod packed;
+
 use resp_codec::number::parse_i64;
 
+use self::label::Label;
 use crate::keyspace::table;
-use crate::value::{Blob, Form, Hash, Text, Value, ValueType as _};
+use crate::value::{Form, Hash, Text, Value, ValueType as _};
 
 /// A slot of the keyspace's table.
 ///
 /// Two variants of which the first has the only niche: 16 bytes in all, so a bucket of eleven fits four cache lines.
 #[derive(Debug)]
 pub(crate) enum Entry {
-    /// A short string: `meta, key length, [expiry], key, value` in one allocation. Empty means a vacant slot.
+    /// A short string (`packed.rs`). Empty means a vacant slot.
     Packed(Box<[u8]>),
     /// Everything else.
     Object(Box<Object>),
@@ -26,54 +30,6 @@ pub(crate) struct Object {
 
 const _: () = assert!(size_of::<Object>() <= 48);
 
-/// The key of an object, and when it expires: most collections never do, and have short keys.
-#[derive(Debug)]
-enum Label {
-    Forever(Blob),
-    Until(Box<Until>),
-}
-
-#[derive(Debug)]
-struct Until {
-    /// Unix time in milliseconds.
-    at: i64,
-    key: Blob,
-}
-
-impl Label {
-    fn new(key: &[u8], expire_at: i64) -> Self {
-        let key = Blob::of(&[key]);
-        match expire_at {
-            NEVER => Self::Forever(key),
-            at => Self::Until(Box::new(Until { at, key })),
-        }
-    }
-
-    #[inline]
-    fn key(&self) -> &[u8] {
-        match self {
-            Self::Forever(key) => key.as_slice(),
-            Self::Until(until) => until.key.as_slice(),
-        }
-    }
-
-    #[inline]
-    fn expire_at(&self) -> i64 {
-        match self {
-            Self::Forever(_) => NEVER,
-            Self::Until(until) => until.at,
-        }
-    }
-
-    /// Bytes allocated.
-    fn memory(&self) -> usize {
-        match self {
-            Self::Forever(key) => key.memory(),
-            Self::Until(until) => size_of::<Until>() + until.key.memory(),
-        }
-    }
-}
-
 /// Strings whose key and value are longer together get an [`Object`], so that a new expiry does not copy them.
 const PACKED_MAX: usize = 1024;
 /// Edited strings get an [`Object`], whose vector can grow, above this length.
@@ -84,43 +40,6 @@ const EMBEDDED_MAX: usize = 44;
 pub(crate) const NEVER: i64 = i64::MAX;
 /// The last time at which a key can expire, in the year 292,278,994.
 pub(crate) const LATEST: i64 = NEVER - 1;
-
-// Bits of the first byte of a packed entry.
-const HAS_EXPIRY: u8 = 1;
-/// The key's length takes two bytes.
-const LONG_KEY: u8 = 1 << 1;
-/// [`Form::Text`]
-const TEXT: u8 = 1 << 2;
-/// [`Form::Edited`]
-const EDITED: u8 = 1 << 3;
-const EXPIRY_BYTES: usize = 8;
-
-/// Where the parts of a packed entry are.
-struct Layout {
-    key: usize,
-    value: usize,
-}
-
-impl Layout {
-    #[inline]
-    fn of(packed: &[u8]) -> Self {
-        let meta = packed[0];
-        let (len, head) = if meta & LONG_KEY == 0 {
-            (usize::from(packed[1]), 2)
-        } else {
-            (usize::from(u16::from_le_bytes([packed[1], packed[2]])), 3)
-        };
-        let key = if meta & HAS_EXPIRY == 0 {
-            head
-        } else {
-            head + EXPIRY_BYTES
-        };
-        Self {
-            key,
-            value: key + len,
-        }
-    }
-}
 
 impl Entry {
     /// A string.
@@ -133,7 +52,7 @@ impl Entry {
         if key.len() + value.len() > PACKED_MAX {
             return Self::object(key, Value::String(Box::new(Text::from(value))), expire_at);
         }
-        Self::packed(key, &value, expire_at, Form::Plain)
+        Self::Packed(packed::pack(key, &value, expire_at, Form::Plain))
     }
 
     /// A string of a certain form.
@@ -142,7 +61,7 @@ impl Entry {
             let text = Text::new(value.to_vec(), form);
             return Self::object(key, Value::String(Box::new(text)), expire_at);
         }
-        Self::packed(key, value, expire_at, form)
+        Self::Packed(packed::pack(key, value, expire_at, form))
     }
 
     /// A string that was edited or computed.
@@ -151,32 +70,7 @@ impl Entry {
             let text = Text::new(value, Form::Edited);
             return Self::object(key, Value::String(Box::new(text)), expire_at);
         }
-        Self::packed(key, &value, expire_at, Form::Edited)
-    }
-
-    fn packed(key: &[u8], value: &[u8], expire_at: i64, form: Form) -> Self {
-        // Exactly as much as is needed: a vector with room to spare would be moved to become a box.
-        let head = if key.len() > 0xff { 3 } else { 2 };
-        let expiry = if expire_at == NEVER { 0 } else { EXPIRY_BYTES };
-        let mut bytes = Vec::with_capacity(head + expiry + key.len() + value.len());
-        let mut meta = form_bits(form);
-        if expire_at != NEVER {
-            meta |= HAS_EXPIRY;
-        }
-        match u8::try_from(key.len()) {
-            Ok(len) => bytes.extend_from_slice(&[meta, len]),
-            Err(_) => {
-                #[expect(clippy::cast_possible_truncation, reason = "at most PACKED_MAX")]
-                let [low, high] = (key.len() as u16).to_le_bytes();
-                bytes.extend_from_slice(&[meta | LONG_KEY, low, high]);
-            }
-        }
-        if expire_at != NEVER {
-            bytes.extend_from_slice(&expire_at.to_le_bytes());
-        }
-        bytes.extend_from_slice(key);
-        bytes.extend_from_slice(value);
-        Self::Packed(bytes.into_boxed_slice())
+        Self::Packed(packed::pack(key, &value, expire_at, Form::Edited))
     }
 
     /// A value of any type.
@@ -190,7 +84,7 @@ impl Entry {
     #[inline]
     pub(crate) fn expire_at(&self) -> i64 {
         match self {
-            Self::Packed(packed) => packed_expiry(packed),
+            Self::Packed(packed) => packed::expire_at(packed),
             Self::Object(object) => object.label.expire_at(),
         }
     }
@@ -198,19 +92,9 @@ impl Entry {
     pub(crate) fn set_expire_at(&mut self, at: i64) {
         match self {
             Self::Packed(packed) => {
-                let meta = packed[0];
-                let has_expiry = meta & HAS_EXPIRY != 0;
-                if has_expiry && at != NEVER {
-                    let head = if meta & LONG_KEY == 0 { 2 } else { 3 };
-                    packed[head..head + EXPIRY_BYTES].copy_from_slice(&at.to_le_bytes());
-                } else if has_expiry || at != NEVER {
-                    let layout = Layout::of(packed);
-                    *self = Self::packed(
-                        &packed[layout.key..layout.value],
-                        &packed[layout.value..],
-                        at,
-                        form_of(meta),
-                    );
+                if !packed::set_expire_at(packed, at) {
+                    let (key, value) = (packed::key(packed), packed::value(packed));
+                    *packed = packed::pack(key, value, at, packed::form(packed));
                 }
             }
             Self::Object(object) => object.label = Label::new(object.label.key(), at),
@@ -221,7 +105,7 @@ impl Entry {
     #[inline]
     pub(crate) fn as_string(&self) -> Option<&[u8]> {
         match self {
-            Self::Packed(packed) => Some(&packed[Layout::of(packed).value..]),
+            Self::Packed(packed) => Some(packed::value(packed)),
             Self::Object(object) => match &object.value {
                 Value::String(text) => Some(text.as_slice()),
                 _ => None,
@@ -235,16 +119,11 @@ impl Entry {
         let Self::Packed(packed) = self else {
             return false;
         };
-        let layout = Layout::of(packed);
-        let has_expiry = packed[0] & HAS_EXPIRY != 0;
-        if packed.len() - layout.value != value.len() || has_expiry != (expire_at != NEVER) {
+        if packed::value(packed).len() != value.len() || !packed::set_expire_at(packed, expire_at) {
             return false;
         }
-        packed[layout.value..].copy_from_slice(value);
-        packed[0] = packed[0] & !(TEXT | EDITED) | form_bits(form);
-        if has_expiry {
-            self.set_expire_at(expire_at);
-        }
+        packed::value_mut(packed).copy_from_slice(value);
+        packed::set_form(packed, form);
         true
     }
 
@@ -252,9 +131,8 @@ impl Entry {
     pub(crate) fn string_bytes_mut(&mut self) -> Option<&mut [u8]> {
         match self {
             Self::Packed(packed) => {
-                packed[0] = packed[0] & !TEXT | EDITED;
-                let at = Layout::of(packed).value;
-                Some(&mut packed[at..])
+                packed::set_form(packed, Form::Edited);
+                Some(packed::value_mut(packed))
             }
             Self::Object(object) => match &mut object.value {
                 Value::String(text) => Some(text.edit()),
@@ -267,12 +145,9 @@ impl Entry {
     pub(crate) fn edit_string(&mut self, edit: impl FnOnce(&mut Vec<u8>)) -> bool {
         match self {
             Self::Packed(packed) => {
-                let expire_at = packed_expiry(packed);
-                let layout = Layout::of(packed);
-                let key = &packed[layout.key..layout.value];
-                let mut value = packed[layout.value..].to_vec();
+                let mut value = packed::value(packed).to_vec();
                 edit(&mut value);
-                *self = Self::edited(key, value, expire_at);
+                *self = Self::edited(packed::key(packed), value, packed::expire_at(packed));
                 true
             }
             Self::Object(object) => match &mut object.value {
@@ -287,7 +162,7 @@ impl Entry {
 
     fn form(&self) -> Form {
         match self {
-            Self::Packed(packed) => form_of(packed[0]),
+            Self::Packed(packed) => packed::form(packed),
             Self::Object(object) => match &object.value {
                 Value::String(text) => text.form(),
                 _ => Form::Plain,
@@ -339,13 +214,8 @@ impl Entry {
     pub(crate) fn renamed(self, key: &[u8]) -> Self {
         match self {
             Self::Packed(ref packed) => {
-                let layout = Layout::of(packed);
-                Self::string_in(
-                    form_of(packed[0]),
-                    key,
-                    &packed[layout.value..],
-                    self.expire_at(),
-                )
+                let (form, value) = (packed::form(packed), packed::value(packed));
+                Self::string_in(form, key, value, self.expire_at())
             }
             Self::Object(mut object) => {
                 object.label = Label::new(key, object.label.expire_at());
@@ -357,12 +227,10 @@ impl Entry {
     /// A copy under another key.
     pub(crate) fn copied(&self, key: &[u8]) -> Self {
         match self {
-            Self::Packed(packed) => Self::string_in(
-                form_of(packed[0]),
-                key,
-                &packed[Layout::of(packed).value..],
-                self.expire_at(),
-            ),
+            Self::Packed(packed) => {
+                let (form, value) = (packed::form(packed), packed::value(packed));
+                Self::string_in(form, key, value, self.expire_at())
+            }
             Self::Object(object) => {
                 Self::object(key, object.value.clone(), object.label.expire_at())
             }
@@ -378,36 +246,6 @@ impl Entry {
     pub(crate) fn is_slow_to_free(&self) -> bool {
         self.value().is_some_and(Value::is_slow_to_free)
     }
-}
-
-#[inline]
-fn form_bits(form: Form) -> u8 {
-    match form {
-        Form::Plain => 0,
-        Form::Text => TEXT,
-        Form::Edited => EDITED,
-    }
-}
-
-#[inline]
-fn form_of(meta: u8) -> Form {
-    match meta & (TEXT | EDITED) {
-        0 => Form::Plain,
-        TEXT => Form::Text,
-        _ => Form::Edited,
-    }
-}
-
-#[inline]
-fn packed_expiry(packed: &[u8]) -> i64 {
-    let head = match packed[0] & (HAS_EXPIRY | LONG_KEY) {
-        HAS_EXPIRY => 2,
-        0 | LONG_KEY => return NEVER,
-        _ => 3,
-    };
-    packed[head..]
-        .first_chunk()
-        .map_or(NEVER, |bytes| i64::from_le_bytes(*bytes))
 }
 
 impl Default for Entry {
@@ -454,10 +292,7 @@ impl table::Entry for Entry {
     #[inline]
     fn key(&self) -> &[u8] {
         match self {
-            Self::Packed(packed) => {
-                let layout = Layout::of(packed);
-                &packed[layout.key..layout.value]
-            }
+            Self::Packed(packed) => packed::key(packed),
             Self::Object(object) => object.label.key(),
         }
     }
