@@ -285,6 +285,15 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Bytes of output above which the connection is cut off in any case, so that nobody reads the rest of a reply. The program's own calls, and
+    /// its connections in memory, get theirs whole.
+    pub(crate) fn longest_output(&self) -> usize {
+        if self.session.origin.fd < 0 {
+            return usize::MAX;
+        }
+        self.shared.output_limit(self.session).hard_bytes()
+    }
+
     /// All sessions by id, this one in its place.
     pub(crate) fn sessions(&self) -> impl Iterator<Item = &Session> {
         let own = self.session.id;

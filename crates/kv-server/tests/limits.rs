@@ -147,6 +147,38 @@ async fn output_beyond_the_hard_limit_closes_a_normal_connection() {
 }
 
 #[tokio::test]
+async fn a_reply_that_nobody_will_get_whole_is_not_written_to_its_end() {
+    let builder = with("client-output-buffer-limit", "normal 100000 0 0");
+    let server = start(builder.port(0)).await;
+    let mut asker = Client::new(&server);
+    asker.call("HSET h f v").await;
+    asker.call("SADD s m").await;
+    asker.call("ZADD z 1 m").await;
+    for number in 0..1000 {
+        let key = format!("{number:0>200}");
+        asker.request(["SET", &key, "v"]).await;
+        asker.expect("+OK\r\n").await;
+    }
+    // Whole, the first three would never come to an end.
+    for line in [
+        "HRANDFIELD h -9000000000000000",
+        "SRANDMEMBER s -9000000000000000",
+        "ZRANDMEMBER z -9000000000000000",
+        "KEYS *",
+    ] {
+        let mut client = Client::tcp(&server).await;
+        client.send(format!("{line}\r\nECHO further\r\n")).await;
+        let rest = client.rest().await;
+        assert!(!rest.contains("further"), "{line}");
+    }
+    let info = asker.call("INFO stats").await;
+    assert!(
+        info.contains("client_output_buffer_limit_disconnections:4\r\n"),
+        "{info}"
+    );
+}
+
+#[tokio::test]
 async fn a_subscriber_that_does_not_read_is_cut_off_at_the_hard_limit() {
     let server = start(with("client-output-buffer-limit", "pubsub 1mb 0 0")).await;
     let (mut lazy, mut keen) = (Client::new(&server), Client::new(&server));

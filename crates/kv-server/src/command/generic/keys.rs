@@ -69,9 +69,12 @@ pub(super) fn keys(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
         }
         return Ok(());
     }
-    let start = cx.out.position();
+    let (start, longest) = (cx.out.position(), cx.longest_output());
     let mut count = 0;
     for key in cx.db.iter().map(Entry::key) {
+        if cx.out.position() > longest {
+            break;
+        }
         if pattern.is_any() || pattern.matches(key) {
             cx.out.bulk(key);
             count += 1;

@@ -27,6 +27,7 @@ pub(super) fn hrandfield(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     if with_values && count.unsigned_abs() > i64::MAX as u64 / 2 {
         return Err(ReplyError::OutOfRange);
     }
+    let longest = cx.longest_output();
     let Some(hash) = cx.db.get::<Hash>(key)? else {
         cx.out.array(0);
         return Ok(());
@@ -36,6 +37,9 @@ pub(super) fn hrandfield(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     if count < 0 {
         header(wanted, with_values, &mut cx.out);
         for _ in 0..wanted {
+            if cx.out.position() > longest {
+                break;
+            }
             if let Some(pair) = hash.random(&mut || rng.next()) {
                 write(pair, with_values, &mut cx.out);
             }

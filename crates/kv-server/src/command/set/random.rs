@@ -95,6 +95,7 @@ pub(super) fn srandmember(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
         return Err(ReplyError::Syntax);
     }
     let count = args.integer_in(-i64::MAX, i64::MAX)?;
+    let longest = cx.longest_output();
     let Some(set) = cx.db.get::<Set>(key)? else {
         cx.out.array(0);
         return Ok(());
@@ -104,6 +105,9 @@ pub(super) fn srandmember(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     if count < 0 {
         cx.out.array(wanted);
         for _ in 0..wanted {
+            if cx.out.position() > longest {
+                break;
+            }
             if let Some(member) = set.random(|| rng.next()) {
                 cx.out.item(member);
             }

@@ -12,6 +12,7 @@ use crate::value::zset::Scored;
 
 pub(super) fn zrandmember(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     let key = args.next()?;
+    let longest = cx.longest_output();
     let rng = &mut cx.shared.rng;
     if args.remaining() == 0 {
         match cx.db.get::<Zset>(key)?.and_then(|zset| draw(zset, rng)) {
@@ -35,6 +36,9 @@ pub(super) fn zrandmember(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     if count < 0 {
         header(wanted, with_scores, out);
         for _ in 0..wanted {
+            if out.position() > longest {
+                break;
+            }
             if let Some(member) = draw(zset, rng) {
                 write_member(member, with_scores, out);
             }
