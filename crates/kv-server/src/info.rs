@@ -1,8 +1,9 @@
 //! INFO: one row a section. A field that this server has no figure for is left out rather than made up.
 //!
 //! `used_memory` is what the data and the connections hold: tables, keys, values, sessions, bytes that wait to be read or sent, the keys that
-//! connections track, the slow log, and how long commands took; it is counted exactly, without the allocator's losses. `used_memory_rss` is the whole process as the system sees it, which in an embedding
-//! program is more than the server.
+//! connections track, and the slow log; it is counted exactly, without the allocator's losses. Statistics are not in it, of which there are
+//! only so many as there are commands. `used_memory_rss` is the whole process as the system sees it, which in an embedding program is more
+//! than the server.
 
 use std::collections::HashSet;
 use std::fmt::{Display, Write};
@@ -163,8 +164,6 @@ pub(crate) struct Memory {
     pub(crate) clients: usize,
     /// What [`Shared::notes_memory`] counts.
     notes: usize,
-    /// How long commands took. It is little, and no reason to evict a key.
-    histograms: usize,
     /// The whole process, where the system says it.
     pub(crate) resident: Option<usize>,
 }
@@ -184,13 +183,12 @@ impl Memory {
             tables,
             clients,
             notes: cx.shared.notes_memory(),
-            histograms: cx.shared.stats.histogram_bytes,
             resident: proc_kib("/proc/self/status", "VmRSS:"),
         }
     }
 
     pub(crate) fn used(&self) -> usize {
-        self.data + self.clients + self.notes + self.histograms
+        self.data + self.clients + self.notes
     }
 
     pub(crate) fn overhead(&self) -> usize {
@@ -226,7 +224,7 @@ fn memory(cx: &mut Context<'_>, out: &mut Lines) {
     }
     out.bytes("maxmemory", cx.shared.config.maxmemory);
     out.field("maxmemory_policy", cx.shared.config.policy.name());
-    out.field("mem_not_counted_for_evict", memory.histograms);
+    out.field("mem_not_counted_for_evict", 0);
     out.field("mem_clients_normal", memory.clients);
     // The program chose it; a library does not know which.
     out.field("mem_allocator", "unknown");

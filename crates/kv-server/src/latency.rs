@@ -18,8 +18,7 @@ const PARTS: usize = 16;
 const BLOCK_NS: u64 = 1024;
 
 impl Histogram {
-    /// Returns how many bytes more are allocated now.
-    pub(crate) fn record(&mut self, us: u64, calls: u64) -> usize {
+    pub(crate) fn record(&mut self, us: u64, calls: u64) {
         let blocks = us.saturating_mul(1000).div_ceil(BLOCK_NS).max(1);
         let bucket = blocks.next_power_of_two().trailing_zeros() as usize;
         let (bucket, part) = if bucket < BUCKETS {
@@ -30,14 +29,8 @@ impl Histogram {
             (BUCKETS - 1, u64::MAX)
         };
         let part = usize::try_from(part).unwrap_or(PARTS).min(PARTS - 1);
-        let mut grown = 0;
-        let parts = self.buckets[bucket].get_or_insert_with(|| {
-            grown = size_of::<[u64; PARTS]>();
-            Box::default()
-        });
-        parts[part] += calls;
+        self.buckets[bucket].get_or_insert_default()[part] += calls;
         self.calls += calls;
-        grown
     }
 
     /// The upper end of each bucket that adds something, in microseconds, and how many calls are at or below it.

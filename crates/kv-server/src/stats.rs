@@ -32,8 +32,6 @@ pub(crate) struct Stats {
     pub(crate) per_command: Vec<CommandStats>,
     /// By row, of those that were called.
     histograms: Vec<Option<Box<Histogram>>>,
-    /// What they have allocated.
-    pub(crate) histogram_bytes: usize,
     /// `latency-tracking`: whether the histograms are kept.
     pub(crate) has_histograms: bool,
     /// The latest at the end; taken when somebody works.
@@ -109,12 +107,9 @@ impl Stats {
             return;
         }
         if let Some(each) = us.checked_div(calls) {
-            let bytes = &mut self.histogram_bytes;
-            let histogram = self.histograms[usize::from(row)].get_or_insert_with(|| {
-                *bytes += size_of::<Histogram>();
-                Box::default()
-            });
-            *bytes += histogram.record(each, calls);
+            self.histograms[usize::from(row)]
+                .get_or_insert_default()
+                .record(each, calls);
         }
     }
 
