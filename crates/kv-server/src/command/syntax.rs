@@ -1,7 +1,8 @@
 //! The grammar of a command's arguments, read from the notation of the Redis documentation.
 //!
 //! `key value [NX | XX] [EX seconds | PX milliseconds]`, `key [key ...]`, `<MIN | MAX>`: words in capitals stand for themselves, others are names;
-//! `[...]` is optional, `|` separates alternatives, and `x [x ...]` repeats.
+//! `[...]` is optional, `|` separates alternatives, and `x [x ...]` repeats. Two things more than in the documentation: `value:integer` says of
+//! what kind an argument is where its name does not tell, and `pattern@1` to which of the key specifications it belongs.
 
 /// One argument, as an entry of `arguments` in `COMMAND DOCS`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +13,10 @@ pub(crate) struct Argument {
     pub(crate) token: Option<String>,
     pub(crate) optional: bool,
     pub(crate) multiple: bool,
+    /// The token comes again with each.
+    pub(crate) repeats_token: bool,
+    /// The key specification that it belongs to, where that is not the next.
+    pub(crate) key_spec: Option<u8>,
     /// Alternatives, or the parts of a block.
     pub(crate) children: Vec<Self>,
 }
@@ -43,6 +48,12 @@ impl Kind {
             Self::OneOf => "oneof",
             Self::Block => "block",
         }
+    }
+
+    /// The kind that a row gives.
+    fn named(name: &str) -> Option<Self> {
+        let kinds = [Self::String, Self::Integer, Self::Double, Self::Key];
+        kinds.into_iter().find(|kind| kind.name() == name)
     }
 
     /// By the name of the argument, which the documentation chooses with care.
@@ -128,7 +139,7 @@ fn item(word: &str, words: &mut Words<'_>, sequence: &mut Vec<Argument>) {
             let text = before[..before.len() - words.rest.len()].trim_end();
             let text = text.strip_suffix([']', '>']).unwrap_or(text).trim_end();
             if let Some(repeated) = text.strip_suffix("...") {
-                repeat(sequence, repeated.split_whitespace().count());
+                repeat(sequence, repeated);
                 return;
             }
             let mut argument = one_of(inner);
@@ -140,15 +151,18 @@ fn item(word: &str, words: &mut Words<'_>, sequence: &mut Vec<Argument>) {
     }
 }
 
-/// The last `count` arguments may come again.
-fn repeat(sequence: &mut Vec<Argument>, count: usize) {
+/// The last arguments may come again, as many as there are words here.
+fn repeat(sequence: &mut Vec<Argument>, words: &str) {
     join_tokens(sequence);
+    let count = words.split_whitespace().count();
     // There is always something: a container without arguments would make redis-cli crash.
     let count = count.max(1);
     debug_assert!(!sequence.is_empty(), "nothing stands before the dots");
     let parts = sequence.split_off(sequence.len().saturating_sub(count));
     let mut repeated = block(parts);
     repeated.multiple = true;
+    repeated.repeats_token =
+        repeated.token.is_some() && words.starts_with(|c: char| c.is_ascii_uppercase());
     sequence.push(repeated);
 }
 
@@ -166,6 +180,8 @@ fn one_of(mut alternatives: Vec<Vec<Argument>>) -> Argument {
         token: None,
         optional: false,
         multiple: false,
+        repeats_token: false,
+        key_spec: None,
         children,
     }
 }
@@ -190,19 +206,30 @@ fn block(mut parts: Vec<Argument>) -> Argument {
         token,
         optional: false,
         multiple: false,
+        repeats_token: false,
+        key_spec: None,
         children: parts,
     }
 }
 
 fn plain(word: &str) -> Argument {
+    let (word, key_spec) = match word.rsplit_once('@') {
+        Some((word, number)) => (word, number.parse().ok()),
+        None => (word, None),
+    };
+    let named = word.rsplit_once(':');
+    let named = named.and_then(|(word, kind)| Some((word, Kind::named(kind)?)));
+    let (word, known) = match named {
+        Some((word, kind)) => (word, Some(kind)),
+        None => (word, None),
+    };
     let is_token = word.chars().any(|c| c.is_ascii_uppercase())
         && !word.chars().any(|c| c.is_ascii_lowercase());
     let is_symbol = word.chars().all(|c| !c.is_ascii_alphanumeric());
     let token = (is_token || is_symbol).then(|| word.to_owned());
-    let kind = if token.is_some() {
-        Kind::PureToken
-    } else {
-        Kind::of(word)
+    let kind = match token {
+        Some(_) => Kind::PureToken,
+        None => known.unwrap_or_else(|| Kind::of(word)),
     };
     Argument {
         name: word.to_ascii_lowercase(),
@@ -210,6 +237,8 @@ fn plain(word: &str) -> Argument {
         token,
         optional: false,
         multiple: false,
+        repeats_token: false,
+        key_spec,
         children: Vec::new(),
     }
 }
@@ -246,7 +275,11 @@ mod tests {
             } else {
                 format!("({})", show(&argument.children))
             };
-            let marks = [(argument.optional, "?"), (argument.multiple, "*")];
+            let marks = [
+                (argument.optional, "?"),
+                (argument.multiple, "*"),
+                (argument.repeats_token, "*"),
+            ];
             let marks: String = marks
                 .iter()
                 .filter(|(on, _)| *on)
@@ -265,6 +298,15 @@ mod tests {
             ("key [key ...]", "key/key*"),
             ("key value [key value ...]", "(key/key value/string)/block*"),
             ("[message]", "message/string?"),
+            ("key value:integer", "key/key value/integer"),
+            (
+                "[GET pattern@1 [GET pattern@1 ...]]",
+                "GET:pattern/pattern?**",
+            ),
+            (
+                "<STREAMS <key [key ...] id [id ...]>>",
+                "STREAMS:(key/key* id/string*)/block",
+            ),
             ("[name [name ...]]", "name/string?*"),
             ("[ID client-id [client-id ...]]", "ID:client-id/integer?*"),
             (

@@ -57,6 +57,26 @@ const DIFFERENT: &[(&str, &str, &str)] = &[
 const SCRIPTS: &str = "7.2 allows it in scripts, where it does not wait";
 const NODES: &str = "7.2 says that it is for all nodes";
 
+/// Commands whose arguments are described otherwise than by Redis 7.0, and why.
+const OTHER_ARGUMENTS: &[(&str, &str)] = &[
+    (
+        "bitfield",
+        "the operations repeat at another level of the same grammar",
+    ),
+    ("bitop", "7.2 names the operations"),
+    (
+        "client|kill",
+        "7.2 takes several filters, of which one is yes or no",
+    ),
+    ("client|list", "the ids are no block of one"),
+    ("command|getkeys", "7.2 describes them"),
+    ("command|getkeysandflags", "7.2 describes them"),
+    ("config|get", "the parameters are no block of one"),
+    ("psubscribe", "the patterns are no block of one"),
+    ("zrank", "7.2 has WITHSCORE"),
+    ("zrevrank", "7.2 has WITHSCORE"),
+];
+
 /// The fields of a row by name, in the bytes of RESP: the order of flags counts, and so does what is a set.
 fn fields(row: &Frame) -> BTreeMap<&'static str, String> {
     const NAMES: [&str; 9] = [
@@ -289,4 +309,76 @@ async fn the_keys_of_requests_and_what_is_done_with_them_are_those_of_redis() {
             assert_eq!(ours.call(&line).await, theirs.call(&line).await, "{line}");
         }
     }
+}
+
+/// What an argument is, without what it is called.
+fn shape(argument: &Frame) -> String {
+    let get = |name| value(argument, name);
+    let children = get("arguments").map(shapes);
+    format!(
+        "{:?} {:?} {:?} {:?} {children:?}",
+        get("token"),
+        get("type"),
+        get("flags"),
+        get("key_spec_index"),
+    )
+}
+
+fn shapes(arguments: &Frame) -> Vec<String> {
+    arguments.as_slice().unwrap().iter().map(shape).collect()
+}
+
+fn value<'f>(map: &'f Frame, name: &str) -> Option<&'f Frame> {
+    let mut pairs = map.as_pairs().unwrap().iter();
+    let found = pairs.find(|(key, _)| key.as_str() == Some(name));
+    found.map(|(_, value)| value)
+}
+
+/// The arguments of all commands and subcommands in a reply of COMMAND DOCS.
+fn arguments(docs: &Frame, into: &mut BTreeMap<String, Vec<String>>) {
+    for (name, docs) in docs.as_pairs().unwrap() {
+        let shapes = value(docs, "arguments").map(shapes).unwrap_or_default();
+        into.insert(name.as_str().unwrap().to_owned(), shapes);
+        if let Some(docs) = value(docs, "subcommands") {
+            arguments(docs, into);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_arguments_of_commands_are_those_of_redis() {
+    let Some(redis) = Redis::start() else {
+        println!("skipped: there is no redis-server");
+        return;
+    };
+    let server = server().await;
+    let mut described = Vec::new();
+    for mut client in [Client::new(&server), redis.connect().await] {
+        client.call("HELLO 3").await;
+        client.send("COMMAND DOCS\r\n").await;
+        let bytes = client.frame().await;
+        let frame = FrameDecoder::new(Limits::client())
+            .decode(&bytes)
+            .unwrap()
+            .unwrap()
+            .to_frame();
+        let mut found = BTreeMap::new();
+        arguments(&frame, &mut found);
+        described.push(found);
+    }
+    let [ours, theirs] = &described[..] else {
+        unreachable!("two servers were asked");
+    };
+    let mut differences = Vec::new();
+    for (name, ours) in ours {
+        let is_known = OTHER_ARGUMENTS.iter().any(|(known, _)| known == name);
+        if let Some(theirs) = theirs.get(name).filter(|theirs| *theirs != ours) {
+            if !is_known {
+                differences.push(format!("{name}:\n  ours   {ours:?}\n  theirs {theirs:?}"));
+            }
+        } else {
+            assert!(!is_known, "{name} is as in Redis");
+        }
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
 }

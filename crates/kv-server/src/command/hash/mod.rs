@@ -33,7 +33,7 @@ pub(super) const COMMANDS: &[Command] = &[
     row("HGETDEL",       -5, TAKE_FAST, TAKE,           extended::hgetdel).docs("8.0.0", "key <FIELDS numfields field [field ...]>", "Returns the values of fields, and takes the fields out.", "O(N) where N is the number of specified fields"),
     row("HGETEX",        -5, TAKE_FAST, READ_UPDATE,    extended::hgetex).docs("8.0.0", "key [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST] <FIELDS numfields field [field ...]>", "Returns the values of fields, and sets when these expire.", "O(N) where N is the number of specified fields"),
     row("HINCRBY",       4, SET_FAST,  Keys::ONE,      counter::hincrby).docs("2.0.0", "key field increment", "Adds a number to an integer in a field, which begins at 0.", "O(1)"),
-    row("HINCRBYFLOAT",  4, SET_FAST,  Keys::ONE,      counter::hincrbyfloat).docs("2.6.0", "key field increment", "Adds a number to a floating-point number in a field, which begins at 0.", "O(1)"),
+    row("HINCRBYFLOAT",  4, SET_FAST,  Keys::ONE,      counter::hincrbyfloat).docs("2.6.0", "key field increment:double", "Adds a number to a floating-point number in a field, which begins at 0.", "O(1)"),
     row("HKEYS",         2, READ,      Keys::READ_ONE, get::hkeys).docs("2.0.0", "key", "Returns all fields.", "O(N) where N is the size of the hash.").tips("nondeterministic_output_order"),
     row("HLEN",          2, READ_FAST, LOOK,           get::hlen).docs("2.0.0", "key", "Counts the fields of a hash.", "O(1)"),
     row("HMGET",        -3, READ_FAST, Keys::READ_ONE, get::hmget).docs("2.0.0", "key field [field ...]", "Returns the values of several fields.", "O(N) where N is the number of fields being requested."),

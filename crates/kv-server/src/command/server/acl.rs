@@ -19,7 +19,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
     row("CAT", -2, ANYBODY, Keys::NONE, cat)
         .docs("6.0.0", "[category]", "Lists the categories, or the commands of one.", "O(1) since the categories and commands are a fixed set."),
     row("GENPASS", -2, ANYBODY, Keys::NONE, genpass)
-        .docs("6.0.0", "[bits]", "Returns a random password.", "O(1)"),
+        .docs("6.0.0", "[bits:integer]", "Returns a random password.", "O(1)"),
     row("GETUSER", 3, ADMIN, Keys::NONE, getuser)
         .docs("6.0.0", "username", "Returns what a user may do.", "O(N). Where N is the number of password, command and pattern rules that the user has."),
     row("HELP", 2, Flags::LOADING.and(Flags::STALE), Keys::NONE, help)

@@ -339,6 +339,7 @@ fn argument_of(out: &mut Reply<'_>, argument: &Argument, key: &mut i64) {
     let flags = [
         (argument.optional, "optional"),
         (argument.multiple, "multiple"),
+        (argument.repeats_token, "multiple_token"),
     ];
     let flags: Vec<_> = flags
         .iter()
@@ -346,7 +347,7 @@ fn argument_of(out: &mut Reply<'_>, argument: &Argument, key: &mut i64) {
         .map(|(_, flag)| *flag)
         .collect();
     let is_container = !argument.children.is_empty();
-    let is_key = argument.kind == Kind::Key;
+    let is_key = argument.kind == Kind::Key || argument.key_spec.is_some();
     let fields = 2 + [
         !is_container,
         is_key,
@@ -368,8 +369,8 @@ fn argument_of(out: &mut Reply<'_>, argument: &Argument, key: &mut i64) {
     }
     if is_key {
         out.bulk(b"key_spec_index");
-        out.integer(*key);
-        *key += 1;
+        out.integer(argument.key_spec.map_or(*key, i64::from));
+        *key += i64::from(argument.key_spec.is_none());
     }
     if let Some(token) = &argument.token {
         out.bulk(b"token");

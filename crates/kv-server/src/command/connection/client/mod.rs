@@ -47,7 +47,7 @@ const SUBCOMMANDS: &[Command] = &[
     row("NO-TOUCH",     3, ANYTIME, Keys::NONE, attributes::no_touch)
         .docs("7.2.0", "<ON | OFF>", "Makes the connection's reads leave no trace in the access times of keys.", "O(1)"),
     row("PAUSE",       -3, ADMIN,   Keys::NONE, pause::pause)
-        .docs("3.0.0", "timeout [WRITE | ALL]", "Holds commands back for a time.", "O(1)"),
+        .docs("3.0.0", "timeout:integer [WRITE | ALL]", "Holds commands back for a time.", "O(1)"),
     row("REPLY",        3, ANYTIME, Keys::NONE, attributes::reply)
         .docs("3.2.0", "<ON | OFF | SKIP>", "Chooses whether the connection gets replies.", "O(1)"),
     row("SETINFO",      4, ANYTIME, Keys::NONE, attributes::setinfo)
