@@ -157,19 +157,20 @@ impl Driver {
         let mut read = 0;
         self.drained = false;
         loop {
-            let idle = match self.poll_read(cx, stream) {
-                Poll::Ready(Ok(0)) => {
-                    let error =
-                        io::Error::new(io::ErrorKind::UnexpectedEof, "closed by the server");
-                    return Poll::Ready(self.lost(error));
+            let mut idle = false;
+            // While there are answers that wait for their turn, more of them would only wait longer.
+            if !self.engine.has_answers() {
+                match self.poll_read(cx, stream) {
+                    Poll::Ready(Ok(0)) => {
+                        let error =
+                            io::Error::new(io::ErrorKind::UnexpectedEof, "closed by the server");
+                        return Poll::Ready(self.lost(error));
+                    }
+                    Poll::Ready(Ok(n)) => read += n,
+                    Poll::Ready(Err(end)) => return Poll::Ready(end),
+                    Poll::Pending => idle = true,
                 }
-                Poll::Ready(Ok(n)) => {
-                    read += n;
-                    false
-                }
-                Poll::Ready(Err(end)) => return Poll::Ready(end),
-                Poll::Pending => true,
-            };
+            }
             if let Some(end) = self.exchange(cx, true) {
                 return Poll::Ready(end);
             }
@@ -185,7 +186,7 @@ impl Driver {
                 while let Poll::Ready(Ok(1..)) = self.poll_read(cx, stream) {}
                 return Poll::Ready(self.lost(error));
             }
-            if idle {
+            if idle || self.engine.has_answers() {
                 break;
             }
         }
@@ -213,6 +214,10 @@ impl Driver {
         };
         drop(shared);
         self.wake.drain(..).for_each(Waker::wake);
+        if self.engine.has_answers() {
+            // Behind those who have theirs.
+            cx.waker().wake_by_ref();
+        }
         end.then_some(End::Closed)
     }
 

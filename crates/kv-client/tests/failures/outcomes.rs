@@ -309,3 +309,25 @@ async fn a_connection_cut_at_every_byte_tells_the_truth() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn replies_that_came_before_the_connection_broke_reach_all_of_their_many_callers() {
+    const CALLERS: i64 = 500;
+    let (client, _peers, mut peer) = connected(64 * 1024).await;
+    let callers: Vec<_> = (0..CALLERS)
+        .map(|n| {
+            let client = client.clone();
+            tokio::spawn(async move { client.incr(n.to_string()).await })
+        })
+        .collect();
+    for n in 0..CALLERS {
+        peer.expect(&["INCR", &n.to_string()]).await;
+    }
+    let replies: String = (0..CALLERS).map(|n| format!(":{n}\r\n")).collect();
+    peer.send(&replies).await;
+    drop(peer);
+    for (n, caller) in (0..CALLERS).zip(callers) {
+        assert_eq!(caller.await.unwrap().unwrap(), n);
+    }
+    assert_eq!(client.stats().in_flight, 0);
+}

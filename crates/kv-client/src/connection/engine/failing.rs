@@ -20,7 +20,7 @@ impl Engine {
         cause: Option<&Error>,
         wake: &mut Vec<Waker>,
     ) {
-        self.deliver(shared, wake);
+        self.deliver(shared, usize::MAX, wake);
         let written = self.written;
         let mut unwritten = false;
         let mut earliest = None::<Instant>;
@@ -186,7 +186,7 @@ impl Engine {
         let rest = self.out.len();
         self.wrote(rest);
         self.ping_pending = false;
-        self.deliver(shared, wake);
+        self.deliver(shared, usize::MAX, wake);
         shared.expire_waiters(
             None,
             |_| Failure {

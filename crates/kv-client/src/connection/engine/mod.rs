@@ -40,10 +40,9 @@ pub(crate) struct Engine {
     pending: VecDeque<Pending>,
     /// Where the next byte is written. `written + out.len()` is the `end` of the last pending command.
     written: u64,
-    /// Answers on their way to the callers.
-    answers: Vec<(Ticket, Answer)>,
-    /// Commands answered and bytes written since the last exchange.
-    answered: usize,
+    /// Answers on their way to the callers, each with the number of its commands.
+    answers: VecDeque<(Ticket, usize, Answer)>,
+    /// Bytes written since the last exchange.
     freed: usize,
     /// Bytes of the engine's own commands among those written; no caller waits for their room.
     own: usize,
@@ -65,6 +64,11 @@ pub(crate) struct Engine {
     /// The server of this connection has refused a write because it is a replica.
     refused: bool,
 }
+
+/// So many callers get their answers at once, or this part of all that wait for one, if that is more. Then what they ask
+/// next is written: the server works on it while the others have their turn, instead of waiting for all of them.
+const PORTION: usize = 64;
+const PORTIONS: usize = 8;
 
 #[derive(Debug)]
 struct Pending {
@@ -126,8 +130,7 @@ impl Engine {
             limits,
             pending: VecDeque::new(),
             written: 0,
-            answers: Vec::new(),
-            answered: 0,
+            answers: VecDeque::new(),
             freed: 0,
             own: 0,
             parcels: Vec::new(),
@@ -180,14 +183,15 @@ impl Engine {
             .clone()
     }
 
-    /// Gives the callers their answers and takes their new commands.
+    /// Gives callers their answers, as many as have their turn at once, and takes new commands.
     pub(crate) fn exchange(
         &mut self,
         shared: &mut Shared,
         now: impl Fn() -> Instant,
         wake: &mut Vec<Waker>,
     ) {
-        self.deliver(shared, wake);
+        let in_flight = self.pending.len() + self.answers.len();
+        self.deliver(shared, (in_flight / PORTIONS).max(PORTION), wake);
         if shared.has_arrivals() {
             self.collect(shared, now());
         }
@@ -200,23 +204,25 @@ impl Engine {
         }
     }
 
-    fn deliver(&mut self, shared: &mut Shared, wake: &mut Vec<Waker>) {
-        if self.answered == 0 && self.freed == 0 && self.answers.is_empty() {
+    /// Gives callers their answers, so many at most.
+    fn deliver(&mut self, shared: &mut Shared, most: usize, wake: &mut Vec<Waker>) {
+        if self.freed == 0 && self.answers.is_empty() {
             return;
         }
         self.timing.report(&mut shared.latency);
-        for (ticket, answer) in self.answers.drain(..) {
+        let mut answered = 0;
+        for (ticket, commands, answer) in self.answers.drain(..most.min(self.answers.len())) {
+            answered += commands;
             shared.answer(ticket, answer, wake);
         }
-        if self.answered > 0 || self.freed > 0 {
-            let own = self.own.min(self.freed);
-            self.own -= own;
-            shared.release(
-                std::mem::take(&mut self.answered),
-                std::mem::take(&mut self.freed) - own,
-                wake,
-            );
-        }
+        let own = self.own.min(self.freed);
+        self.own -= own;
+        shared.release(answered, std::mem::take(&mut self.freed) - own, wake);
+    }
+
+    /// Whether callers wait for answers that are here already.
+    pub(crate) fn has_answers(&self) -> bool {
+        !self.answers.is_empty()
     }
 
     fn collect(&mut self, shared: &mut Shared, now: Instant) {
@@ -346,9 +352,11 @@ impl Engine {
         let Some(mut front) = self.pending.pop_front() else {
             return;
         };
-        self.answered += front.commands();
         match front.sender {
-            Sender::Caller(ticket) => self.answers.push((ticket, answer(&mut front))),
+            Sender::Caller(ticket) => {
+                let answer = answer(&mut front);
+                self.answers.push_back((ticket, front.commands(), answer));
+            }
             Sender::Ping => self.ping_pending = false,
             Sender::Topics => {
                 self.confirming.pop_front();
