@@ -14,7 +14,9 @@ use crate::{
 /// Builds the value of a tape that describes one frame in `buf`; `bytes` yields its strings.
 pub(crate) fn frame(buf: &[u8], tape: &[Entry], bytes: impl Fn(Range<usize>) -> Bytes) -> Frame {
     if let Some(elements) = plain_array(tape) {
-        return Frame::Array(plain_elements(buf, elements, &bytes));
+        let mut values = Vec::with_capacity(elements.len());
+        push_plain(&mut values, buf, elements, &bytes);
+        return Frame::Array(values);
     }
     // The innermost aggregate stands apart from those around it, so that an array of plain values needs no stack.
     let (mut inner, mut outer): (Option<Open>, Vec<Open>) = (None, Vec::new());
@@ -62,15 +64,33 @@ fn plain_array(tape: &[Entry]) -> Option<&[Entry]> {
     }
 }
 
-/// The elements of an array of plain values.
+/// The elements of an array of plain values, in `wire`.
+fn elements_of(mut wire: Bytes, tape: &[Entry]) -> Vec<Frame> {
+    let Some((last, others)) = tape.split_last() else {
+        return Vec::new();
+    };
+    let mut elements = Vec::with_capacity(tape.len());
+    push_plain(&mut elements, &wire, others, &|range| wire.slice(range));
+    if last.tag == Tag::Plain(Kind::BulkString) && last.len > 0 {
+        // It takes over the reference that is here already, because counting them is what costs most.
+        wire.advance(widen(last.start));
+        wire.truncate(widen(last.len));
+        elements.push(Frame::BulkString(wire));
+    } else {
+        elements.push(leaf(&wire, last, &|range| wire.slice(range)));
+    }
+    elements
+}
+
+/// Appends values without elements of their own.
 ///
 /// Each kind is pushed where it is made, because a value that goes through a variable is copied a second time.
-fn plain_elements(
+fn push_plain(
+    elements: &mut Vec<Frame>,
     buf: &[u8],
     tape: &[Entry],
     bytes: &impl Fn(Range<usize>) -> Bytes,
-) -> Vec<Frame> {
-    let mut elements = Vec::with_capacity(tape.len());
+) {
     for entry in tape {
         match entry.tag {
             Tag::Plain(Kind::BulkString) => {
@@ -82,7 +102,6 @@ fn plain_elements(
             _ => elements.push(leaf(buf, entry, bytes)),
         }
     }
-    elements
 }
 
 /// Takes a frame of one plain value, `len` bytes long, from the front of `src`. Only a string needs to share the block.
@@ -128,9 +147,7 @@ pub(crate) fn shared(
 ) -> Result<Option<Frame>, Error> {
     let bytes = src.split_to(len).freeze();
     if let Some(elements) = plain_array(tape) {
-        let elements = plain_elements(&bytes, elements, &|range| bytes.slice(range));
-        drop(bytes); // before the value is made, which would be copied otherwise
-        return Ok(Some(Frame::Array(elements)));
+        return Ok(Some(Frame::Array(elements_of(bytes, elements))));
     }
     Ok(Some(frame(&bytes, tape, |range| bytes.slice(range))))
 }
