@@ -70,6 +70,31 @@ fn digits_value(digits: u64) -> u64 {
     ahead.wrapping_add(behind) >> 32
 }
 
+/// The type byte `kind`, `value` in decimal, and a line end, in the first bytes of sixteen; and how many those are.
+#[inline]
+pub(crate) fn number_line(kind: u8, value: u32) -> Option<(u128, usize)> {
+    let digits = digits_of(value)?;
+    let ahead = (digits.trailing_zeros() & !7).min(56); // bits of the zeros ahead, the last of which may be the number
+    let text = (digits | ZEROS) >> ahead;
+    let end = 72u32.wrapping_sub(ahead); // bits of the type byte and the digits
+    let line = u128::from(kind) | u128::from(text) << 8 | u128::from(CRLF) << end;
+    Some((line, usize::try_from(end / 8).ok()?.wrapping_add(2)))
+}
+
+/// The eight digits of `value`, each a byte from 0 to 9, if it has no more.
+#[inline]
+#[expect(clippy::arithmetic_side_effects, reason = "no part exceeds its bits")]
+fn digits_of(value: u32) -> Option<u64> {
+    if value > 99_999_999 {
+        return None;
+    }
+    let fours = u64::from(value / 10_000) | u64::from(value % 10_000) << 32;
+    let hundreds = ((fours * 10_486) >> 20) & 0x7f_0000_007f; // of each four digits
+    let twos = hundreds | (fours - 100 * hundreds) << 16;
+    let tens = ((twos * 103) >> 10) & 0x000f_000f_000f_000f; // of each two digits
+    Some(tens | (twos - 10 * tens) << 8)
+}
+
 /// A line end, in the lowest two bytes.
 pub(crate) const CRLF: u64 = 0x0a0d;
 /// Eight times `0`.
@@ -147,6 +172,18 @@ mod tests {
             let text = format!("{value:08}");
             let word = u64::from_le_bytes(text.as_bytes().try_into().unwrap());
             assert_eq!(digits_value(word ^ ZEROS), value);
+            assert_eq!(digits_of(u32::try_from(value).unwrap()), Some(word ^ ZEROS));
+        }
+        assert_eq!(digits_of(100_000_000), None);
+    }
+
+    #[test]
+    fn a_line_has_the_digits_of_its_number() {
+        let edges = (0..8).flat_map(|digits| [10u32.pow(digits), 10u32.pow(digits) - 1]);
+        for value in edges.chain((0..100_000_000).step_by(9973)) {
+            let (line, len) = number_line(b'$', value).unwrap();
+            let text: Vec<u8> = line.to_le_bytes().into_iter().take(len).collect();
+            assert_eq!(text, format!("${value}\r\n").as_bytes());
         }
     }
 }

@@ -19,6 +19,7 @@ use bytes::BytesMut;
 use crate::{
     number::{self, F64_LEN, I64_LEN},
     version::Version,
+    word,
 };
 
 /// `+text`. Carriage returns and line feeds in `text` become blanks, so that no text can forge a reply.
@@ -36,9 +37,10 @@ pub fn error(out: &mut BytesMut, text: &[u8]) {
 /// `:value`
 #[inline]
 pub fn integer(out: &mut BytesMut, value: i64) {
-    let mut buffer = [0; I64_LEN];
-    let digits = number::format_i64(value, &mut buffer);
-    parts(out, b':', digits);
+    match u32::try_from(value) {
+        Ok(value) => number_line(out, b':', value),
+        Err(_) => long_number_line(out, b':', value < 0, value.unsigned_abs()),
+    }
 }
 
 /// `$len`, the bytes, and a line end.
@@ -198,25 +200,53 @@ pub fn verbatim(out: &mut BytesMut, version: Version, format: &[u8; 3], data: &[
 }
 
 /// A type byte, a length and a line end.
-///
-/// Most lengths have one or two digits, and copies of a fixed size are a store or two.
 #[inline]
 fn header(out: &mut BytesMut, kind: u8, len: usize) {
-    match u8::try_from(len) {
-        Ok(len @ 0..=9) => out.extend_from_slice(&[kind, b'0' | len, b'\r', b'\n']),
-        Ok(len @ 10..=99) => {
-            out.extend_from_slice(&[kind, b'0' | (len / 10), b'0' | (len % 10), b'\r', b'\n']);
-        }
-        _ => long_header(out, kind, len),
+    match u32::try_from(len) {
+        Ok(len) => number_line(out, kind, len),
+        Err(_) => long_number_line(out, kind, false, u64::try_from(len).unwrap_or(u64::MAX)),
     }
 }
 
-fn long_header(out: &mut BytesMut, kind: u8, len: usize) {
-    let mut buffer = [0; 24];
+/// A type byte, a number and a line end.
+///
+/// Most numbers have one or two digits, and copies of a fixed size are a store or two. That is why others are copied with
+/// what is behind them in the register, which is then cut off.
+#[inline]
+fn number_line(out: &mut BytesMut, kind: u8, value: u32) {
+    match u8::try_from(value) {
+        Ok(value @ 0..=9) => out.extend_from_slice(&[kind, b'0' | value, b'\r', b'\n']),
+        Ok(value @ 10..=99) => {
+            out.extend_from_slice(&[kind, b'0' | (value / 10), b'0' | (value % 10), b'\r', b'\n']);
+        }
+        _ => longer_number_line(out, kind, value),
+    }
+}
+
+/// [`number_line`] of three digits and more.
+#[inline(never)]
+fn longer_number_line(out: &mut BytesMut, kind: u8, value: u32) {
+    match word::number_line(kind, value) {
+        Some((line, len)) => {
+            let end = out.len().saturating_add(len);
+            out.extend_from_slice(&line.to_le_bytes());
+            out.truncate(end);
+        }
+        None => long_number_line(out, kind, false, value.into()),
+    }
+}
+
+/// [`number_line`] of any size and sign.
+#[inline(never)]
+fn long_number_line(out: &mut BytesMut, kind: u8, negative: bool, value: u64) {
+    let mut buffer = [0; 24]; // the longest takes 23
     buffer[22] = b'\r';
     buffer[23] = b'\n';
-    let start = number::digits(u64::try_from(len).unwrap_or(u64::MAX), &mut buffer[..22]);
-    let start = number::put(&mut buffer, start, kind);
+    let mut start = number::digits(value, &mut buffer[..22]);
+    if negative {
+        start = number::put(&mut buffer, start, b'-');
+    }
+    start = number::put(&mut buffer, start, kind);
     out.extend_from_slice(buffer.get(start..).unwrap_or_default());
 }
 
