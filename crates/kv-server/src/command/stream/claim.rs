@@ -72,7 +72,22 @@ enum Outcome {
     Refused,
 }
 
-impl Claim<'_> {
+impl<'a> Claim<'a> {
+    /// As if they were delivered now, one more time.
+    fn new([key, group, consumer]: [&'a [u8]; 3], min_idle: i64, now: i64) -> Self {
+        Self {
+            key,
+            group,
+            consumer,
+            min_idle,
+            now,
+            delivered_ms: now,
+            deliveries: None,
+            force: false,
+            just_ids: false,
+        }
+    }
+
     /// The consumer, who is created if need be; and whether that was.
     fn open(&self, group: &mut Group) -> Option<(Owner, bool)> {
         let created = group.add(self.consumer, self.now);
@@ -176,17 +191,7 @@ pub(super) fn xclaim(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
         ids.push(id);
         args.next()?;
     }
-    let mut claim = Claim {
-        key,
-        group,
-        consumer,
-        min_idle,
-        now,
-        delivered_ms: now,
-        deliveries: None,
-        force: false,
-        just_ids: false,
-    };
+    let mut claim = Claim::new([key, group, consumer], min_idle, now);
     let mut last = Id::MIN;
     while args.remaining() > 0 {
         let more = args.remaining() > 1;
@@ -274,17 +279,8 @@ pub(super) fn xautoclaim(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     }
     has_group(key, group, cx)?;
     let now = cx.now_ms();
-    let claim = Claim {
-        key,
-        group,
-        consumer,
-        min_idle,
-        now,
-        delivered_ms: now,
-        deliveries: None,
-        force: false,
-        just_ids,
-    };
+    let mut claim = Claim::new([key, group, consumer], min_idle, now);
+    claim.just_ids = just_ids;
     let effects = &mut cx.shared.effects;
     effects.only_rewritten();
     let Some(stream) = cx.db.get_mut::<Stream>(key)? else {
