@@ -71,6 +71,8 @@ pub(crate) struct Docs {
     pub(crate) syntax: &'static str,
     pub(crate) summary: &'static str,
     pub(crate) complexity: &'static str,
+    /// Since when nobody should use it any more, and what instead.
+    pub(crate) deprecated: Option<(&'static str, &'static str)>,
 }
 
 /// A handler parses all its arguments, then opens the keyspace, then writes its reply; it never waits.
@@ -125,7 +127,14 @@ impl Command {
             syntax,
             summary,
             complexity,
+            deprecated: None,
         };
+        self
+    }
+
+    /// Adds since when nobody should use it any more, and what instead.
+    pub(crate) const fn deprecated(mut self, since: &'static str, instead: &'static str) -> Self {
+        self.docs.deprecated = Some((since, instead));
         self
     }
 
@@ -162,6 +171,7 @@ impl Docs {
         syntax: "",
         summary: "",
         complexity: "",
+        deprecated: None,
     };
 }
 

@@ -337,7 +337,11 @@ fn value<'f>(map: &'f Frame, name: &str) -> Option<&'f Frame> {
 /// The arguments of all commands and subcommands in a reply of COMMAND DOCS.
 fn arguments(docs: &Frame, into: &mut BTreeMap<String, Vec<String>>) {
     for (name, docs) in docs.as_pairs().unwrap() {
-        let shapes = value(docs, "arguments").map(shapes).unwrap_or_default();
+        let mut shapes = value(docs, "arguments").map(shapes).unwrap_or_default();
+        shapes.push(format!(
+            "deprecated since {:?}",
+            value(docs, "deprecated_since")
+        ));
         into.insert(name.as_str().unwrap().to_owned(), shapes);
         if let Some(docs) = value(docs, "subcommands") {
             arguments(docs, into);
@@ -346,7 +350,7 @@ fn arguments(docs: &Frame, into: &mut BTreeMap<String, Vec<String>>) {
 }
 
 #[tokio::test]
-async fn the_arguments_of_commands_are_those_of_redis() {
+async fn the_arguments_of_commands_and_which_are_deprecated_are_as_in_redis() {
     let Some(redis) = Redis::start() else {
         println!("skipped: there is no redis-server");
         return;

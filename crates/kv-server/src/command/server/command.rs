@@ -300,19 +300,27 @@ fn words<'a>(out: &mut Reply<'_>, words: impl Iterator<Item = &'a str> + Clone) 
 fn docs_of(out: &mut Reply<'_>, table: &Table, row: &Row) {
     let docs = &row.command.docs;
     let arguments = syntax::parse(docs.syntax);
+    let (since, instead) = docs.deprecated.unwrap_or_default();
     let texts = [
         ("summary", docs.summary),
         ("since", docs.since),
         ("group", row.group.name()),
         ("complexity", docs.complexity),
+        ("deprecated_since", since),
+        ("replaced_by", instead),
     ];
     let texts = texts.iter().filter(|(_, text)| !text.is_empty());
     out.map(
         texts.clone().count()
+            + usize::from(docs.deprecated.is_some())
             + usize::from(!arguments.is_empty())
             + usize::from(!row.subcommands.is_empty()),
     );
     for (name, text) in texts {
+        if *name == "deprecated_since" {
+            out.bulk(b"doc_flags");
+            words(out, ["deprecated"].into_iter());
+        }
         out.bulk(name.as_bytes());
         out.bulk(text.as_bytes());
     }

@@ -33,7 +33,7 @@ pub(super) const COMMANDS: &[Command] = &[
     row("GETDEL",       2, Flags::WRITE.and(Flags::FAST), DELETE, get::getdel).docs("6.2.0", "key", "Returns the value of a string and deletes it.", "O(1)"),
     row("GETEX",       -2, Flags::WRITE.and(Flags::FAST), Keys::ONE, get::getex).docs("6.2.0", "key [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST]", "Returns the value of a string and sets or removes its expiry.", "O(1)"),
     row("GETRANGE",     4, READ,       Keys::READ_ONE, range::getrange).docs("2.4.0", "key start end", "Returns a part of a string.", "O(N) where N is the length of the returned string."),
-    row("GETSET",       3, WRITE_FAST, Keys::ONE,      set::getset).docs("1.0.0", "key value", "Sets a string and returns what it was.", "O(1)"),
+    row("GETSET",       3, WRITE_FAST, Keys::ONE,      set::getset).docs("1.0.0", "key value", "Sets a string and returns what it was.", "O(1)").deprecated("6.2.0", "`SET` with `GET`"),
     row("INCR",         2, WRITE_FAST, Keys::ONE,      counter::incr).docs("1.0.0", "key", "Adds one to an integer, which begins at 0.", "O(1)"),
     row("INCRBY",       3, WRITE_FAST, Keys::ONE,      counter::incrby).docs("1.0.0", "key increment", "Adds a number to an integer, which begins at 0.", "O(1)"),
     row("INCRBYFLOAT",  3, WRITE_FAST, Keys::ONE,      counter::incrbyfloat).docs("2.6.0", "key increment:double", "Adds a number to a floating-point number, which begins at 0.", "O(1)"),
@@ -47,5 +47,5 @@ pub(super) const COMMANDS: &[Command] = &[
     row("SETNX",        3, WRITE_FAST, ADD,            set::setnx).docs("1.0.0", "key value", "Sets a string if the key does not exist.", "O(1)"),
     row("SETRANGE",     4, WRITE,      EDIT,           range::setrange).docs("2.2.0", "key offset value", "Overwrites a part of a string, and fills a gap before it with zeros.", "O(1), not counting the time taken to copy the new string in place. Usually, this string is very small so the amortized complexity is O(1). Otherwise, complexity is O(M) with M being the length of the value argument."),
     row("STRLEN",       2, READ_FAST,  READ_LEN,       range::strlen).docs("2.2.0", "key", "Returns the length of a string.", "O(1)"),
-    row("SUBSTR",       4, READ,       Keys::READ_ONE, range::getrange).docs("1.0.0", "key start end", "Returns a part of a string; the old name of GETRANGE.", "O(N) where N is the length of the returned string."),
+    row("SUBSTR",       4, READ,       Keys::READ_ONE, range::getrange).docs("1.0.0", "key start end", "Returns a part of a string; the old name of GETRANGE.", "O(N) where N is the length of the returned string.").deprecated("2.0.0", "`GETRANGE`"),
 ];
