@@ -112,6 +112,16 @@ impl Batch {
         self.next == self.requests.len()
     }
 
+    /// Moves everything to an empty batch; the bytes are copied, so that this one keeps its large buffer.
+    pub(super) fn move_to(&mut self, other: &mut Self) {
+        other.buf.extend_from_slice(&self.buf);
+        std::mem::swap(&mut self.args, &mut other.args);
+        std::mem::swap(&mut self.requests, &mut other.requests);
+        other.next = self.next;
+        other.decoded = self.decoded;
+        other.error = self.error.take();
+    }
+
     /// Forgets everything but the memory.
     pub(super) fn reset(&mut self) {
         self.buf.clear();

@@ -5,6 +5,7 @@
 
 mod batch;
 mod end;
+mod look_ahead;
 mod output;
 pub(crate) mod peer;
 mod protocol;
@@ -62,6 +63,8 @@ pub(crate) struct Connection<T> {
     out: Output,
     /// Bytes read and written that the engine has not counted yet.
     traffic: Traffic,
+    /// The database of the last request, if its table is too large for the cache.
+    large_db: Option<usize>,
     closing: bool,
     /// The peer will send no more.
     end_of_stream: bool,
@@ -134,6 +137,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
             batch: None,
             out: Output::default(),
             traffic: Traffic::default(),
+            large_db: None,
             closing: false,
             end_of_stream: false,
             ticket: Ticket::default(),
@@ -171,7 +175,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
             let batch = match self.batch.take() {
                 Some(batch) => batch,
                 None => match ready!(self.poll_read(cx)) {
-                    Ok(Some(batch)) => batch,
+                    Ok(Some(batch)) => match self.set_aside(batch) {
+                        Some(batch) => batch,
+                        None => {
+                            cx.waker().wake_by_ref();
+                            return Poll::Pending;
+                        }
+                    },
                     Ok(None) if flushed => return Poll::Ready(End::Closed),
                     Ok(None) => return Poll::Pending,
                     Err(error) => return Poll::Ready(End::Failed(error)),
@@ -248,6 +258,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
             self.batch = Some(batch);
             return Poll::Pending;
         };
+        if self.large_db.is_some() {
+            look_ahead::warm(&engine.dbs);
+        }
         engine.set_now(server.clock.now_us());
         let progress = match engine.shared.clients.take_from(self.place, self.peer.id) {
             Some(mut session) => {
@@ -404,6 +417,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
 
     /// Takes over what the last requests changed for the connection itself.
     fn follow(&mut self, session: &Session, engine: &Engine) {
+        self.large_db = engine.dbs[session.db].is_large().then_some(session.db);
         let authenticated = session.authenticated || !engine.shared.config.requires_auth();
         if authenticated != self.authenticated {
             self.authenticated = authenticated;

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use bytes::BytesMut;
 
 use crate::connection::batch::Batch;
+use crate::connection::look_ahead;
 
 /// One read brings in at most this much; several thousand small requests.
 const READ_BYTES: usize = 64 * 1024;
@@ -35,7 +36,9 @@ pub(super) fn take_batch() -> Box<Batch> {
 /// Gives a batch back; its contents are gone.
 pub(super) fn put_batch(mut batch: Box<Batch>) {
     batch.reset();
-    if batch.buf.capacity() <= KEEP_BYTES {
+    if batch.buf.capacity() < READ_BYTES {
+        look_ahead::put_back(batch);
+    } else if batch.buf.capacity() <= KEEP_BYTES {
         SCRATCH.with_borrow_mut(|scratch| scratch.batch = Some(batch));
     }
 }

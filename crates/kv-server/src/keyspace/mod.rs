@@ -110,6 +110,12 @@ impl Db {
         Self::new(self.table.seed())
     }
 
+    /// Whether lookups wait for memory.
+    #[inline]
+    pub(crate) fn is_large(&self) -> bool {
+        self.table.is_worth_warming()
+    }
+
     /// Prepares lookups of these keys; see [`Table::warm`].
     #[inline]
     pub(crate) fn warm<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) {

@@ -1,0 +1,208 @@
+//! One look at the keys of several connections, before any of their requests is executed.
+//!
+//! A lookup in a large table waits for memory twice, for the bucket and for the entry: a fifth of the time that a small request costs, the kernel's
+//! part included. Pipelined requests share their waits ([`Table::warm`]), and here the single requests of several connections do. A
+//! connection that has read one notes its key and lets the other ready connections of its thread read theirs; the first that executes warms
+//! all the noted keys. Nothing but time depends on it, so it does not matter if a task moves to another thread in between.
+//!
+//! [`Table::warm`]: crate::keyspace::table::Table::warm
+
+use std::cell::RefCell;
+
+use crate::connection::batch::Batch;
+use crate::connection::{Connection, scratch};
+use crate::keyspace::Db;
+use crate::keyspace::table::WARM_MAX;
+
+/// A request that is set aside is copied, so only small ones are.
+const REQUEST_BYTES_MAX: usize = 1024;
+/// Requests noted at once; with more, their keys would drive each other out of the fastest cache.
+const NOTED_MAX: usize = 64;
+/// After so many looks in a row at one request only, a connection is taken to be alone on its thread.
+const ALONE_LOOKS: u32 = 16;
+/// So many requests are then executed as they come.
+const ALONE_REQUESTS: u32 = 240;
+
+/// What a thread has noted.
+#[derive(Default)]
+struct LookAhead {
+    keys: Vec<u8>,
+    notes: Vec<Note>,
+    /// Looks in a row that found one request only.
+    alone_looks: u32,
+    /// Requests still to execute as they come.
+    alone_requests: u32,
+    /// Memory for requests that are set aside.
+    #[expect(
+        clippy::vec_box,
+        reason = "connections keep batches boxed, and take them from here as they are"
+    )]
+    spare: Vec<Box<Batch>>,
+}
+
+/// One noted key: its database, and where it is in `keys`.
+#[derive(Debug, Clone, Copy)]
+struct Note {
+    db: usize,
+    start: usize,
+    end: usize,
+}
+
+thread_local! {
+    static LOOK_AHEAD: RefCell<LookAhead> = RefCell::default();
+}
+
+impl<T> Connection<T> {
+    /// Keeps a request for the next poll, if that may let it share its wait for memory; otherwise gives it back, to be executed at once.
+    pub(super) fn set_aside(&mut self, mut batch: Box<Batch>) -> Option<Box<Batch>> {
+        let Some(db) = self.large_db else {
+            return Some(batch);
+        };
+        // A batch in the connection's own buffer is in the middle of a large request.
+        if self.partial.capacity() > 0 {
+            return Some(batch);
+        }
+        let Some(aside) = LOOK_AHEAD.with_borrow_mut(|ahead| ahead.note(&mut batch, db)) else {
+            return Some(batch);
+        };
+        self.batch = Some(aside);
+        scratch::put_batch(batch);
+        None
+    }
+}
+
+impl LookAhead {
+    /// Notes the key of a batch of one, and moves the batch out of the thread's buffer.
+    fn note(&mut self, batch: &mut Batch, db: usize) -> Option<Box<Batch>> {
+        if batch.remaining() != 1 || batch.buf.len() > REQUEST_BYTES_MAX || batch.error.is_some() {
+            return None;
+        }
+        if self.alone_requests > 0 {
+            self.alone_requests -= 1;
+            return None;
+        }
+        if self.notes.len() == NOTED_MAX {
+            return None;
+        }
+        let key = batch.upcoming_keys().next()?;
+        let start = self.keys.len();
+        self.keys.extend_from_slice(key);
+        let end = self.keys.len();
+        self.notes.push(Note { db, start, end });
+        let mut aside = self.spare.pop().unwrap_or_default();
+        batch.move_to(&mut aside);
+        Some(aside)
+    }
+
+    fn warm(&mut self, dbs: &[Db]) {
+        if self.notes.len() == 1 {
+            self.alone_looks += 1;
+            if self.alone_looks == ALONE_LOOKS {
+                self.alone_looks = 0;
+                self.alone_requests = ALONE_REQUESTS;
+            }
+        } else {
+            self.alone_looks = 0;
+            for notes in self.notes.chunk_by(|one, next| one.db == next.db) {
+                for notes in notes.chunks(WARM_MAX) {
+                    let keys = notes.iter().map(|note| &self.keys[note.start..note.end]);
+                    dbs[notes[0].db].warm(keys);
+                }
+            }
+        }
+        self.notes.clear();
+        self.keys.clear();
+    }
+}
+
+/// Reads what the requests that this thread has noted will look up.
+pub(super) fn warm(dbs: &[Db]) {
+    LOOK_AHEAD.with_borrow_mut(|ahead| {
+        if !ahead.notes.is_empty() {
+            ahead.warm(dbs);
+        }
+    });
+}
+
+/// Keeps the memory of a batch that was set aside, unless it grew.
+pub(super) fn put_back(batch: Box<Batch>) {
+    LOOK_AHEAD.with_borrow_mut(|ahead| {
+        if ahead.spare.len() < NOTED_MAX && batch.buf.capacity() <= REQUEST_BYTES_MAX {
+            ahead.spare.push(batch);
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use resp_codec::{Limits, RequestDecoder};
+
+    use super::*;
+    use crate::connection::batch::Round;
+    use crate::keyspace::table::Seed;
+
+    fn batch(requests: &str) -> Batch {
+        let mut batch = Batch::default();
+        batch.buf.extend_from_slice(requests.as_bytes());
+        let round = Round {
+            max: 1024,
+            keep_empty: false,
+        };
+        batch.decode(&mut RequestDecoder::new(Limits::server()), round);
+        batch
+    }
+
+    fn dbs() -> Vec<Db> {
+        (0..2).map(|n| Db::new(Seed::new(n, 2))).collect()
+    }
+
+    #[test]
+    fn a_batch_of_one_is_moved_with_what_follows_it() {
+        let mut ahead = LookAhead::default();
+        let mut read = batch("GET k\r\nGET unfini");
+        let aside = ahead.note(&mut read, 0).unwrap();
+        let (buf, args) = aside.peek().unwrap();
+        assert_eq!(args[1].of(buf), b"k");
+        assert_eq!((aside.decoded, &aside.buf[7..]), (7, &b"GET unfini"[..]));
+        assert!(read.is_done());
+    }
+
+    #[test]
+    fn what_gains_nothing_is_not_set_aside() {
+        let mut ahead = LookAhead::default();
+        for requests in ["GET a\r\nGET b\r\n", "GET", "PING\r\n", "*1\r\n$-5\r\n"] {
+            assert!(
+                ahead.note(&mut batch(requests), 0).is_none(),
+                "{requests:?}"
+            );
+        }
+        let long = format!("GET {}\r\n", "k".repeat(REQUEST_BYTES_MAX));
+        assert!(ahead.note(&mut batch(&long), 0).is_none());
+    }
+
+    #[test]
+    fn a_connection_that_is_alone_waits_for_nobody() {
+        let (mut ahead, dbs) = (LookAhead::default(), dbs());
+        for _ in 0..ALONE_LOOKS {
+            assert!(ahead.note(&mut batch("GET k\r\n"), 0).is_some());
+            ahead.warm(&dbs);
+        }
+        for _ in 0..ALONE_REQUESTS {
+            assert!(ahead.note(&mut batch("GET k\r\n"), 0).is_none());
+        }
+        assert!(ahead.note(&mut batch("GET k\r\n"), 0).is_some());
+    }
+
+    #[test]
+    fn notes_are_bounded_and_gone_after_a_look_also_at_small_tables() {
+        let (mut ahead, dbs) = (LookAhead::default(), dbs());
+        for n in 0..NOTED_MAX {
+            let request = format!("GET k{n}\r\n");
+            assert!(ahead.note(&mut batch(&request), n / 40).is_some());
+        }
+        assert!(ahead.note(&mut batch("GET k\r\n"), 0).is_none());
+        ahead.warm(&dbs);
+        assert!(ahead.keys.is_empty() && ahead.notes.is_empty());
+        assert!(ahead.note(&mut batch("GET k\r\n"), 0).is_some());
+    }
+}
