@@ -1,6 +1,6 @@
 //! Futures that are dropped at random points, on several threads, while others wait for their replies.
 //!
-//! With `CANCELLATION_SECONDS=60` each of these tests runs for a minute.
+//! With `CANCELLATION_SECONDS=60` each of these tests runs for a minute, that of the cache on each of two servers.
 
 #![allow(
     clippy::unwrap_used,
