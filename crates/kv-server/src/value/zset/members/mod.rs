@@ -25,8 +25,6 @@ pub(super) struct Members {
     gone: u32,
     /// Members.
     len: usize,
-    /// Records of all chunks, free ones included.
-    records: usize,
     /// Records that there is memory for.
     room: usize,
     /// Bytes that the texts have allocated.
@@ -50,7 +48,6 @@ impl Default for Members {
             open: NONE,
             gone: NONE,
             len: 0,
-            records: 0,
             room: 0,
             text_bytes: 0,
         }
@@ -169,7 +166,6 @@ impl Members {
             chunk.records.reserve_exact(more);
         }
         chunk.put(at, record);
-        self.records += chunk.records.len() - records;
         self.room += chunk.records.capacity() - room;
         self.len += 1;
         if chunk.is_full() {
@@ -221,7 +217,6 @@ impl Members {
     fn give_back(&mut self, number: u32) {
         self.leave(List::Open, number);
         let records = std::mem::take(&mut self.chunk_mut(number).records);
-        self.records -= records.len();
         self.room -= records.capacity();
         self.join(List::Gone, number);
         while self.chunks.last().is_some_and(|chunk| chunk.taken == 0) {
@@ -239,9 +234,9 @@ impl Members {
     ///
     /// Tell whoever knows the id first, while its text is where it was, then [`relocate`](Self::relocate) it.
     pub(super) fn loose(&mut self) -> Option<(Id, Id)> {
-        let vacancies = self.records - self.len;
-        // The last chunk has fewer than that, so there is another one with some.
-        if vacancies * 2 <= self.records || vacancies < CHUNK {
+        let vacancies = self.room - self.len;
+        // Members that leave in order leave up to a chunk free at each end. The last chunk has less, so there is another one with some.
+        if vacancies <= self.len || vacancies < 2 * CHUNK {
             return None;
         }
         let last = u32::try_from(self.chunks.len() - 1).ok()?;
@@ -249,7 +244,6 @@ impl Members {
         while chunk.records.last()?.text.is_vacant() {
             chunk.unlink(chunk.records.len() - 1);
             chunk.records.pop();
-            self.records -= 1;
         }
         let at = chunk.records.len() - 1;
         let to = if self.open == last {

@@ -54,8 +54,6 @@ fn check(members: &Members, model: &Model) {
         assert_eq!(members.score(id).to_bits(), f64::from(number).to_bits());
     }
     assert_eq!(members.memory(), members.memory_added_up());
-    let records = members.chunks.iter().map(|chunk| chunk.records.len());
-    assert_eq!(members.records, records.sum::<usize>());
 }
 
 proptest! {
