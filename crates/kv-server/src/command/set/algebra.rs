@@ -6,7 +6,7 @@ use crate::error::{ReplyError, Result};
 use crate::keyspace::Db;
 use crate::keyspace::entry::{Entry, NEVER};
 use crate::keyspace::notify::Class;
-use crate::value::set::Limits;
+use crate::value::set::{Limits, asking_is_less};
 use crate::value::{Item, Set};
 
 /// The sets of these keys, `None` for those that do not exist.
@@ -131,10 +131,7 @@ fn combine(operation: Operation, sets: &[Option<&Set>], mut result: Set, limits:
         }
         (Operation::Difference, Some((Some(first), others))) => {
             let mut others: Vec<_> = others.iter().flatten().copied().collect();
-            // Asking the others about each member, or taking all of theirs out, whichever is less work.
-            let asking = first.len().saturating_mul(others.len() + 1) / 2;
-            let taking = first.len() + others.iter().map(|set| set.len()).sum::<usize>();
-            if asking <= taking {
+            if asking_is_less(first.len(), others.iter().map(|set| set.len())) {
                 others.sort_by_key(|set| std::cmp::Reverse(set.len()));
                 for member in first.iter() {
                     let mut digits = Default::default();

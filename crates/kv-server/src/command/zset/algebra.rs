@@ -6,6 +6,7 @@ use crate::command::Args;
 use crate::context::Context;
 use crate::error::{ReplyError, Result};
 use crate::keyspace::Db;
+use crate::value::set::asking_is_less;
 use crate::value::zset::{Limits, Scored};
 use crate::value::{Set, Value, Zset};
 
@@ -238,20 +239,16 @@ impl<'a> Request<'a> {
                 let mut sources = self.sources(db);
                 if let Some((&mut (first, _), others)) = sources.split_first_mut() {
                     others.sort_by_key(|(source, _)| std::cmp::Reverse(source.len()));
-                    // Asking the others about each member, or taking all of theirs out, whichever is less work.
-                    let asking = first.len().saturating_mul(others.len() + 1) / 2;
-                    let taking =
-                        first.len() + others.iter().map(|(source, _)| source.len()).sum::<usize>();
+                    let lens = others.iter().map(|(source, _)| source.len());
+                    let asking = asking_is_less(first.len(), lens);
                     for (member, score) in first.iter() {
                         let mut digits = Default::default();
                         let text = member.bytes(&mut digits);
-                        if asking > taking
-                            || others.iter().all(|(other, _)| other.score(text).is_none())
-                        {
+                        if !asking || others.iter().all(|(other, _)| other.score(text).is_none()) {
                             insert((member, score));
                         }
                     }
-                    if asking > taking {
+                    if !asking {
                         for (member, _) in others.iter().flat_map(|(source, _)| source.iter()) {
                             result.remove(member.bytes(&mut Default::default()));
                         }

@@ -31,6 +31,12 @@ impl Default for Limits {
     }
 }
 
+/// Whether a difference is less work by asking the others about each member of the first one than by taking all of theirs out of it; takes their lengths.
+pub(crate) fn asking_is_less(first: usize, others: impl ExactSizeIterator<Item = usize>) -> bool {
+    let asking = first.saturating_mul(others.len() + 1) / 2;
+    asking <= first + others.sum::<usize>()
+}
+
 /// A set of byte strings.
 #[derive(Debug, Clone)]
 pub(crate) enum Set {
