@@ -77,7 +77,7 @@ async fn dropped_futures_never_shift_replies() {
 }
 
 /// Polls once.
-fn futures_poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+pub(crate) fn futures_poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
     match std::pin::Pin::new(future).poll(&mut cx) {
         std::task::Poll::Ready(output) => Some(output),

@@ -96,6 +96,9 @@ enum Sender {
 struct Batch {
     /// Where each command ends, counted from the batch's start.
     ends: Box<[usize]>,
+    /// How many of them have their reply. A batch whose time is over still waits for the rest.
+    received: usize,
+    /// The replies, unless they went to the caller when its time was over.
     replies: Vec<Reply>,
 }
 
@@ -239,6 +242,7 @@ impl Engine {
             }
             let batch = parcel.ends.map(|ends| {
                 Box::new(Batch {
+                    received: 0,
                     replies: Vec::with_capacity(ends.len()),
                     ends,
                 })

@@ -181,8 +181,9 @@ impl Engine {
             }
             self.finish(|_| Answer::One(Reply::Null));
         } else if let Some(batch) = &mut front.batch {
+            batch.received += 1;
             batch.replies.push(reply);
-            if batch.replies.len() < batch.ends.len() {
+            if batch.received < batch.ends.len() {
                 return;
             }
             let replies = std::mem::take(&mut batch.replies);

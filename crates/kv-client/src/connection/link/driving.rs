@@ -82,10 +82,10 @@ impl Shared {
         std::mem::take(&mut self.abandoned)
     }
 
-    /// Leaves an answer for whoever holds the ticket; nobody may.
+    /// Leaves an answer for whoever holds the ticket; nobody may. The first one counts: after a time-out there may be more.
     pub(crate) fn answer(&mut self, ticket: Ticket, answer: Answer, wake: &mut Vec<Waker>) {
         let slot = &mut self.slots[index(ticket.slot)];
-        if slot.turn == ticket.turn {
+        if slot.turn == ticket.turn && !matches!(slot.state, State::Answered(_)) {
             slot.state = State::Answered(answer);
             wake.extend(slot.waker.take());
         }
