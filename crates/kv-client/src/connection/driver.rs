@@ -174,10 +174,6 @@ impl Driver {
             if let Some(end) = self.exchange(cx, true) {
                 return Poll::Ready(end);
             }
-            if read >= TURN {
-                cx.waker().wake_by_ref();
-                break;
-            }
             if self.leaving.is_some() && self.engine.is_drained() {
                 return Poll::Ready(self.left());
             }
@@ -187,6 +183,11 @@ impl Driver {
                 return Poll::Ready(self.lost(error));
             }
             if idle || self.engine.has_answers() {
+                break;
+            }
+            // Only now: a server that always has as much to say would keep everything from being written.
+            if read >= TURN {
+                cx.waker().wake_by_ref();
                 break;
             }
         }
