@@ -101,11 +101,18 @@ impl Kind {
     }
 }
 
+/// A name at the connection that listens to it, and the connection at the name, which may be its only one.
+fn subscription_bytes(name: &[u8]) -> usize {
+    const PLACES: usize = size_of::<Box<[u8]>>() + size_of::<(Box<[u8]>, Listeners)>();
+    PLACES + size_of::<(u64, Listener)>() + 2 * name.len()
+}
+
 impl PubSub {
     /// Adds a listener. `false` if it was one already.
     pub(crate) fn subscribe(&mut self, kind: Kind, name: &[u8], session: &mut Session) -> bool {
         let added = session.subscriptions.of(kind).insert(name.into());
         if added {
+            session.listening_bytes += subscription_bytes(name);
             let listener = Listener {
                 peer: session.peer.clone(),
                 version: session.version,
@@ -124,6 +131,7 @@ impl PubSub {
     pub(crate) fn unsubscribe(&mut self, kind: Kind, name: &[u8], session: &mut Session) -> bool {
         let removed = session.subscriptions.of(kind).remove(name);
         if removed {
+            session.listening_bytes -= subscription_bytes(name);
             self.remove(kind, name, session.id);
         }
         removed
@@ -150,6 +158,7 @@ impl PubSub {
     pub(crate) fn unsubscribe_all(&mut self, session: &mut Session) {
         for kind in [Kind::Channel, Kind::Pattern, Kind::Shard] {
             for name in std::mem::take(session.subscriptions.of(kind)) {
+                session.listening_bytes -= subscription_bytes(&name);
                 self.remove(kind, &name, session.id);
             }
         }

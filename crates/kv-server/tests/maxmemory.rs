@@ -406,6 +406,32 @@ async fn a_client_that_does_not_read_costs_keys_unless_clients_have_a_limit_of_t
 }
 
 #[tokio::test]
+async fn what_a_client_listens_to_counts_against_the_limit_of_clients() {
+    for listen in [
+        "SUBSCRIBE",
+        "PSUBSCRIBE",
+        "SSUBSCRIBE",
+        "CLIENT TRACKING ON BCAST PREFIX",
+    ] {
+        let server = start(with(&[("maxmemory-clients", "100kb")])).await;
+        let mut client = Client::new(&server);
+        client.call("HELLO 3").await;
+        let mut count = 0;
+        let name = "x".repeat(1_000);
+        loop {
+            client.send(format!("{listen} {count}{name}\r\n")).await;
+            if client.frame_or_end().await.is_none() {
+                break;
+            }
+            count += 1;
+            assert!(count < 200, "{listen}: never evicted");
+        }
+        assert!(count > 20, "{listen}: evicted after {count}");
+        assert_eq!(info(&server, "evicted_clients"), 1, "{listen}");
+    }
+}
+
+#[tokio::test]
 async fn a_restored_key_has_the_use_that_the_policy_counts() {
     for (policy, asked, reply) in [
         ("allkeys-lru", "OBJECT IDLETIME", ":77\r\n"),

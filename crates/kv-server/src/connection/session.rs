@@ -33,6 +33,8 @@ pub(crate) struct Session {
     /// Keys under WATCH.
     pub(crate) watched: Vec<Watched>,
     pub(crate) subscriptions: Subscriptions,
+    /// Bytes that its subscriptions and the prefixes it tracks take, about.
+    pub(crate) listening_bytes: usize,
     /// CLIENT TRACKING.
     pub(crate) tracking: Option<Box<Mode>>,
     pub(crate) reply_mode: ReplyMode,
@@ -179,6 +181,7 @@ impl Session {
             multi: None,
             watched: Vec::new(),
             subscriptions: Subscriptions::default(),
+            listening_bytes: 0,
             tracking: None,
             reply_mode: ReplyMode::On,
             no_evict: false,
@@ -212,6 +215,7 @@ impl Session {
         size_of::<Self>()
             + names
             + watched
+            + self.listening_bytes
             + self.multi.as_ref().map_or(0, |multi| multi.bytes)
             + self.query_bytes
     }

@@ -91,7 +91,7 @@ impl Tracking {
         ]
     }
 
-    /// Bytes allocated for what connections have read, and for the prefixes that they listen to.
+    /// Bytes allocated for what connections have read, and for those that listen to prefixes.
     pub(crate) fn memory(&self) -> usize {
         self.table.memory() + self.prefix_bytes
     }
@@ -106,7 +106,8 @@ impl Tracking {
         for prefix in mode.prefixes.iter().flatten() {
             let listeners = self.prefixes.entry(prefix.clone()).or_default();
             if listeners.insert(session.id) {
-                self.prefix_bytes += prefix_bytes(prefix);
+                self.prefix_bytes += listener_bytes(prefix);
+                session.listening_bytes += own_bytes(prefix);
             }
         }
         session.tracking = Some(Box::new(mode));
@@ -119,7 +120,8 @@ impl Tracking {
         };
         self.clients.remove(&session.id);
         for prefix in mode.prefixes.iter().flatten() {
-            self.prefix_bytes -= prefix_bytes(prefix);
+            self.prefix_bytes -= listener_bytes(prefix);
+            session.listening_bytes -= own_bytes(prefix);
             if let Some(listeners) = self.prefixes.get_mut(prefix) {
                 listeners.remove(&session.id);
                 if listeners.is_empty() {
@@ -350,10 +352,14 @@ impl Engine {
     }
 }
 
-/// A prefix at the connection that listens to it, and that connection at the prefix.
-fn prefix_bytes(prefix: &[u8]) -> usize {
-    const PLACES: usize = 2 * size_of::<(Box<[u8]>, BTreeSet<u64>)>() + size_of::<u64>();
-    PLACES + 2 * prefix.len()
+/// What a prefix takes at the connection that listens to it.
+fn own_bytes(prefix: &[u8]) -> usize {
+    size_of::<Box<[u8]>>() + prefix.len()
+}
+
+/// What a listener takes at a prefix, which may have no other one.
+fn listener_bytes(prefix: &[u8]) -> usize {
+    size_of::<(Box<[u8]>, BTreeSet<u64>)>() + size_of::<u64>() + prefix.len()
 }
 
 /// A session by its id, the running one too.

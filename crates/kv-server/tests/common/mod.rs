@@ -103,6 +103,12 @@ impl Client {
 
     /// The bytes of the next frame.
     pub(crate) async fn frame(&mut self) -> Bytes {
+        let frame = self.frame_or_end().await;
+        frame.unwrap_or_else(|| panic!("closed before a reply: {:?}", self.buf))
+    }
+
+    /// The bytes of the next frame, unless the stream ends before it does.
+    pub(crate) async fn frame_or_end(&mut self) -> Option<Bytes> {
         let mut decoder = FrameDecoder::new(Limits::client());
         loop {
             let whole = decoder
@@ -110,13 +116,11 @@ impl Client {
                 .unwrap()
                 .map(|frame| frame.frame_len());
             if let Some(len) = whole {
-                return self.buf.split_to(len).freeze();
+                return Some(self.buf.split_to(len).freeze());
             }
-            assert!(
-                self.read().await > 0,
-                "closed before a reply: {:?}",
-                self.buf
-            );
+            if self.read().await == 0 {
+                return None;
+            }
         }
     }
 
