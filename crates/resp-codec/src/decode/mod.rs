@@ -101,6 +101,9 @@ struct Failed;
 /// Up to so many values the tape grows as they are read.
 const FEW_VALUES: u32 = 16;
 
+/// What is reserved at once for the elements of an aggregate: 1 MiB of tape.
+const RESERVED_ENTRIES: usize = 64 * 1024;
+
 /// What a decoder keeps of its memory after a large frame: 64 KiB of tape.
 const KEPT_ENTRIES: usize = 4096;
 
@@ -314,9 +317,10 @@ impl FrameDecoder {
     fn values(&mut self, buf: &[u8], mut left: u32) -> u32 {
         let mut next = narrow(self.tape.len()); // a tape is shorter than its frame
         if left > FEW_VALUES {
-            // No more than there is room for in the bytes that have arrived.
+            // No more than there is room for in the bytes that have arrived, and these may be one long string.
             let room = buf.len().saturating_sub(self.pos) / 4;
-            self.tape.reserve(widen(left).min(room));
+            self.tape
+                .reserve(widen(left).min(room).min(RESERVED_ENTRIES));
         }
         while left > 0 {
             next = next.wrapping_add(1);
