@@ -31,6 +31,8 @@ impl PartialEq for Log {
     }
 }
 
+/// What is reserved at most for a node that is expected to become like the one before; as much as Redis does.
+const ROOM_MAX: usize = 4096;
 /// What all entries together can be; a node is never larger.
 pub(crate) const ENTRY_MAX: usize = 1 << 30;
 
@@ -63,8 +65,8 @@ impl Log {
                 self.bytes -= node.memory();
                 node.close();
                 self.bytes += node.memory();
-                // The next one will be much like it.
-                room = node.memory();
+                // The next one will be much like it, unless it is one of a huge entry.
+                room = node.memory().min(ROOM_MAX);
             }
         }
         let (base, node) = match to {

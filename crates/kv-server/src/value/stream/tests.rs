@@ -285,6 +285,24 @@ fn filled(entries: u64, limits: Limits) -> Log {
 }
 
 #[test]
+fn a_huge_entry_leaves_no_room_of_its_size_behind() {
+    let mut log = Log::default();
+    let huge = vec![b'x'; 1 << 20];
+    log.append(
+        Id::new(1, 0),
+        [&b"f"[..], &huge].into_iter(),
+        Limits::default(),
+    );
+    log.append(
+        Id::new(2, 0),
+        [&b"f"[..], b"v"].into_iter(),
+        Limits::default(),
+    );
+    assert!(log.delete(Id::new(1, 0)));
+    assert!(log.memory() < 16 << 10, "{} bytes", log.memory());
+}
+
+#[test]
 fn a_full_node_is_followed_by_another() {
     assert_eq!(filled(100, Limits::default()).nodes(), 1);
     assert_eq!(filled(101, Limits::default()).nodes(), 2);
