@@ -74,6 +74,26 @@ async fn every_connection_gets_its_own_replies() {
     client.check("GET all", &bulk("5000")).await;
 }
 
+#[tokio::test]
+async fn servers_with_different_numbers_of_databases_share_a_thread() {
+    let few = large(Server::builder().databases(1)).await;
+    let many = large(Server::builder()).await;
+    let (mut ones, mut fives) = (Vec::new(), Vec::new());
+    for _ in 0..20 {
+        ones.push(Client::tcp(&few).await);
+        let mut client = Client::tcp(&many).await;
+        client.check("SELECT 5", "+OK\r\n").await;
+        fives.push(client);
+    }
+    fives[0].check("SWAPDB 0 5", "+OK\r\n").await;
+    for round in 0..50 {
+        let line = format!("GET key:{round}");
+        let asked = ones.iter_mut().chain(&mut fives);
+        let value = bulk(&round.to_string());
+        join_all(asked.map(|client| client.check(&line, &value))).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_connection_gets_its_own_replies_on_several_threads() {
     let server = large(Server::builder()).await;

@@ -112,14 +112,13 @@ impl Batch {
         self.next == self.requests.len()
     }
 
-    /// Moves everything to an empty batch; the bytes are copied, so that this one keeps its large buffer.
-    pub(super) fn move_to(&mut self, other: &mut Self) {
+    /// Copies everything to an empty batch, so that this one's large memory can be used for something else.
+    pub(super) fn copy_to(&self, other: &mut Self) {
         other.buf.extend_from_slice(&self.buf);
-        std::mem::swap(&mut self.args, &mut other.args);
-        std::mem::swap(&mut self.requests, &mut other.requests);
+        other.args.extend_from_slice(&self.args);
+        other.requests.extend_from_slice(&self.requests);
         other.next = self.next;
         other.decoded = self.decoded;
-        other.error = self.error.take();
     }
 
     /// Forgets everything but the memory.

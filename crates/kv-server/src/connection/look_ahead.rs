@@ -8,11 +8,13 @@
 //! [`Table::warm`]: crate::keyspace::table::Table::warm
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use crate::connection::batch::Batch;
 use crate::connection::{Connection, scratch};
 use crate::keyspace::Db;
 use crate::keyspace::table::WARM_MAX;
+use crate::server::Inner;
 
 /// A request that is set aside is copied, so only small ones are.
 const REQUEST_BYTES_MAX: usize = 1024;
@@ -26,6 +28,8 @@ const ALONE_REQUESTS: u32 = 240;
 /// What a thread has noted.
 #[derive(Default)]
 struct LookAhead {
+    /// The server whose requests are noted, by its address: several may share a thread.
+    server: usize,
     keys: Vec<u8>,
     notes: Vec<Note>,
     /// Looks in a row that found one request only.
@@ -54,7 +58,7 @@ thread_local! {
 
 impl<T> Connection<T> {
     /// Keeps a request for the next poll, if that may let it share its wait for memory; otherwise gives it back, to be executed at once.
-    pub(super) fn set_aside(&mut self, mut batch: Box<Batch>) -> Option<Box<Batch>> {
+    pub(super) fn set_aside(&mut self, batch: Box<Batch>) -> Option<Box<Batch>> {
         let Some(db) = self.large_db else {
             return Some(batch);
         };
@@ -62,7 +66,10 @@ impl<T> Connection<T> {
         if self.partial.capacity() > 0 {
             return Some(batch);
         }
-        let Some(aside) = LOOK_AHEAD.with_borrow_mut(|ahead| ahead.note(&mut batch, db)) else {
+        let Some(aside) = LOOK_AHEAD.with_borrow_mut(|ahead| {
+            ahead.follow(address(&self.server));
+            ahead.note(&batch, db)
+        }) else {
             return Some(batch);
         };
         self.batch = Some(aside);
@@ -72,8 +79,21 @@ impl<T> Connection<T> {
 }
 
 impl LookAhead {
-    /// Notes the key of a batch of one, and moves the batch out of the thread's buffer.
-    fn note(&mut self, batch: &mut Batch, db: usize) -> Option<Box<Batch>> {
+    /// What was noted for another server is dropped.
+    fn follow(&mut self, server: usize) {
+        if self.server != server {
+            self.server = server;
+            self.clear();
+        }
+    }
+
+    fn clear(&mut self) {
+        self.notes.clear();
+        self.keys.clear();
+    }
+
+    /// Notes the key of a batch of one, and copies the batch out of the thread's buffer.
+    fn note(&mut self, batch: &Batch, db: usize) -> Option<Box<Batch>> {
         if batch.remaining() != 1 || batch.buf.len() > REQUEST_BYTES_MAX || batch.error.is_some() {
             return None;
         }
@@ -90,7 +110,7 @@ impl LookAhead {
         let end = self.keys.len();
         self.notes.push(Note { db, start, end });
         let mut aside = self.spare.pop().unwrap_or_default();
-        batch.move_to(&mut aside);
+        batch.copy_to(&mut aside);
         Some(aside)
     }
 
@@ -106,18 +126,24 @@ impl LookAhead {
             for notes in self.notes.chunk_by(|one, next| one.db == next.db) {
                 for notes in notes.chunks(WARM_MAX) {
                     let keys = notes.iter().map(|note| &self.keys[note.start..note.end]);
-                    dbs[notes[0].db].warm(keys);
+                    if let Some(db) = dbs.get(notes[0].db) {
+                        db.warm(keys);
+                    }
                 }
             }
         }
-        self.notes.clear();
-        self.keys.clear();
+        self.clear();
     }
 }
 
+fn address(server: &Arc<Inner>) -> usize {
+    Arc::as_ptr(server).addr()
+}
+
 /// Reads what the requests that this thread has noted will look up.
-pub(super) fn warm(dbs: &[Db]) {
+pub(super) fn warm(server: &Arc<Inner>, dbs: &[Db]) {
     LOOK_AHEAD.with_borrow_mut(|ahead| {
+        ahead.follow(address(server));
         if !ahead.notes.is_empty() {
             ahead.warm(dbs);
         }
@@ -157,40 +183,52 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_of_one_is_moved_with_what_follows_it() {
+    fn a_batch_of_one_is_copied_with_what_follows_it() {
         let mut ahead = LookAhead::default();
-        let mut read = batch("GET k\r\nGET unfini");
-        let aside = ahead.note(&mut read, 0).unwrap();
+        let read = batch("GET k\r\nGET unfini");
+        let aside = ahead.note(&read, 0).unwrap();
         let (buf, args) = aside.peek().unwrap();
         assert_eq!(args[1].of(buf), b"k");
         assert_eq!((aside.decoded, &aside.buf[7..]), (7, &b"GET unfini"[..]));
-        assert!(read.is_done());
     }
 
     #[test]
     fn what_gains_nothing_is_not_set_aside() {
         let mut ahead = LookAhead::default();
         for requests in ["GET a\r\nGET b\r\n", "GET", "PING\r\n", "*1\r\n$-5\r\n"] {
-            assert!(
-                ahead.note(&mut batch(requests), 0).is_none(),
-                "{requests:?}"
-            );
+            assert!(ahead.note(&batch(requests), 0).is_none(), "{requests:?}");
         }
         let long = format!("GET {}\r\n", "k".repeat(REQUEST_BYTES_MAX));
-        assert!(ahead.note(&mut batch(&long), 0).is_none());
+        assert!(ahead.note(&batch(&long), 0).is_none());
     }
 
     #[test]
     fn a_connection_that_is_alone_waits_for_nobody() {
         let (mut ahead, dbs) = (LookAhead::default(), dbs());
         for _ in 0..ALONE_LOOKS {
-            assert!(ahead.note(&mut batch("GET k\r\n"), 0).is_some());
+            assert!(ahead.note(&batch("GET k\r\n"), 0).is_some());
             ahead.warm(&dbs);
         }
         for _ in 0..ALONE_REQUESTS {
-            assert!(ahead.note(&mut batch("GET k\r\n"), 0).is_none());
+            assert!(ahead.note(&batch("GET k\r\n"), 0).is_none());
         }
-        assert!(ahead.note(&mut batch("GET k\r\n"), 0).is_some());
+        assert!(ahead.note(&batch("GET k\r\n"), 0).is_some());
+    }
+
+    #[test]
+    fn what_was_noted_for_another_server_is_dropped() {
+        let (mut ahead, dbs) = (LookAhead::default(), dbs());
+        ahead.follow(1);
+        for _ in 0..2 {
+            assert!(ahead.note(&batch("GET k\r\n"), 9).is_some());
+        }
+        ahead.follow(2);
+        assert!(ahead.notes.is_empty());
+        // An address can come again.
+        assert!(ahead.note(&batch("GET k\r\n"), 9).is_some());
+        assert!(ahead.note(&batch("GET k\r\n"), 9).is_some());
+        ahead.warm(&dbs);
+        assert!(ahead.notes.is_empty());
     }
 
     #[test]
@@ -198,11 +236,11 @@ mod tests {
         let (mut ahead, dbs) = (LookAhead::default(), dbs());
         for n in 0..NOTED_MAX {
             let request = format!("GET k{n}\r\n");
-            assert!(ahead.note(&mut batch(&request), n / 40).is_some());
+            assert!(ahead.note(&batch(&request), n / 40).is_some());
         }
-        assert!(ahead.note(&mut batch("GET k\r\n"), 0).is_none());
+        assert!(ahead.note(&batch("GET k\r\n"), 0).is_none());
         ahead.warm(&dbs);
         assert!(ahead.keys.is_empty() && ahead.notes.is_empty());
-        assert!(ahead.note(&mut batch("GET k\r\n"), 0).is_some());
+        assert!(ahead.note(&batch("GET k\r\n"), 0).is_some());
     }
 }

@@ -259,7 +259,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
             return Poll::Pending;
         };
         if self.large_db.is_some() {
-            look_ahead::warm(&engine.dbs);
+            look_ahead::warm(&server, &engine.dbs);
         }
         engine.set_now(server.clock.now_us());
         let progress = match engine.shared.clients.take_from(self.place, self.peer.id) {
