@@ -122,6 +122,7 @@ impl Context<'_> {
             wait: &mut wait,
             now_us: self.now_us,
             nested: true,
+            is_own_call: true,
         };
         let result = handle(args.skip(words), &mut inner);
         self.shared.crossed |= flags.contains(Flags::CROSS_DB);

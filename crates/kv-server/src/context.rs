@@ -8,6 +8,7 @@ use crate::call::Words;
 use crate::command::RowId;
 use crate::connection::peer::Close;
 use crate::connection::session::{OnTimeout, Session};
+use crate::direct::DIRECT_ID;
 use crate::engine::{Databases, Shared};
 use crate::error::{ReplyError, Result};
 use crate::keyspace::Db;
@@ -33,6 +34,8 @@ pub struct Context<'a> {
     pub(crate) now_us: i64,
     /// Inside of EXEC (or later of a script): a blocking command does not wait.
     pub(crate) nested: bool,
+    /// Code runs it rather than a client, and gets the reply.
+    pub(crate) is_own_call: bool,
 }
 
 /// What a blocking command waits for.
@@ -285,10 +288,10 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Bytes of output above which the connection is cut off in any case, so that nobody reads the rest of a reply. The program's own calls, and
-    /// its connections in memory, get theirs whole.
+    /// Bytes of output above which the connection is cut off, so that nobody reads the rest of a reply: who stops there sets `cut_off` of the
+    /// session. Calls of the program's own get their replies whole.
     pub(crate) fn longest_output(&self) -> usize {
-        if self.session.origin.fd < 0 {
+        if self.is_own_call || self.session.id == DIRECT_ID {
             return usize::MAX;
         }
         self.shared.output_limit(self.session).hard_bytes()

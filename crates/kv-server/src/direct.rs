@@ -20,6 +20,9 @@ use crate::server::{Inner, Server};
 use crate::value::Value;
 use crate::value::stream::Id;
 
+/// The id of the session that a direct call has; no connection's.
+pub(crate) const DIRECT_ID: u64 = 0;
+
 /// One database of a running server, without a connection.
 ///
 /// Every method runs a command as a client would, so WATCH, blocked clients, keyspace events, expiry and counters see no difference. It takes
@@ -80,8 +83,7 @@ impl Db<'_> {
             let mut engine = self.inner.lock.lock();
             let engine = &mut *engine;
             engine.set_now(self.inner.clock.now_us());
-            // 0 is no connection's id.
-            let peer = Arc::new(Peer::new(0, engine.now_ms(), Arc::default()));
+            let peer = Arc::new(Peer::new(DIRECT_ID, engine.now_ms(), Arc::default()));
             let mut session = Session::new(peer, Origin::in_memory(), engine.now_ms());
             session.authenticated = true;
             session.db = self.index;

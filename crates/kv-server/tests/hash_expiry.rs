@@ -196,6 +196,50 @@ async fn a_field_is_gone_for_every_command_once_its_time_has_passed() {
 }
 
 #[tokio::test]
+async fn a_hash_of_which_all_fields_are_due_has_none_to_draw() {
+    let (builder, clock) = builder();
+    let builder = builder.directive("enable-debug-command", &["yes"]).unwrap();
+    let server = start(builder).await;
+    let mut client = Client::new(&server);
+    client.check("DEBUG SET-ACTIVE-EXPIRE 0", OK).await;
+    let fields: Vec<_> = (0..3000).map(|n| format!("f{n}")).collect();
+    let pairs: Vec<_> = fields.iter().map(|field| format!("{field} v")).collect();
+    for (line, drawn) in [
+        ("HRANDFIELD h -9000000000000000000", "*0\r\n"),
+        ("HRANDFIELD h -3", "*0\r\n"),
+        ("HRANDFIELD h 3", "*0\r\n"),
+        ("HRANDFIELD h", "$-1\r\n"),
+    ] {
+        client
+            .check(&format!("HSET h {}", pairs.join(" ")), ":3000\r\n")
+            .await;
+        let all = fields.join(" ");
+        client
+            .call(&format!("HPEXPIRE h 5 FIELDS 3000 {all}"))
+            .await;
+        clock.advance(Duration::from_millis(6));
+        client.check(line, drawn).await;
+        client.call("DEL h").await;
+    }
+    // Where some are left, only these are drawn.
+    client
+        .check(&format!("HSET h stays v {}", pairs.join(" ")), ":3001\r\n")
+        .await;
+    let all = fields.join(" ");
+    client
+        .call(&format!("HPEXPIRE h 5 FIELDS 3000 {all}"))
+        .await;
+    clock.advance(Duration::from_millis(6));
+    let stays = bulk("stays");
+    client
+        .check("HRANDFIELD h -2", &format!("*2\r\n{stays}{stays}"))
+        .await;
+    client
+        .check("HRANDFIELD h 2", &format!("*1\r\n{stays}"))
+        .await;
+}
+
+#[tokio::test]
 async fn fields_expire_while_nobody_looks() {
     let (server, clock, mut client) = client().await;
     for key in 0..100 {

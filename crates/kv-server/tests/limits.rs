@@ -179,6 +179,25 @@ async fn a_reply_that_nobody_will_get_whole_is_not_written_to_its_end() {
 }
 
 #[tokio::test]
+async fn a_limit_of_output_that_comes_in_the_same_batch_lets_no_part_of_a_reply_pass_for_all() {
+    let server = start(Server::builder()).await;
+    let mut asker = Client::new(&server);
+    for number in 0..1000 {
+        let key = format!("{number:0>200}");
+        asker.request(["SET", &key, "v"]).await;
+        asker.expect("+OK\r\n").await;
+    }
+    let limit = "CONFIG SET client-output-buffer-limit \"normal 100000 0 0\"";
+    let mut client = Client::tcp(&server).await;
+    client.send(format!("{limit}\r\nKEYS *\r\n")).await;
+    let rest = client.rest().await;
+    assert!(!rest.contains("00001"), "{} bytes", rest.len());
+    // Not all that is asked for is for the connection.
+    let keys = server.db(0).call(["KEYS", "*"]).unwrap();
+    assert_eq!(keys.as_slice().map(<[_]>::len), Some(1000));
+}
+
+#[tokio::test]
 async fn a_subscriber_that_does_not_read_is_cut_off_at_the_hard_limit() {
     let server = start(with("client-output-buffer-limit", "pubsub 1mb 0 0")).await;
     let (mut lazy, mut keen) = (Client::new(&server), Client::new(&server));

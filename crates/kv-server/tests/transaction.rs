@@ -23,6 +23,22 @@ async fn exec_runs_what_was_queued_and_answers_an_array() {
 }
 
 #[tokio::test]
+async fn a_subcommand_with_the_name_of_a_command_that_ends_it_is_queued() {
+    let server = server().await;
+    let mut client = Client::new(&server);
+    client.check("MULTI", "+OK\r\n").await;
+    client.check("SLOWLOG RESET", "+QUEUED\r\n").await;
+    client.check("LATENCY RESET", "+QUEUED\r\n").await;
+    client.check("EXEC", "*2\r\n+OK\r\n:0\r\n").await;
+    client.call("SUBSCRIBE channel").await;
+    let reply = client.call("SLOWLOG RESET").await;
+    assert!(
+        reply.starts_with("-ERR Can't execute 'slowlog|reset'"),
+        "{reply}"
+    );
+}
+
+#[tokio::test]
 async fn discard_forgets_the_queue() {
     let server = server().await;
     let mut client = Client::new(&server);

@@ -38,6 +38,8 @@ pub(crate) struct Session {
     /// CLIENT TRACKING.
     pub(crate) tracking: Option<Box<Mode>>,
     pub(crate) reply_mode: ReplyMode,
+    /// A reply was not written to its end, because the connection is over its limit of output: it must end.
+    pub(crate) cut_off: bool,
     /// CLIENT NO-EVICT and CLIENT NO-TOUCH.
     pub(crate) no_evict: bool,
     pub(crate) no_touch: bool,
@@ -184,6 +186,7 @@ impl Session {
             listening_bytes: 0,
             tracking: None,
             reply_mode: ReplyMode::On,
+            cut_off: false,
             no_evict: false,
             no_touch: false,
             blocked: None,

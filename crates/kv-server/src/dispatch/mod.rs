@@ -9,7 +9,7 @@ use resp_codec::Arg;
 
 pub(crate) use self::run::Run;
 use self::unknown::{unknown, unknown_sub};
-use crate::command::{Args, Flags, Handler, RowId};
+use crate::command::{Args, Flags, Handler, Row, RowId};
 use crate::connection::peer::Close;
 use crate::connection::session::{ReplyMode, Request, Session};
 use crate::dialect::Unknown;
@@ -42,11 +42,15 @@ impl Engine {
     ) -> Flow {
         let start = out.len();
         let flow = self.dispatch(session, buf, args, out);
+        let cut_off = std::mem::take(&mut session.cut_off);
         if session.reply_mode != ReplyMode::On && flow != Flow::Postpone {
             if let Some(blocked) = &mut session.blocked {
                 blocked.silent = true;
             }
             suppress(session, out, start);
+        } else if cut_off {
+            self.shared.stats.output_limit_disconnections += 1;
+            return Flow::Cut;
         }
         if session.peer.has_mail() {
             match session.peer.collect(out) {
@@ -88,12 +92,9 @@ impl Engine {
             return Flow::Postpone;
         }
         session.postponed = false;
-        let command = &self.shared.commands.row(row).command;
-        if let Some(multi) = session
-            .multi
-            .as_mut()
-            .filter(|_| !runs_inside_multi(&command.name))
-        {
+        let found = self.shared.commands.row(row);
+        let command = &found.command;
+        if let Some(multi) = session.multi.as_mut().filter(|_| !runs_inside_multi(found)) {
             // A transaction that fails anyway takes no memory.
             if !multi.broken && !session.peer.is_touched() {
                 multi.push(Request::copy(row, buf, args));
@@ -175,7 +176,7 @@ impl Engine {
         }
         if session.is_subscriber()
             && session.version == resp_codec::Version::Resp2
-            && !allowed_when_subscribed(&found.command.name)
+            && !allowed_when_subscribed(found)
         {
             let name = found.full_name.clone();
             return Err(self.rejected(row, ReplyError::Subscribed(name)));
@@ -249,16 +250,17 @@ fn suppress(session: &mut Session, out: &mut BytesMut, start: usize) {
     out.truncate(start);
 }
 
-fn runs_inside_multi(name: &str) -> bool {
-    matches!(
-        name,
+fn runs_inside_multi(row: &Row) -> bool {
+    let names = matches!(
+        &*row.command.name,
         "EXEC" | "DISCARD" | "MULTI" | "WATCH" | "QUIT" | "RESET"
-    )
+    );
+    names && row.parent.is_none() // SLOWLOG RESET is another one
 }
 
-fn allowed_when_subscribed(name: &str) -> bool {
-    matches!(
-        name,
+fn allowed_when_subscribed(row: &Row) -> bool {
+    let names = matches!(
+        &*row.command.name,
         "SUBSCRIBE"
             | "PSUBSCRIBE"
             | "SSUBSCRIBE"
@@ -268,5 +270,6 @@ fn allowed_when_subscribed(name: &str) -> bool {
             | "PING"
             | "QUIT"
             | "RESET"
-    )
+    );
+    names && row.parent.is_none()
 }

@@ -72,6 +72,7 @@ impl Engine {
             wait: &mut wait,
             now_us,
             nested: run == Run::Nested,
+            is_own_call: false,
         };
         let result = catch_unwind(AssertUnwindSafe(|| match callee {
             Callee::Builtin(handle) => handle(args, &mut cx),

@@ -80,7 +80,8 @@ impl Engine {
         if matches!(command.handler, Handler::Exec) {
             return multi.queue.iter().any(|request| denied(request.row));
         }
-        !matches!(&*command.name, "DISCARD" | "QUIT" | "RESET")
+        let ends_multi = matches!(&*command.name, "DISCARD" | "QUIT" | "RESET");
+        !ends_multi || commands.row(row).parent.is_some()
     }
 
     /// Counts a database anew, after a command ran on it.

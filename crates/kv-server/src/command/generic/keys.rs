@@ -73,6 +73,7 @@ pub(super) fn keys(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     let mut count = 0;
     for key in cx.db.iter().map(Entry::key) {
         if cx.out.position() > longest {
+            cx.session.cut_off = true;
             break;
         }
         if pattern.is_any() || pattern.matches(key) {

@@ -28,7 +28,12 @@ pub(super) fn hrandfield(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
         return Err(ReplyError::OutOfRange);
     }
     let longest = cx.longest_output();
-    let Some(hash) = cx.db.get::<Hash>(key)? else {
+    // All its fields may be due, and not taken out yet.
+    let Some(hash) = cx
+        .db
+        .get::<Hash>(key)?
+        .filter(|hash| hash.iter().next().is_some())
+    else {
         cx.out.array(0);
         return Ok(());
     };
@@ -36,13 +41,19 @@ pub(super) fn hrandfield(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     let rng = &mut cx.shared.rng;
     if count < 0 {
         header(wanted, with_values, &mut cx.out);
+        // To pass over fields that are due takes a walk, which is made once.
+        let live = hash.hides_any().then(|| Vec::from_iter(hash.iter()));
         for _ in 0..wanted {
             if cx.out.position() > longest {
+                cx.session.cut_off = true;
                 break;
             }
-            if let Some(pair) = hash.random(&mut || rng.next()) {
-                write(pair, with_values, &mut cx.out);
-            }
+            let pair = match &live {
+                Some(live) => live.get(rng.below(live.len())).copied(),
+                None => hash.random(&mut || rng.next()),
+            };
+            let Some(pair) = pair else { break };
+            write(pair, with_values, &mut cx.out);
         }
         return Ok(());
     }
@@ -76,7 +87,7 @@ fn choose<'a>(hash: &'a Hash, count: usize, rng: &mut Rng) -> Vec<Pair<'a>> {
     const FEW: usize = 3;
     let len = hash.len();
     match hash.is_table() {
-        true if count.saturating_mul(FEW) < len => {
+        true if count.saturating_mul(FEW) < len && !hash.hides_any() => {
             let mut chosen = HashMap::with_capacity(count);
             while chosen.len() < count {
                 if let Some((Item::Text(field), value)) = hash.random(&mut || rng.next()) {

@@ -106,6 +106,7 @@ pub(super) fn srandmember(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
         cx.out.array(wanted);
         for _ in 0..wanted {
             if cx.out.position() > longest {
+                cx.session.cut_off = true;
                 break;
             }
             if let Some(member) = set.random(|| rng.next()) {

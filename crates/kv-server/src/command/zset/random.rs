@@ -37,6 +37,7 @@ pub(super) fn zrandmember(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
         header(wanted, with_scores, out);
         for _ in 0..wanted {
             if out.position() > longest {
+                cx.session.cut_off = true;
                 break;
             }
             if let Some(member) = draw(zset, rng) {

@@ -103,6 +103,11 @@ impl Hash {
         }
     }
 
+    /// Whether fields are due that are not taken out yet.
+    pub(crate) fn hides_any(&self) -> bool {
+        matches!(self.form(), Form::Expiring(expiring) if expiring.hides_any())
+    }
+
     /// Whether it holds nothing at all, not even fields that only wait to be taken out.
     pub(crate) fn is_empty(&self) -> bool {
         match self.form() {
