@@ -11,6 +11,17 @@ port=21${RANDOM: -3}
 cli=(redis-cli -p "$port")
 trap '"$server" stop --pidfile "$dir/pid" >/dev/null 2>&1 || true; rm -rf "$dir"' EXIT
 
+await() { # await COMMAND...: until it succeeds, for a minute at most
+    for _ in $(seq 1200); do
+        if "$@"; then return; fi
+        sleep 0.05
+    done
+    printf 'FAILED waiting for: %s\n' "$*" >&2
+    exit 1
+}
+
+is_stopped() { ! "$server" status --pidfile "$dir/pid" >/dev/null; }
+
 expect() { # expect WHAT EXPECTED ACTUAL
     if [ "$2" != "$3" ]; then
         printf 'FAILED %s\n  expected: %s\n  got:      %s\n' "$1" "$2" "$3" >&2
@@ -50,7 +61,7 @@ expect "SAVE" OK "$("${cli[@]}" SAVE)"
 expect "a restart loads the dump" yes "$("${cli[@]}" GET kept)"
 expect "with expiries" 1 "$(("$("${cli[@]}" PTTL kept)" > 0))"
 expect "SHUTDOWN ends the process" "" "$("${cli[@]}" SHUTDOWN NOSAVE)"
-while "$server" status --pidfile "$dir/pid" >/dev/null; do :; done
+await is_stopped
 expect "stop without a server" "not running" "$("$server" stop --pidfile "$dir/pid")"
 
 # What cannot be saved is not lost by a signal.
@@ -59,11 +70,11 @@ mkdir "$dir/data"
 "${cli[@]}" SET kept yes >/dev/null
 mv "$dir/data" "$dir/moved"
 kill "$(cat "$dir/pid")"
-until grep -q 'a signal does not end this server' "$dir/log"; do sleep 0.05; done
+await grep -q 'the server goes on' "$dir/log"
 expect "SIGTERM without a place to save to" yes "$("${cli[@]}" GET kept)"
 mv "$dir/moved" "$dir/data"
 kill "$(cat "$dir/pid")"
-while "$server" status --pidfile "$dir/pid" >/dev/null; do sleep 0.05; done
+await is_stopped
 expect "SIGTERM saves" 1 "$(find "$dir/data" -name dump.rdb -size +0 | wc -l)"
 
 expect "an unknown option is refused" 1 "$("$server" --no-such-option 1 >/dev/null 2>&1; echo $?)"
