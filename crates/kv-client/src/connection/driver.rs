@@ -210,7 +210,7 @@ impl Driver {
         }
         let end = match shared.life() {
             Life::Open => false,
-            Life::Closing => !online || (self.engine.is_idle() && !shared.has_waiters()),
+            Life::Closing => !online || (self.engine.is_idle() && shared.is_settled()),
             Life::Abandoned | Life::Ended => true,
         };
         drop(shared);

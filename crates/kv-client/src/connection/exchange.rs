@@ -115,8 +115,10 @@ impl<'a, F: Freight> Exchange<'a, F> {
                 Stage::Admitted(ticket) => match self.link.poll(ticket, cx) {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(Progress::Granted(limit)) => {
-                        self.link.redeem(ticket, &self.freight, limit, cx.waker());
-                        return Poll::Pending;
+                        let waker = cx.waker();
+                        if self.link.redeem(ticket, &self.freight, limit, waker) {
+                            return Poll::Pending;
+                        }
                     }
                     Poll::Ready(Progress::Answered(answer)) => {
                         self.stage = Stage::Done;

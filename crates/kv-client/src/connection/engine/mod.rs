@@ -198,7 +198,7 @@ impl Engine {
         if shared.has_arrivals() {
             self.collect(shared, now());
         }
-        if shared.has_waiters() {
+        if shared.has_waiters() || shared.awaits_granted() {
             let deadline = shared.stamp_waiters(now());
             self.remember(deadline);
         }

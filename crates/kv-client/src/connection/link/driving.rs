@@ -6,7 +6,7 @@ use std::time::Duration;
 use resp_codec::Version;
 use tokio::time::Instant;
 
-use super::{Answer, Failure, Life, Parcel, Shared, State, Ticket, index};
+use super::{Answer, Failure, Life, Parcel, Shared, State, Ticket, Waiter, index};
 use crate::connection::outgoing::Outgoing;
 use crate::error::ErrorKind;
 
@@ -100,7 +100,7 @@ impl Shared {
         }
     }
 
-    /// Starts the clock of waiters that are new.
+    /// Starts the clock of waiters that are new; when the first of their time limits is reached.
     pub(crate) fn stamp_waiters(&mut self, now: Instant) -> Option<Instant> {
         for waiter in self.waiters.iter_mut().rev() {
             if waiter.limit.deadline.is_some() {
@@ -108,38 +108,76 @@ impl Shared {
             }
             waiter.limit = waiter.limit.started(now);
         }
-        self.waiters
+        let waiting = self
+            .waiters
             .iter()
             .filter_map(|waiter| waiter.limit.deadline)
-            .min()
+            .min();
+        if !self.awaits_granted() {
+            return waiting;
+        }
+        let granted = self
+            .slots
+            .iter_mut()
+            .filter_map(|slot| match &mut slot.state {
+                State::Granted(waiter) => {
+                    waiter.limit = waiter.limit.started(now);
+                    waiter.limit.deadline
+                }
+                _ => None,
+            });
+        granted.chain(waiting).min()
     }
 
     pub(crate) fn has_waiters(&self) -> bool {
         !self.waiters.is_empty()
     }
 
-    /// Takes the waiters whose time is over (all of them if `now` is `None`) out of the line.
+    /// Whether the end of the connection depends on callers that have room and may not use it in time.
+    pub(crate) fn awaits_granted(&self) -> bool {
+        self.life == Life::Closing && self.granted > 0
+    }
+
+    /// Whether everything that was admitted is answered, and nobody waits to be.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.in_flight == 0 && self.waiters.is_empty()
+    }
+
+    /// Takes the waiters whose time is over (all of them if `now` is `None`) out of the line, and takes room back from
+    /// those who have not used it.
     pub(crate) fn expire_waiters(
         &mut self,
         now: Option<Instant>,
         failure: impl Fn(Option<Duration>) -> Failure,
         wake: &mut Vec<Waker>,
     ) {
+        let is_over = |waiter: &Waiter| {
+            let deadline = waiter.limit.deadline;
+            now.is_none_or(|now| deadline.is_some_and(|deadline| deadline <= now))
+        };
         let mut expired = Vec::new();
-        self.waiters.retain(|waiter| {
-            let over = now.is_none_or(|now| {
-                waiter
-                    .limit
-                    .deadline
-                    .is_some_and(|deadline| deadline <= now)
+        if self.granted > 0 {
+            let granted = self.slots.iter().filter_map(|slot| match slot.state {
+                State::Granted(waiter) if is_over(&waiter) => Some(waiter),
+                _ => None,
             });
+            expired.extend(granted);
+            self.granted -= expired.len();
+            for waiter in &expired {
+                self.in_flight -= waiter.commands;
+                self.unwritten -= waiter.len;
+            }
+        }
+        self.waiters.retain(|waiter| {
+            let over = is_over(waiter);
             if over {
-                expired.push((waiter.ticket, waiter.limit.timeout));
+                expired.push(*waiter);
             }
             !over
         });
-        for (ticket, timeout) in expired {
-            self.answer(ticket, Answer::Failed(failure(timeout)), wake);
+        for waiter in expired {
+            let failure = failure(waiter.limit.timeout);
+            self.answer(waiter.ticket, Answer::Failed(failure), wake);
         }
         self.grant(wake);
     }

@@ -39,6 +39,8 @@ pub(crate) struct Shared {
     vacant: Vec<u32>,
     /// Callers that found no room, in order of arrival.
     waiters: VecDeque<Waiter>,
+    /// How many of those who waited have room and have not handed their freight over.
+    granted: usize,
     /// Commands admitted and not answered; `in_flight <= max_in_flight` unless a single batch is larger.
     in_flight: usize,
     /// Bytes admitted and not written.
@@ -106,13 +108,13 @@ enum State {
     /// Among the waiters.
     Waiting,
     /// Was a waiter; room is reserved for it.
-    Granted(TimeLimit),
+    Granted(Waiter),
     /// Handed to the driver.
     Sent,
     Answered(Answer),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Waiter {
     ticket: Ticket,
     commands: usize,
@@ -146,6 +148,7 @@ impl Link {
                 slots: Vec::new(),
                 vacant: Vec::new(),
                 waiters: VecDeque::new(),
+                granted: 0,
                 in_flight: 0,
                 unwritten: 0,
                 max_in_flight,
@@ -205,25 +208,30 @@ impl Link {
         admission
     }
 
-    /// Hands over freight for which room was granted.
+    /// Hands over freight for which room was granted; `false` if it was taken back, and there is an answer instead.
     pub(crate) fn redeem(
         &self,
         ticket: Ticket,
         freight: &impl Freight,
         limit: TimeLimit,
         waker: &Waker,
-    ) {
+    ) -> bool {
         let mut shared = self.lock();
-        shared.unwritten -= freight.len(); // the grant's estimate; `hand_over` adds the true length
         let slot = &mut shared.slots[index(ticket.slot)];
+        if !matches!(slot.state, State::Granted(_)) {
+            return false;
+        }
         slot.state = State::Sent;
         slot.waker = Some(waker.clone());
+        shared.granted -= 1;
+        shared.unwritten -= freight.len(); // the grant's estimate; `hand_over` adds the true length
         shared.hand_over(ticket, freight, limit);
         let driver = shared.driver.take();
         drop(shared);
         if let Some(driver) = driver {
             driver.wake();
         }
+        true
     }
 
     /// Takes what has become of the ticket's freight.
@@ -232,7 +240,7 @@ impl Link {
         let slot = &mut shared.slots[index(ticket.slot)];
         debug_assert_eq!(slot.turn, ticket.turn, "a slot is freed by its owner only");
         match &slot.state {
-            State::Granted(limit) => Poll::Ready(Progress::Granted(*limit)),
+            State::Granted(waiter) => Poll::Ready(Progress::Granted(waiter.limit)),
             State::Answered(_) => {
                 let State::Answered(answer) = std::mem::replace(&mut slot.state, State::Vacant)
                 else {
@@ -265,9 +273,14 @@ impl Link {
                 shared.grant(&mut wake);
             }
             State::Granted(_) => {
+                shared.granted -= 1;
                 shared.in_flight -= commands;
                 shared.unwritten -= len;
                 shared.grant(&mut wake);
+                if shared.life == Life::Closing {
+                    // It may have waited for this one only.
+                    driver = shared.driver.take();
+                }
             }
             State::Sent => {
                 shared.abandoned = true;
@@ -372,19 +385,18 @@ impl Shared {
         });
     }
 
-    /// Lets waiters in while there is room.
+    /// Lets waiters in while there is room, and a driver.
     fn grant(&mut self, wake: &mut Vec<Waker>) {
-        while let Some(first) = self.waiters.front() {
-            let (ticket, commands, len, limit) =
-                (first.ticket, first.commands, first.len, first.limit);
-            if !self.has_room(commands, len) {
+        while let Some(&first) = self.waiters.front() {
+            if self.life == Life::Ended || !self.has_room(first.commands, first.len) {
                 break;
             }
             self.waiters.pop_front();
-            self.in_flight += commands;
-            self.unwritten += len;
-            let slot = &mut self.slots[index(ticket.slot)];
-            slot.state = State::Granted(limit);
+            self.granted += 1;
+            self.in_flight += first.commands;
+            self.unwritten += first.len;
+            let slot = &mut self.slots[index(first.ticket.slot)];
+            slot.state = State::Granted(first);
             wake.extend(slot.waker.take());
         }
     }
