@@ -10,6 +10,7 @@ use bytes::Bytes;
 use kv_client::{Client, Event, Gap, Message, Overflow, Protocol, Subscription};
 use servers::on_every_server;
 use support::{Peer, Peers, peers};
+use tokio::io::AsyncReadExt;
 use tokio::join;
 
 async fn connected() -> (Client, Peers, Peer) {
@@ -129,6 +130,48 @@ async fn after_a_reconnect_the_subscription_is_renewed_and_the_gap_is_marked() {
     assert_eq!(message(&mut news).await.payload, "before");
     assert_eq!(gap(&mut news).await, Gap::Reconnected);
     assert_eq!(message(&mut news).await.payload, "after");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_lost_before_a_subscription_is_written_costs_no_room() {
+    const CAPACITY: usize = 64;
+    let (config, mut peers) = peers(CAPACITY);
+    let (client, mut peer) = join!(
+        Client::connect(config.protocol(Protocol::Resp3)),
+        accept(&mut peers)
+    );
+    let client = client.expect("the peer accepts");
+    let long = "x".repeat(1000);
+    let all = async {
+        join!(
+            client.set("k", &long).into_future(),
+            client.subscribe("news").into_future(),
+            async {
+                // The client writes on, and has the subscription still before it.
+                let mut part = [0; CAPACITY + 1];
+                peer.stream.read_exact(&mut part).await.expect("written");
+                drop(peer);
+                let mut peer = accept(&mut peers).await;
+                for _ in 0..2 {
+                    match peer.next().await.expect("a command")[0].as_str() {
+                        "SET" => peer.send("+OK\r\n").await,
+                        _ => peer.send(&confirm("subscribe", "news")).await,
+                    }
+                }
+                peer
+            }
+        )
+    };
+    let all = tokio::time::timeout(Duration::from_secs(60), all).await;
+    let (set, subscription, mut peer) = all.expect("the client goes on");
+    set.expect("sent again");
+    let _subscription = subscription.expect("subscribed on the next connection");
+    let (incr, ()) = join!(client.incr("n").into_future(), async {
+        peer.expect(&["INCR", "n"]).await;
+        peer.send(":1\r\n").await;
+    });
+    assert_eq!(incr.expect("answered"), 1);
+    assert_eq!(client.stats().shared.unwritten_bytes, 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -99,7 +99,9 @@ impl Engine {
             let len = pending.len();
             if pending.sender == Sender::Topics && stale_topics {
                 old.advance(len);
-                self.own -= len;
+                let own = len.min(self.own);
+                self.own -= own;
+                bytes += len - own;
                 continue;
             }
             if let Sender::Caller(ticket) = pending.sender {
@@ -120,7 +122,7 @@ impl Engine {
         let last = last.map(|pending| pending.wave);
         self.timing.withdrawn(last);
         debug_assert!(old.is_empty(), "every byte belongs to a pending command");
-        if commands > 0 {
+        if commands > 0 || bytes > 0 {
             shared.release(commands, bytes, wake);
         }
     }

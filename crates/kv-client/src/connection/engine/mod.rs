@@ -44,7 +44,8 @@ pub(crate) struct Engine {
     answers: VecDeque<(Ticket, usize, Answer)>,
     /// Bytes written since the last exchange.
     freed: usize,
-    /// Bytes of the engine's own commands among those written; no caller waits for their room.
+    /// Bytes of the engine's own commands; no caller waits for their room. Whichever bytes are written, these are taken
+    /// off first, so there may be fewer than are still to be written: then callers' room is held for the difference.
     own: usize,
     /// Scratch space.
     parcels: Vec<Parcel>,
