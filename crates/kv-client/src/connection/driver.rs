@@ -297,8 +297,12 @@ impl Driver {
                 self.cause.as_ref(),
                 &mut self.wake,
             );
+            let closing = shared.life() != Life::Open;
             drop(shared);
             self.wake.drain(..).for_each(Waker::wake);
+            if closing {
+                cx.waker().wake_by_ref(); // to see whether that was the last it waited for
+            }
             if leaving.is_some_and(|leaving| now >= leaving) {
                 return Poll::Ready(self.left());
             }

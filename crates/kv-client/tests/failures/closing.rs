@@ -108,3 +108,27 @@ async fn whoever_waits_for_room_is_told_that_the_client_is_closed_while_it_recon
         assert_eq!(error.outcome(), Outcome::NotSent);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn closing_ends_when_the_time_of_the_last_caller_is_over() {
+    let (client, _peers, mut peer) = connected(true).await;
+    let mut first = Box::pin(client.incr("a").into_future());
+    let second = client.incr("b").timeout(Duration::from_secs(1));
+    let mut second = Box::pin(second.into_future());
+    assert!(futures_poll(&mut first).is_none() && futures_poll(&mut second).is_none());
+    peer.expect(&["INCR", "a"]).await;
+    let ((), first, ()) = join!(
+        async {
+            let closed = timeout(GUARD, client.close()).await;
+            closed.expect("nobody has time left");
+        },
+        first,
+        peer.send(":1\r\n")
+    );
+    assert_eq!(first.expect("sent"), 1);
+    // Room became free for it, and it did not look.
+    let error = second.await.expect_err("its time is over");
+    let kind = error.kind();
+    assert!(matches!(kind, ErrorKind::Timeout { .. }), "{error:?}");
+    assert_eq!(error.outcome(), Outcome::NotSent);
+}
