@@ -191,6 +191,9 @@
 //! `error.type`; never a key or a value. [`Client::stats`] counts connections, retries and redirects, says how much is under way on each
 //! lane, and how long answers take.
 //!
+//! Spans need a subscriber of `tracing`: the feature `log` of that crate, which passes records on to a logger where there is no
+//! subscriber, does not pass on these.
+//!
 //! [names for databases]: https://opentelemetry.io/docs/specs/semconv/database/redis/
 //!
 //! # Limits
