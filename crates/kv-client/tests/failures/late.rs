@@ -7,7 +7,7 @@ use tokio::join;
 use tokio::time::sleep;
 
 use crate::connected;
-use crate::support::Peer;
+use crate::support::{Peer, request};
 use crate::waiting::futures_poll;
 
 const LIMIT: Duration = Duration::from_millis(100);
@@ -89,5 +89,34 @@ async fn a_time_out_that_was_not_taken_yet_is_not_replaced_by_what_comes_after()
         sleep(LIMIT).await;
         assert_half(results.await);
         assert_eq!(client.stats().in_flight, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_to_half_a_command_shifts_no_byte_of_what_is_written_next() {
+    for lost in [false, true] {
+        let (client, mut peers, mut peer) = connected(16).await;
+        let value = "v".repeat(100);
+        let set = client.set("k", value.as_str()).into_future();
+        let incr = client.incr("late").timeout(LIMIT).into_future();
+        let whole = request(&["SET", "k", &value]);
+        let (set, incr, ()) = join!(set, incr, async {
+            peer.expect_bytes(&whole[..1]).await;
+            peer.send("+OK\r\n").await;
+        });
+        assert!(set.is_ok(), "{set:?}");
+        let error = incr.expect_err("its time is over");
+        assert_eq!(error.outcome(), Outcome::NotSent);
+        let (next, ()) = join!(client.incr("next").into_future(), async {
+            if lost {
+                drop(peer);
+                peer = peers.accept().await;
+            } else {
+                peer.expect_bytes(&whole[1..]).await;
+            }
+            peer.expect(&["INCR", "next"]).await;
+            peer.send(":7\r\n").await;
+        });
+        assert_eq!(next.expect("answered"), 7);
     }
 }

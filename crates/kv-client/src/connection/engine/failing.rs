@@ -88,10 +88,9 @@ impl Engine {
         let first = self
             .pending
             .partition_point(|pending| pending.start < written);
+        let rest = self.rest_of_written();
         let mut old = std::mem::take(&mut self.out);
-        if let Some(cut) = first.checked_sub(1).and_then(|last| self.pending.get(last)) {
-            old.move_to(length(cut.end.saturating_sub(written)), &mut self.out);
-        }
+        old.move_to(rest, &mut self.out);
         let mut commands = 0;
         let mut bytes = 0;
         let stale_topics = std::mem::take(&mut self.stale_topics);
@@ -125,6 +124,15 @@ impl Engine {
         if commands > 0 || bytes > 0 {
             shared.release(commands, bytes, wake);
         }
+    }
+
+    /// How many bytes are left of a command that is written in part. It need not be pending: a peer may answer before it has read all.
+    fn rest_of_written(&self) -> usize {
+        let first = self
+            .pending
+            .partition_point(|pending| pending.start < self.written);
+        let next = self.pending.get(first);
+        length(next.map_or_else(|| self.end(), |pending| pending.start) - self.written)
     }
 
     /// The connection is gone. Commands that were written, wholly or in part, are answered; the others stay for the next.
@@ -161,6 +169,7 @@ impl Engine {
                 )
             });
         }
+        self.wrote(self.rest_of_written());
         self.topics.lost();
         self.clear_cache();
         self.confirming.clear();
