@@ -20,10 +20,12 @@ use crate::server::Inner;
 const REQUEST_BYTES_MAX: usize = 1024;
 /// Requests noted at once; with more, their keys would drive each other out of the fastest cache.
 const NOTED_MAX: usize = 64;
-/// After so many looks in a row at one request only, a connection is taken to be alone on its thread.
-const ALONE_LOOKS: u32 = 16;
-/// So many requests are then executed as they come.
-const ALONE_REQUESTS: u32 = 240;
+/// So many looks in a row decide whether it pays.
+const TRIAL_LOOKS: u32 = 16;
+/// They have to find twice as many requests: a look costs about half of the wait for memory that it saves to all but one of them.
+const TRIAL_REQUESTS: usize = 32;
+/// If it does not pay, so many requests are executed as they come, before the next trial.
+const PAUSE_REQUESTS: u32 = 240;
 
 /// What a thread has noted.
 #[derive(Default)]
@@ -32,10 +34,11 @@ struct LookAhead {
     server: usize,
     keys: Vec<u8>,
     notes: Vec<Note>,
-    /// Looks in a row that found one request only.
-    alone_looks: u32,
+    /// Looks of the present trial, and requests that they found.
+    looks: u32,
+    found: usize,
     /// Requests still to execute as they come.
-    alone_requests: u32,
+    pause: u32,
     /// Memory for requests that are set aside.
     #[expect(
         clippy::vec_box,
@@ -97,8 +100,8 @@ impl LookAhead {
         if batch.remaining() != 1 || batch.buf.len() > REQUEST_BYTES_MAX || batch.error.is_some() {
             return None;
         }
-        if self.alone_requests > 0 {
-            self.alone_requests -= 1;
+        if self.pause > 0 {
+            self.pause -= 1;
             return None;
         }
         if self.notes.len() == NOTED_MAX {
@@ -115,14 +118,15 @@ impl LookAhead {
     }
 
     fn warm(&mut self, dbs: &[Db]) {
-        if self.notes.len() == 1 {
-            self.alone_looks += 1;
-            if self.alone_looks == ALONE_LOOKS {
-                self.alone_looks = 0;
-                self.alone_requests = ALONE_REQUESTS;
+        self.looks += 1;
+        self.found += self.notes.len();
+        if self.looks == TRIAL_LOOKS {
+            if self.found < TRIAL_REQUESTS {
+                self.pause = PAUSE_REQUESTS;
             }
-        } else {
-            self.alone_looks = 0;
+            (self.looks, self.found) = (0, 0);
+        }
+        if self.notes.len() > 1 {
             for notes in self.notes.chunk_by(|one, next| one.db == next.db) {
                 for notes in notes.chunks(WARM_MAX) {
                     let keys = notes.iter().map(|note| &self.keys[note.start..note.end]);
@@ -205,11 +209,11 @@ mod tests {
     #[test]
     fn a_connection_that_is_alone_waits_for_nobody() {
         let (mut ahead, dbs) = (LookAhead::default(), dbs());
-        for _ in 0..ALONE_LOOKS {
+        for _ in 0..TRIAL_LOOKS {
             assert!(ahead.note(&batch("GET k\r\n"), 0).is_some());
             ahead.warm(&dbs);
         }
-        for _ in 0..ALONE_REQUESTS {
+        for _ in 0..PAUSE_REQUESTS {
             assert!(ahead.note(&batch("GET k\r\n"), 0).is_none());
         }
         assert!(ahead.note(&batch("GET k\r\n"), 0).is_some());
