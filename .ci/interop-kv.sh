@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 cargo build --release --quiet --example kv-server
 server=$PWD/target/release/examples/kv-server
 dir=$(mktemp -d)
-port=21${RANDOM: -3}
+port=$((21000 + RANDOM % 1000))
 cli=(redis-cli -p "$port")
 trap '"$server" stop --pidfile "$dir/pid" >/dev/null 2>&1 || true; rm -rf "$dir"' EXIT
 

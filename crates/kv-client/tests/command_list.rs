@@ -1,5 +1,7 @@
 //! Every command of Redis 7.2 has a typed form or a place in the interface, and what the client knows of it is what Redis says.
 
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "support/servers.rs"]
 mod servers;
 

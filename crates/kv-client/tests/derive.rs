@@ -1,5 +1,7 @@
 //! Structs from hashes and to hashes, by derived implementations.
 
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "support/servers.rs"]
 mod servers;
 

@@ -2,6 +2,8 @@
 
 #[path = "support/mod.rs"]
 mod peers;
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "support/servers.rs"]
 mod servers;
 

@@ -1,5 +1,7 @@
 //! Clients that the server cuts off because it would have to keep too much for them (client-output-buffer-limit).
 
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "support/servers.rs"]
 mod servers;
 

@@ -1,5 +1,7 @@
 //! Real servers behind a proxy that cuts the connection at every byte of an exchange, in either direction.
 
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "support/servers.rs"]
 mod servers;
 

@@ -5,6 +5,8 @@
     reason = "a helper of a test fails as the test does"
 )]
 
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "support/servers.rs"]
 mod servers;
 mod support;

@@ -1,5 +1,7 @@
 //! A real server that stops for a while: it neither answers nor closes.
 
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "support/servers.rs"]
 mod servers;
 

@@ -1,5 +1,7 @@
 //! Subscriptions: messages, gaps, and what happens to them when a connection breaks.
 
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "support/servers.rs"]
 mod servers;
 mod support;

@@ -8,6 +8,8 @@
 
 #[path = "support/certificates.rs"]
 mod certificates;
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "support/servers.rs"]
 mod servers;
 
@@ -19,9 +21,7 @@ use servers::Redis;
 
 /// A server with a plain port and a secured one, which is given back too.
 async fn server(certificates: &Certificates, auth_clients: &str) -> Option<(Redis, u16)> {
-    let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = held.local_addr().unwrap().port();
-    drop(held);
+    let port = ports::free_port();
     let port_text = port.to_string();
     let mut args = vec!["--tls-port", &port_text, "--tls-auth-clients", auth_clients];
     let files = certificates.server_args();

@@ -1,5 +1,7 @@
 //! Typed commands on sorted sets and places against real servers, in RESP2 and RESP3.
 
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "support/servers.rs"]
 mod servers;
 

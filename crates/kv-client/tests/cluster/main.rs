@@ -12,6 +12,8 @@ mod counting;
 mod failing;
 mod logins;
 mod moving;
+#[path = "../support/ports.rs"]
+mod ports;
 #[cfg(feature = "tls")]
 mod secured;
 mod serving;

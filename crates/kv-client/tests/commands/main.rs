@@ -2,6 +2,8 @@
 
 mod collections;
 mod keys;
+#[path = "../support/ports.rs"]
+mod ports;
 #[path = "../support/servers.rs"]
 mod servers;
 

@@ -10,11 +10,12 @@
 mod certificates;
 #[path = "../support/cluster.rs"]
 mod cluster;
+#[path = "../support/ports.rs"]
+mod ports;
 #[cfg(feature = "tls")]
 mod secured;
 mod servers;
 
-use std::net::{Ipv4Addr, TcpListener};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -42,11 +43,7 @@ async fn the_client_follows_the_primary() {
         return;
     };
     // A sentinel that is not there is passed over.
-    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let free = ports::free_port();
     let url = format!(
         "redis-sentinel://127.0.0.1:{free},127.0.0.1:{}/the-service?command_timeout_ms=20000",
         servers.sentinels[0]

@@ -1,6 +1,5 @@
 //! A primary and a replica under three real sentinels.
 
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,6 +8,7 @@ use std::time::{Duration, Instant};
 use kv_client::Config;
 
 use crate::cluster::Secured;
+use crate::ports::free_port;
 
 /// The processes end, and their files go, with this value.
 pub(crate) struct Servers {
@@ -36,14 +36,7 @@ impl Servers {
             eprintln!("skipped: redis-server, redis-sentinel and redis-cli are not installed");
             return None;
         }
-        let held: Vec<_> = (0..5)
-            .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap())
-            .collect();
-        let ports: Vec<u16> = held
-            .iter()
-            .map(|held| held.local_addr().unwrap().port())
-            .collect();
-        drop(held);
+        let ports: Vec<u16> = (0..5).map(|_| free_port()).collect();
         let number = SERVICES.fetch_add(1, Ordering::Relaxed);
         let name = format!("kv-client-sentinel-{}-{number}", std::process::id());
         let dir = std::env::temp_dir().join(name);

@@ -2,13 +2,14 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use kv_client::Config;
+
+use crate::ports::free_port;
 
 /// The processes end, and their files go, with this value.
 pub(crate) struct RedisCluster {
@@ -73,8 +74,8 @@ impl RedisCluster {
             dir,
             secured,
         };
-        for port in free_ports(6) {
-            cluster.spawn(port, node_timeout_ms);
+        for _ in 0..6 {
+            cluster.spawn(free_port(), node_timeout_ms);
         }
         for port in cluster.ports() {
             cluster
@@ -261,24 +262,6 @@ impl Drop for RedisCluster {
         }
         let _ = std::fs::remove_dir_all(&self.dir);
     }
-}
-
-/// Ports that are free now, and so are those 10000 above, for the cluster's own traffic.
-fn free_ports(count: usize) -> Vec<u16> {
-    let mut held = Vec::new();
-    let mut ports = Vec::new();
-    while ports.len() < count {
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        // The system gives ports from a high range; a lower one leaves room for the second.
-        let port = 20_000 + free.local_addr().expect("bound").port() % 30_000;
-        drop(free);
-        let both = [port, port + 10_000].map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)));
-        if let ([Ok(first), Ok(second)], false) = (both, ports.contains(&port)) {
-            held.push((first, second));
-            ports.push(port);
-        }
-    }
-    ports
 }
 
 fn text(output: &Output) -> String {

@@ -2,11 +2,15 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use kv_client::{Client, Config};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::ports::free_port;
 
 /// A redis-server without persistence on a free port; it ends with this value.
 pub(crate) struct Redis {
@@ -34,14 +38,9 @@ impl Redis {
     }
 
     async fn of(program: &'static str, args: &[&str]) -> Option<Self> {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .expect("a free port")
-            .local_addr()
-            .expect("bound")
-            .port();
-        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
-        let server = Self {
+        let mut server = Self {
             child: spawn(program, addr, &args)?,
             addr,
             program,
@@ -83,18 +82,29 @@ impl Redis {
         self.until_ready().await;
     }
 
-    async fn until_ready(&self) {
+    async fn until_ready(&mut self) {
         let begin = Instant::now();
-        while tokio::net::TcpStream::connect(self.addr).await.is_err() {
+        while !answers(self.addr).await {
+            let ended = self.child.try_wait().expect("a child of ours");
+            assert!(ended.is_none(), "{} ended: {ended:?}", self.program);
             assert!(
                 begin.elapsed() < Duration::from_secs(30),
-                "{} does not listen on {}",
+                "{} does not answer on {}",
                 self.program,
                 self.addr
             );
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
+}
+
+/// Whether a server there replies, be it with an error. That it can be connected to says less: the system accepts for a
+/// server that goes on starting, and may fail to.
+async fn answers(addr: SocketAddr) -> bool {
+    let Ok(mut stream) = TcpStream::connect(addr).await else {
+        return false;
+    };
+    stream.write_all(b"PING\r\n").await.is_ok() && matches!(stream.read_u8().await, Ok(b'+' | b'-'))
 }
 
 impl Drop for Redis {
