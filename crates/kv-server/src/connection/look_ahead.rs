@@ -82,10 +82,13 @@ impl<T> Connection<T> {
 }
 
 impl LookAhead {
-    /// What was noted for another server is dropped.
+    /// What was noted for another server is dropped: it was set aside for nothing.
     fn follow(&mut self, server: usize) {
         if self.server != server {
             self.server = server;
+            if !self.notes.is_empty() {
+                self.judge(0);
+            }
             self.clear();
         }
     }
@@ -118,16 +121,9 @@ impl LookAhead {
     }
 
     fn warm(&mut self, dbs: &[Db]) {
-        self.looks += 1;
-        self.found += self.notes.len();
-        if self.looks == TRIAL_LOOKS {
-            if self.found < TRIAL_REQUESTS {
-                self.pause = PAUSE_REQUESTS;
-            }
-            (self.looks, self.found) = (0, 0);
-        }
+        self.judge(self.notes.len());
         if self.notes.len() > 1 {
-            for notes in self.notes.chunk_by(|one, next| one.db == next.db) {
+            for notes in by_db(&mut self.notes) {
                 for notes in notes.chunks(WARM_MAX) {
                     let keys = notes.iter().map(|note| &self.keys[note.start..note.end]);
                     if let Some(db) = dbs.get(notes[0].db) {
@@ -138,6 +134,24 @@ impl LookAhead {
         }
         self.clear();
     }
+
+    /// Counts a look that found so many requests.
+    fn judge(&mut self, found: usize) {
+        self.looks += 1;
+        self.found += found;
+        if self.looks == TRIAL_LOOKS {
+            if self.found < TRIAL_REQUESTS {
+                self.pause = PAUSE_REQUESTS;
+            }
+            (self.looks, self.found) = (0, 0);
+        }
+    }
+}
+
+/// The notes of each database.
+fn by_db(notes: &mut [Note]) -> impl Iterator<Item = &[Note]> {
+    notes.sort_unstable_by_key(|note| note.db);
+    notes.chunk_by(|one, next| one.db == next.db)
 }
 
 fn address(server: &Arc<Inner>) -> usize {
@@ -233,6 +247,26 @@ mod tests {
         assert!(ahead.note(&batch("GET k\r\n"), 9).is_some());
         ahead.warm(&dbs);
         assert!(ahead.notes.is_empty());
+    }
+
+    #[test]
+    fn connections_of_servers_that_take_turns_wait_for_nobody() {
+        let mut ahead = LookAhead::default();
+        let waits = (0..1000).take_while(|turn| {
+            ahead.follow(1 + turn % 2);
+            ahead.note(&batch("GET k\r\n"), 0).is_some()
+        });
+        assert!(waits.count() <= 2 * TRIAL_REQUESTS);
+    }
+
+    #[test]
+    fn keys_of_one_database_are_read_together_whatever_is_between_them() {
+        let mut ahead = LookAhead::default();
+        for n in 0..NOTED_MAX {
+            assert!(ahead.note(&batch("GET k\r\n"), n % 2).is_some());
+        }
+        let lens: Vec<_> = by_db(&mut ahead.notes).map(<[Note]>::len).collect();
+        assert_eq!(lens, [NOTED_MAX / 2; 2]);
     }
 
     #[test]
