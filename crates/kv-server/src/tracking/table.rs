@@ -21,6 +21,9 @@ type Readers = Vec<u64>;
 /// `order` is cleaned when it has this many more than twice the keys there are.
 const SLACK: usize = 64;
 
+/// Room for so many times the keys there are is too much.
+const ROOMY: usize = 8;
+
 impl Table {
     pub(super) fn keys(&self) -> usize {
         self.readers.len()
@@ -61,7 +64,19 @@ impl Table {
                 stays
             });
         }
+        self.give_back();
         readers
+    }
+
+    /// Gives room back that many keys took which are gone.
+    fn give_back(&mut self) {
+        let (keys, order) = (self.readers.len(), self.order.len());
+        if self.readers.capacity() > ROOMY * keys + SLACK {
+            self.readers.shrink_to(2 * keys);
+        }
+        if self.order.capacity() > ROOMY * order + SLACK {
+            self.order.shrink_to(2 * order);
+        }
     }
 
     /// The key that came first.
@@ -140,5 +155,24 @@ mod tests {
         assert!(table.order.len() <= SLACK + 1);
         let keys: usize = table.order.iter().map(key_bytes).sum();
         assert_eq!(table.bytes, keys, "only keys that are gone are left");
+    }
+
+    #[test]
+    fn keys_that_are_gone_give_their_room_back() {
+        let mut table = Table::default();
+        let keys: Vec<_> = (0..10_000_u32).map(u32::to_be_bytes).collect();
+        keys.iter().for_each(|key| table.note(key, 1));
+        let full = table.memory();
+        for key in &keys[10..] {
+            table.take(key);
+        }
+        assert!(table.memory() < full / 10, "{} of {full}", table.memory());
+        assert!(keys[..10].iter().all(|key| table.take(key) == [1]));
+        // By the limit of keys too, which takes the oldest first.
+        keys.iter().for_each(|key| table.note(key, 1));
+        while let Some(key) = table.oldest() {
+            table.take(&key);
+        }
+        assert!(table.memory() < full / 10, "{} of {full}", table.memory());
     }
 }
