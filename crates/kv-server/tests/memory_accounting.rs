@@ -113,6 +113,9 @@ const NOTES: &[(&str, &[&str])] = &[
 /// Requests, of a hundred keys each.
 const NOTED: usize = 200;
 
+/// Requests of a transaction.
+const QUEUED: usize = 5_000;
+
 #[tokio::test]
 async fn used_memory_is_what_is_allocated() {
     let server: Server = start(Server::builder()).await;
@@ -172,5 +175,15 @@ async fn used_memory_is_what_is_allocated() {
     assert!(
         freed > 400_000 && (freed_counted - freed).abs() * 8 <= freed,
         "{freed_counted} bytes less counted, {freed} freed"
+    );
+    let (before, counted_before) = (live(), used());
+    client.call("MULTI").await;
+    for _ in 0..QUEUED {
+        client.call("GET k").await;
+    }
+    let (queued, counted) = (live() - before, used() - counted_before);
+    assert!(
+        (counted - queued).abs() * 8 <= queued,
+        "{counted} bytes counted, {queued} allocated for a transaction"
     );
 }

@@ -97,14 +97,19 @@ pub(crate) struct Multi {
     pub(crate) queue: Vec<Request>,
     /// A command was refused when it was queued: EXEC fails.
     pub(crate) broken: bool,
-    /// Bytes of the queued requests.
-    pub(crate) bytes: usize,
+    /// Bytes that the queued requests have allocated.
+    bytes: usize,
 }
 
 impl Multi {
     pub(crate) fn push(&mut self, request: Request) {
-        self.bytes += request.buf.len();
+        self.bytes += request.buf.len() + size_of_val(&*request.args);
         self.queue.push(request);
+    }
+
+    /// Bytes allocated.
+    pub(crate) fn memory(&self) -> usize {
+        self.queue.capacity() * size_of::<Request>() + self.bytes
     }
 }
 
@@ -214,12 +219,15 @@ impl Session {
     /// buffer that it borrows from its thread.
     pub(crate) fn memory(&self) -> usize {
         let names = self.name.capacity() + self.lib_name.capacity() + self.lib_version.capacity();
-        let watched: usize = self.watched.iter().map(|watched| watched.key.len()).sum();
+        let watched = self.watched.iter();
+        let watched: usize = watched
+            .map(|watched| size_of::<Watched>() + watched.key.len())
+            .sum();
         size_of::<Self>()
             + names
             + watched
             + self.listening_bytes
-            + self.multi.as_ref().map_or(0, |multi| multi.bytes)
+            + self.multi.as_ref().map_or(0, Multi::memory)
             + self.query_bytes
     }
 

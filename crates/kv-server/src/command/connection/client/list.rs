@@ -7,7 +7,7 @@ use resp_codec::{Version, number};
 use crate::command::Args;
 use crate::command::connection::client::filter::ClientType;
 use crate::command::connection::hello::DEFAULT_USER;
-use crate::connection::session::Session;
+use crate::connection::session::{Multi, Session};
 use crate::context::Context;
 use crate::error::{ReplyError, Result};
 
@@ -80,7 +80,7 @@ fn describe(text: &mut String, session: &Session, cx: &Context<'_>) {
         multi = multi.map_or_else(|| "-1".to_owned(), |multi| multi.queue.len().to_string()),
         qbuf = session.query_bytes,
         qbuf_free = session.query_room,
-        multi_mem = multi.map_or(0, |multi| multi.bytes),
+        multi_mem = multi.map_or(0, Multi::memory),
         oll = u8::from(unsent > 0),
         omem = unsent,
         tot_mem = session.memory() + session.query_room + unsent,
