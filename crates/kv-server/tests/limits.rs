@@ -198,6 +198,54 @@ async fn a_limit_of_output_that_comes_in_the_same_batch_lets_no_part_of_a_reply_
 }
 
 #[tokio::test]
+async fn a_reply_of_the_same_again_and_again_is_not_written_to_its_end() {
+    let server = start(Server::builder()).await;
+    let mut asker = Client::new(&server);
+    let value = "v".repeat(1000);
+    asker.check(&format!("SET k {value}"), "+OK\r\n").await;
+    asker.check(&format!("HSET h f {value}"), ":1\r\n").await;
+    asker.check("RPUSH l k", ":1\r\n").await;
+    asker.call(&format!("XADD s 1-1 f {value}")).await;
+    let again = |words: &str| words.repeat(200);
+    for line in [
+        format!("MGET{}", again(" k")),
+        format!("HMGET h{}", again(" f")),
+        format!("SORT l ALPHA{}", again(" GET *")),
+        format!("XREAD STREAMS{}{}", again(" s"), again(" 0")),
+        format!("MULTI\r\n{}EXEC", again("GET k\r\n")),
+    ] {
+        let limit = "CONFIG SET client-output-buffer-limit \"normal 100000 0 0\"";
+        let mut client = Client::tcp(&server).await;
+        client.send(format!("{limit}\r\n{line}\r\nQUIT\r\n")).await;
+        let rest = client.rest().await;
+        assert!(rest.len() < 100_000, "{} bytes: {line:.20}", rest.len());
+        let unlimited = "CONFIG SET client-output-buffer-limit \"normal 0 0 0\"";
+        asker.check(unlimited, "+OK\r\n").await;
+    }
+    let info = asker.call("INFO stats").await;
+    assert!(
+        info.contains("client_output_buffer_limit_disconnections:5\r\n"),
+        "{info}"
+    );
+}
+
+#[tokio::test]
+async fn what_exec_began_is_done_though_nobody_gets_the_replies() {
+    let server = start(with("client-output-buffer-limit", "normal 100000 0 0")).await;
+    let mut asker = Client::new(&server);
+    asker
+        .check(&format!("SET k {}", "v".repeat(50_000)), "+OK\r\n")
+        .await;
+    let mut client = Client::tcp(&server).await;
+    let gets = "GET k\r\n".repeat(5);
+    client
+        .send(format!("MULTI\r\n{gets}INCR done\r\nEXEC\r\n"))
+        .await;
+    client.rest().await;
+    asker.check("GET done", &bulk("1")).await;
+}
+
+#[tokio::test]
 async fn a_subscriber_that_does_not_read_is_cut_off_at_the_hard_limit() {
     let server = start(with("client-output-buffer-limit", "pubsub 1mb 0 0")).await;
     let (mut lazy, mut keen) = (Client::new(&server), Client::new(&server));

@@ -42,6 +42,7 @@ impl Engine {
             reply.null_array();
             return Ok(());
         }
+        let start = reply.position();
         reply.array(multi.queue.len());
         for request in &multi.queue {
             let skip = self.name_words(request.row);
@@ -52,6 +53,11 @@ impl Engine {
                 Run::Nested,
                 out,
             );
+            // Nobody will get the replies, but all of it has to run.
+            if out.len() > self.shared.output_limit(session).hard_bytes() {
+                session.cut_off = true;
+                out.truncate(start);
+            }
         }
         Ok(())
     }

@@ -19,9 +19,14 @@ pub(super) fn hget(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
 
 pub(super) fn hmget(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     let key = args.next()?;
+    let longest = cx.longest_output();
     let hash: Option<&Hash> = cx.db.get(key)?;
     cx.out.array(args.remaining());
     for field in args.rest() {
+        if cx.out.position() > longest {
+            cx.session.cut_off = true;
+            break;
+        }
         match hash.and_then(|hash| hash.get(field)) {
             Some(value) => cx.out.item(value),
             None => cx.out.null(),

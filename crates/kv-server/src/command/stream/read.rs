@@ -162,7 +162,12 @@ pub(super) fn xread(args: Args<'_>, cx: &mut Context<'_>) -> Result {
             id => parse::id(id)?,
         });
     }
+    let longest = cx.longest_output();
     let any = read.reply(&ids, cx, |key, after, cx| {
+        if cx.out.position() > longest {
+            cx.session.cut_off = true;
+            return false;
+        }
         let stream = cx.db.view::<Stream>(key);
         let Some(stream) = stream.filter(|stream| stream.log.reaches_behind(after)) else {
             return false;

@@ -16,8 +16,13 @@ pub(super) fn get(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
 }
 
 pub(super) fn mget(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
+    let longest = cx.longest_output();
     cx.out.array(args.remaining());
     for key in args.rest() {
+        if cx.out.position() > longest {
+            cx.session.cut_off = true;
+            break;
+        }
         cx.out
             .bulk_or_null(cx.db.read(key).and_then(Entry::as_string));
     }

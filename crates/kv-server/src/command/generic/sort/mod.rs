@@ -298,10 +298,15 @@ fn reply<'t>(
         texts.for_each(|text| cx.out.bulk(text));
         return;
     }
+    let longest = cx.longest_output();
     cx.out.array(texts.len() * options.get.len());
     let mut key = Vec::new();
     for text in texts {
         for pattern in &options.get {
+            if cx.out.position() > longest {
+                cx.session.cut_off = true;
+                return;
+            }
             match pattern.find(text, cx.db, &mut key) {
                 Some(item) => cx.out.item(item),
                 None => cx.out.null(),
