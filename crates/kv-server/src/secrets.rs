@@ -15,10 +15,10 @@ pub(crate) fn without_secrets<'a>(
         "auth" => 1,
         "acl|setuser" | "acl|getuser" | "acl|deluser" => 2,
         "hello" => {
-            let auth = args
-                .iter()
-                .position(|arg| arg.eq_ignore_ascii_case(b"AUTH"));
-            if let Some(at) = auth {
+            // A name may be `auth` too, so that which of the words stands before the password takes a closer look.
+            let is_auth = |arg: &&[u8]| arg.eq_ignore_ascii_case(b"AUTH");
+            let auths: Vec<_> = (0..args.len()).filter(|&at| is_auth(&args[at])).collect();
+            for at in auths {
                 args.iter_mut()
                     .skip(at + 1)
                     .take(2)
@@ -62,6 +62,11 @@ mod tests {
                 "hello",
                 "hello 3 auth me secret setname x",
                 "hello 3 auth (redacted) (redacted) setname x",
+            ),
+            (
+                "hello",
+                "hello 3 setname auth auth me secret",
+                "hello 3 setname auth (redacted) (redacted) (redacted)",
             ),
             ("hello", "hello 3", "hello 3"),
             (
