@@ -1,11 +1,14 @@
 //! The client: requests, reconnects, and what becomes of messages when a connection breaks.
 
+mod common;
+
 use std::{
     io,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
+use common::client_in_memory;
 use framed_echo::{
     Kind, Message, ServerCodec,
     client::{Backoff, Client, Event, RequestError, SendError, Sent, Unsent},
@@ -24,7 +27,7 @@ async fn echo() -> Server {
         .expect("a free port")
 }
 
-const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn a_request_gets_the_answer_that_belongs_to_it() {
@@ -36,7 +39,7 @@ async fn a_request_gets_the_answer_that_belongs_to_it() {
             let client = client.clone();
             async move {
                 let answer = client
-                    .request(Message::text(7, 8, format!("question {n}")), SECOND)
+                    .request(Message::text(7, 8, format!("question {n}")), MINUTE)
                     .await;
                 assert_eq!(answer.expect("an echo").body, format!("question {n}"));
             }
@@ -53,7 +56,7 @@ async fn a_large_request_gets_a_large_answer() {
         let (client, _incoming) = builder.id(7).connect().await.expect("listening");
         let body = vec![42; 1_000_000];
         let answer = client
-            .request(Message::new(7, 8, Kind::PICTURE, body.clone()), 5 * SECOND)
+            .request(Message::new(7, 8, Kind::PICTURE, body.clone()), MINUTE)
             .await;
         assert!(answer.expect("an echo").body == body);
     }
@@ -72,17 +75,16 @@ impl Handler for Silent {
 async fn a_request_without_an_answer_times_out() {
     let server = Server::builder()
         .handler(Silent)
-        .bind("127.0.0.1:0")
+        .in_memory()
         .start()
         .await
-        .expect("a free port");
-    let builder = Client::builder(server.local_addr().to_string()).id(7);
-    let (client, _incoming) = builder.connect().await.expect("listening");
+        .expect("nothing to bind");
+    let (client, _incoming) = client_in_memory(&server, Client::builder("").id(7)).await;
     let error = client
-        .request(Message::text(7, 8, "?"), SECOND)
+        .request(Message::text(7, 8, "?"), MINUTE)
         .await
         .expect_err("nobody answers");
-    assert!(matches!(error, RequestError::Timeout(SECOND)), "{error}");
+    assert!(matches!(error, RequestError::Timeout(MINUTE)), "{error}");
 }
 
 /// Wraps echo in a handler of one's own, as a reader of the documentation would.
@@ -115,7 +117,7 @@ async fn a_handler_of_ones_own_answers_requests() {
         client.id()
     );
     let answer = client
-        .request(Message::text(client.id(), 1, "quiet"), SECOND)
+        .request(Message::text(client.id(), 1, "quiet"), MINUTE)
         .await
         .expect("an answer");
     assert_eq!(answer.body, "QUIET");
@@ -280,14 +282,8 @@ async fn a_client_that_gives_up_says_so() {
         attempts: Some(3),
         ..Backoff::default()
     };
-    let builder = Client::builder(server.local_addr().to_string())
-        .id(7)
-        .plain();
-    let (client, mut incoming) = builder
-        .reconnect(Some(backoff))
-        .connect()
-        .await
-        .expect("listening");
+    let builder = Client::builder("").id(7).plain().reconnect(Some(backoff));
+    let (client, mut incoming) = client_in_memory(&server, builder).await;
     client.send(Message::text(7, 8, "hi")).await.expect("open");
     assert!(matches!(incoming.next().await, Some(Event::Message(_))));
     drop(server);
@@ -344,7 +340,7 @@ async fn tls_carries_the_same_frames() {
     let answer = client
         .request(
             Message::new(client.id(), 1, Kind::PICTURE, body.clone()),
-            5 * SECOND,
+            MINUTE,
         )
         .await;
     assert!(answer.expect("an echo").body == body);

@@ -2,11 +2,13 @@
 //! and valkey-server if they are on the path.
 #![cfg(all(feature = "kv", unix))]
 
+#[path = "../../kv-client/tests/support/ports.rs"]
+mod ports;
+
 use std::{
     collections::HashSet,
     env,
     io::{BufRead, BufReader},
-    net::TcpListener,
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -21,6 +23,11 @@ use framed_echo::{
 use futures::StreamExt;
 use tokio::sync::watch;
 
+use crate::ports::free_port;
+
+/// Longer than anything here takes; a test that waits for so long has failed.
+const PATIENCE: Duration = Duration::from_secs(300);
+
 /// A process that is killed, with `kill -9`, when it goes out of scope.
 struct Killed(Child);
 
@@ -29,11 +36,6 @@ impl Drop for Killed {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("bound").port()
 }
 
 /// A key-value server of its own for a test.
@@ -267,7 +269,7 @@ async fn a_store_that_does_not_answer_is_a_refusal_and_not_a_loss() {
         let inbox = store.inbox(Quota::default());
         store.stop().await;
         let message = Message::new(9, 1, Kind::TEXT, "?");
-        let stored = tokio::time::timeout(Duration::from_secs(30), inbox.store(1, &message)).await;
+        let stored = tokio::time::timeout(PATIENCE, inbox.store(1, &message)).await;
         let error = stored.expect("in time").expect_err("nobody is there");
         assert!(matches!(error, InboxError::Failed(_)), "{error}");
     });
@@ -393,7 +395,7 @@ async fn killed_again_and_again(url: &str) {
         // In the middle of a batch, each time at another place in it.
         let enough = kill * MESSAGES / (KILLS + 1) + kill;
         let wait = acknowledged_so_far.wait_for(|so_far| *so_far >= enough);
-        let enough = tokio::time::timeout(Duration::from_secs(60), wait).await;
+        let enough = tokio::time::timeout(PATIENCE, wait).await;
         drop(
             enough
                 .expect("it goes on after a kill")
@@ -403,12 +405,12 @@ async fn killed_again_and_again(url: &str) {
         process = relay(&address, url);
         started.send_replace(kill + 1);
     }
-    let acknowledged = tokio::time::timeout(Duration::from_secs(60), send)
+    let acknowledged = tokio::time::timeout(PATIENCE, send)
         .await
         .expect("in time")
         .expect("no panic");
     assert_eq!(acknowledged.len(), MESSAGES);
-    let received = tokio::time::timeout(Duration::from_secs(60), receive).await;
+    let received = tokio::time::timeout(PATIENCE, receive).await;
     let (seen, duplicates) = received
         .expect("every acknowledged message arrives")
         .expect("no panic");

@@ -378,7 +378,7 @@ async fn a_drain_answers_what_was_sent_and_closes_idle_connections() {
         .await
         .expect("open");
     busy.read_u8().await.expect("an echo begins");
-    let drained = server.shutdown(Duration::from_secs(5)).await;
+    let drained = server.shutdown(Duration::from_secs(60)).await;
     assert_eq!((drained.finished, drained.cut), (2, 0));
     let mut rest = Vec::new();
     busy.read_to_end(&mut rest).await.expect("closed cleanly");
@@ -432,7 +432,7 @@ async fn a_unix_socket_serves_the_same_and_cleans_up() {
         Item::Frame(Reply::text(1, "hi"))
     );
     drop(framed);
-    server.shutdown(Duration::from_secs(5)).await;
+    server.shutdown(Duration::from_secs(60)).await;
     assert!(!path.exists());
 }
 

@@ -4,7 +4,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{client, config, plain, relay, relay_with, reply, text};
+use common::{client, client_in_memory, config, plain, relay, relay_with, reply, text};
 use framed_echo::{
     ClientCodec, Item, Kind, Message, Reply, Request,
     client::{Client, Event, Incoming, SendError, Sent},
@@ -241,7 +241,7 @@ async fn two_clients_that_flood_each_other_do_not_lock_each_other_up() {
 #[tokio::test(start_paused = true)]
 async fn a_session_is_pinged_and_a_dead_one_is_closed() {
     let server = relay(Config::default()).await;
-    let (client, incoming) = client(&server, 1).await;
+    let (client, incoming) = client_in_memory(&server, Client::builder("").id(1)).await;
     // The client answers pings behind the scenes.
     tokio::time::sleep(Duration::from_secs(300)).await;
     assert_eq!(server.stats().closed, 0);
@@ -285,7 +285,7 @@ async fn a_drain_says_goodbye_and_loses_nothing_that_was_accepted() {
         }
         count
     };
-    let (drained, count) = tokio::join!(server.shutdown(Duration::from_secs(5)), receive);
+    let (drained, count) = tokio::join!(server.shutdown(Duration::from_secs(60)), receive);
     assert_eq!(drained.cut, 0);
     assert!(count <= 50);
     drop((alice_in, bob, alice));

@@ -2,12 +2,14 @@
 
 #![allow(dead_code, reason = "no test file needs all of it")]
 
+use std::io;
+
 use framed_echo::{
     ClientCodec, Item, Message, Reply, Request,
-    client::{Client, Event, Incoming, LargeMessage},
+    client::{Builder, Client, Event, Incoming, LargeMessage},
     inbox::{Inbox, MemoryInbox},
     relay::Relay,
-    server::{Config, Server},
+    server::{Config, Handler, Server},
 };
 use futures::{SinkExt, StreamExt};
 use tokio::io::DuplexStream;
@@ -37,6 +39,22 @@ pub(crate) fn config(change: impl FnOnce(&mut Config)) -> Config {
 pub(crate) async fn client<I: Inbox>(server: &Server<Relay<I>>, id: u32) -> (Client, Incoming) {
     let builder = Client::builder(server.local_addr().to_string()).id(id);
     builder.connect().await.expect("listening")
+}
+
+/// A client over a connection in memory, for paused time: that goes on whenever nothing is to be done, also while bytes
+/// are on their way through a socket.
+pub(crate) async fn client_in_memory<H: Handler>(
+    server: &Server<H>,
+    builder: Builder,
+) -> (Client, Incoming) {
+    let mut io = Some(server.connect());
+    let connect = move || {
+        let io = io
+            .take()
+            .ok_or_else(|| io::ErrorKind::ConnectionRefused.into());
+        std::future::ready(io)
+    };
+    builder.connect_with(connect).await.expect("welcomed")
 }
 
 /// A plain connection that the relay knows by its id: it has got a message to itself back.
