@@ -196,7 +196,7 @@ fn an_interrupted_scan_leaves_a_valid_report_and_goes_on() {
         "127.0.0.1",
         "all",
         "--rate",
-        "10000",
+        "3000",
         "-o",
         &partial,
         "--checkpoint",
@@ -343,7 +343,7 @@ fn the_descriptor_limit_is_raised_when_asked() {
         return;
     }
     if !common::shell(
-        "nft add table inet f; nft 'add chain inet f input { type filter hook input priority 0; }'; nft add rule inet f input tcp dport 1-200 drop",
+        "nft add table inet f; nft 'add chain inet f input { type filter hook input priority 0; }'; nft add rule inet f input tcp dport 1-400 drop",
     ) {
         return;
     }
@@ -352,7 +352,7 @@ fn the_descriptor_limit_is_raised_when_asked() {
     let waited = |args: &[&str]| {
         let common = [
             "127.0.0.1",
-            "1-200",
+            "1-400",
             "--timeout",
             "300ms",
             "--retries",
@@ -362,12 +362,15 @@ fn the_descriptor_limit_is_raised_when_asked() {
         ];
         assert_eq!(run(&[&common, args].concat()).status.code(), Some(1));
         let report = Report::read_json(fs::File::open(&file).unwrap()).unwrap();
-        assert_eq!(report.counts().filtered, 200, "{report}");
+        assert_eq!(report.counts().filtered, 400, "{report}");
         report.statistics().elapsed.as_millis()
     };
-    // Some fifty at a time against all at once, 0.3 s each.
-    let (few, all) = (waited(&[]), waited(&["--raise-limit"]));
-    assert!(few >= 1000 && all < 900, "{few} ms and {all} ms");
+    // Some fifty at a time against all at once, 0.3 s each; a busy machine takes longer, but hardly each time.
+    let took: Vec<_> = (0..5)
+        .map(|_| (waited(&[]), waited(&["--raise-limit"])))
+        .take_while(|(few, all)| *few < 2 * all)
+        .collect();
+    assert!(took.len() < 5, "milliseconds without and with: {took:?}");
 }
 
 #[test]

