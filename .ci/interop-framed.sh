@@ -30,6 +30,24 @@ expect() { # expect WHAT EXPECTED ACTUAL
     printf 'ok %s\n' "$1"
 }
 
+await() { # await COMMAND...: until it succeeds, for a minute at most
+    for _ in $(seq 1200); do
+        if "$@"; then return; fi
+        sleep 0.05
+    done
+    printf 'FAILED waiting for: %s\n' "$*" >&2
+    exit 1
+}
+export -f await
+
+free_port() { # one that nobody has, below those that the system gives to outgoing connections
+    local port
+    for port in $(shuf -i 21000-31999); do
+        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
+    done
+    echo "$port"
+}
+
 # start NAME COMMAND...: runs a server in the background and sets `pid`, and `address` to where it says that it listens.
 start() {
     local name=$1
@@ -39,7 +57,7 @@ start() {
     pid=$!
     pids+=("$pid")
     exec {out}<"$work/$name.out"
-    read -ru "$out" line
+    read -rt 60 -u "$out" line
     address=${line#listening on }
     rm "$work/$name.out"
 }
@@ -52,7 +70,7 @@ REQUEST, REPLY = struct.Struct("!IIBI"), struct.Struct("!IBI")
 
 def connect(address):
     host, port = address.rsplit(":", 1)
-    stream = socket.create_connection((host.strip("[]"), int(port)), timeout=10)
+    stream = socket.create_connection((host.strip("[]"), int(port)), timeout=60)
     stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return stream
 
@@ -179,24 +197,24 @@ assert reply(alice) == (2, 1, b"I am")
 assert reply(bob) == (1, 1, b"are you there?")
 print("ok two Python clients: the relay delivers, and keeps what is for somebody away")
 PYTHON
-expect "chat: a line for somebody away is kept" "* 4 is away; kept" "$(echo 'see you 明天' | timeout 20 "$programs/chat" "$address" --id 3 --to 4)"
+expect "chat: a line for somebody away is kept" "* 4 is away; kept" "$(echo 'see you 明天' | timeout 60 "$programs/chat" "$address" --id 3 --to 4)"
 mkfifo "$work/typed"
 "$programs/chat" "$address" --id 4 --to 3 <"$work/typed" >"$work/chat4" &
 chat=$!
 exec {typed}>"$work/typed"
-until grep -q 明天 "$work/chat4"; do kill -0 "$chat"; read -rt 0.05 <> <(:) || true; done
+await grep -q 明天 "$work/chat4"
 expect "chat: it arrives later" "3> see you 明天" "$(cat "$work/chat4")"
 exec {typed}>&-
 wait "$chat"
 
 # -- kill -9, with an inbox in Redis
 
-redis=$((20000 + RANDOM % 9000))
-redis-server --port "$redis" --bind 127.0.0.1 --save "" --appendonly no --daemonize no >/dev/null &
+redis=$(free_port)
+redis-server --port "$redis" --bind 127.0.0.1 --save "" --appendonly no --daemonize no >"$work/redis.log" &
 pids+=($!)
-until (exec 3<>"/dev/tcp/127.0.0.1/$redis") 2>/dev/null; do kill -0 "${pids[-1]}"; done
+await grep -q 'Ready to accept connections' "$work/redis.log"
 start first "$programs/framed-echo-server" --bind 127.0.0.1:0 --relay --inbox "redis://127.0.0.1:$redis"
-expect "chat: kept in Redis" "* 6 is away; kept" "$(echo 'survives' | timeout 20 "$programs/chat" "$address" --id 5 --to 6)"
+expect "chat: kept in Redis" "* 6 is away; kept" "$(echo 'survives' | timeout 60 "$programs/chat" "$address" --id 5 --to 6)"
 kill -9 "$pid"
 start second "$programs/framed-echo-server" --bind 127.0.0.1:0 --relay --inbox "redis://127.0.0.1:$redis"
 python3 - "$address" <<'PYTHON'
@@ -216,7 +234,7 @@ start proxy "$programs/frame-dump" --listen 127.0.0.1:0 --to "$address" --record
 proxy_out=$out
 expect "a client through frame-dump" "through" "$(echo through | "$programs/framed-echo-client" "$address")"
 for pattern in 'connected' 'request sender=10000000 receiver=10000001 kind=text (1) length=7 "through"' 'reply sender=10000000 kind=text (1) length=7 "through"' 'closed'; do
-    read -ru "$proxy_out" line
+    read -rt 60 -u "$proxy_out" line
     [[ $line == *"$pattern"* ]] || { echo "FAILED frame-dump shows $pattern, got $line"; exit 1; }
 done
 expect "frame-dump of what it has recorded" '00000000 reply sender=10000000 kind=text (1) length=7 "through"' \
@@ -225,21 +243,22 @@ expect "frame-dump of what it has recorded" '00000000 reply sender=10000000 kind
 if command -v tcpdump >/dev/null && command -v tshark >/dev/null && unshare --net true 2>/dev/null; then
     unshare --net bash -euo pipefail <<'INSIDE'
 ip link set lo up
-"$programs/framed-echo-server" --bind 127.0.0.1:8888 >/dev/null &
+"$programs/framed-echo-server" --bind 127.0.0.1:8888 >"$work/server.out" &
 server=$!
 tcpdump -i lo -U --immediate-mode -w "$work/lo.pcap" port 8888 2>"$work/tcpdump.err" &
 tcpdump=$!
 tshark -q -i any -f 'port 8888' -w "$work/any.pcapng" 2>"$work/tshark.err" &
 tshark=$!
 trap 'kill $server $tcpdump $tshark 2>/dev/null || true' EXIT
-pause() { read -rt 0.1 <> <(:) || true; }
-until grep -q 'listening on' "$work/tcpdump.err"; do kill -0 $tcpdump; pause; done
-until [ -s "$work/any.pcapng" ]; do kill -0 $tshark; pause; done
+await grep -q 'listening on' "$work/server.out"
+await grep -q 'listening on' "$work/tcpdump.err"
+await [ -s "$work/any.pcapng" ]
 # Lines go through until both captures have some: a tool may say that it is ready before it is.
-until grep -q captured "$work/lo.pcap" && grep -q captured "$work/any.pcapng"; do
+both_have_captured() {
     echo "captured 你好" | "$programs/framed-echo-client" 127.0.0.1:8888 >/dev/null
-    pause
-done
+    grep -q captured "$work/lo.pcap" && grep -q captured "$work/any.pcapng"
+}
+await both_have_captured
 kill -INT $tcpdump $tshark
 wait $tcpdump $tshark
 for capture in lo.pcap any.pcapng; do

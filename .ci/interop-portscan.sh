@@ -52,9 +52,13 @@ threading.Event().wait()
 LISTENERS
 listeners=$!
 trap 'kill $listeners' EXIT
-while [ ! -e "$work/ready" ]; do kill -0 $listeners; read -rt 0.05 <> <(:) || true; done
+for _ in $(seq 1200); do
+    if [ -e "$work/ready" ]; then break; fi
+    sleep 0.05
+done
+[ -e "$work/ready" ] || { echo "the listeners do not start"; exit 1; }
 
-"$program" "127.0.0.1-2 ::1 fe80::77%zone0 localhost gone.invalid" 1-1000,6379 --banners --service-timeout 200ms \
+"$program" "127.0.0.1-2 ::1 fe80::77%zone0 localhost gone.invalid" 1-1000,6379 --banners --service-timeout 60s \
     -o "$work/scan.xml" -o "$work/scan.csv" -o "$work/scan.json" -o "$work/scan.jsonl" -o "$work/scan.txt" >/dev/null 2>&1 || [ $? = 3 ]
 "$program" 127.0.0.3 1-10 -o "$work/none.xml" >/dev/null || [ $? = 1 ]
 "$program" "127.0.0.1-2 ::1 fe80::77%zone0" 22,80,443,6379 -o "$work/before.xml" >/dev/null
