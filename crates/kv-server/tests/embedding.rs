@@ -25,7 +25,7 @@ async fn many_servers_in_one_process_share_nothing() {
 
 #[tokio::test]
 async fn a_restart_keeps_the_address_and_the_data() {
-    let server = server().await;
+    let server = common::on_a_lasting_port().await;
     let addr = server.addr();
     let mut before = Client::tcp(&server).await;
     before.check("SET k v", "+OK\r\n").await;

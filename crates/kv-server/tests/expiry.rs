@@ -273,7 +273,7 @@ impl Effects {
             if lines.len() >= count {
                 return lines;
             }
-            let came = tokio::time::timeout(Duration::from_secs(20), self.came.notified());
+            let came = tokio::time::timeout(Duration::from_secs(60), self.came.notified());
             came.await
                 .unwrap_or_else(|_| panic!("nothing came after {lines:?}"));
         }

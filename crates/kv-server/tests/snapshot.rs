@@ -145,7 +145,7 @@ async fn inside_of_a_transaction_a_snapshot_is_scheduled_behind_it() {
 }
 
 async fn until_file(path: &Path) {
-    let patience = tokio::time::Instant::now() + Duration::from_secs(20);
+    let patience = tokio::time::Instant::now() + Duration::from_secs(60);
     while !path.exists() {
         assert!(
             tokio::time::Instant::now() < patience,
@@ -222,7 +222,7 @@ async fn with_save_points_a_shutdown_saves() {
 
 #[tokio::test]
 async fn after_a_client_has_sent_shutdown_nobody_else_is_served() {
-    let server = common::server().await;
+    let server = common::on_a_lasting_port().await;
     let (mut one, mut other) = (Client::new(&server), Client::new(&server));
     other.check("PING", "+PONG\r\n").await;
     one.send("SHUTDOWN NOSAVE\r\n").await;

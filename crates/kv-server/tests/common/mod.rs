@@ -30,6 +30,16 @@ pub(crate) async fn start(builder: Builder) -> Server {
     builder.start().await.unwrap()
 }
 
+/// A server on a port that nothing else is given while it is stopped: below those that the system chooses.
+pub(crate) async fn on_a_lasting_port() -> Server {
+    for port in 31_000..32_000 {
+        if let Ok(server) = Server::builder().port(port).start().await {
+            return server;
+        }
+    }
+    panic!("all of the thousand ports from 31000 on are taken");
+}
+
 /// A server that notes what it propagates: the words of each command.
 pub(crate) fn noting_effects(builder: Builder) -> (Builder, Arc<Mutex<Vec<String>>>) {
     let seen = Arc::new(Mutex::new(Vec::new()));
@@ -218,6 +228,8 @@ impl Dir {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let dir = std::env::temp_dir().join(format!("kv-server-{}-{number}", std::process::id()));
+        // Whatever a killed run with the same number has left.
+        let _ = std::fs::remove_dir_all(&dir);
         std::fs::create_dir_all(&dir).unwrap();
         Self(dir)
     }
