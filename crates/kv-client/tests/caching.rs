@@ -33,7 +33,7 @@ async fn becomes(client: &Client, key: &str, value: Option<&str>) {
             tokio::task::yield_now().await;
         }
     };
-    timeout(Duration::from_secs(30), reading)
+    timeout(Duration::from_secs(60), reading)
         .await
         .unwrap_or_else(|_| panic!("{key} does not become {value:?}"));
 }
@@ -80,7 +80,7 @@ async fn serves_and_forgets(config: Config, other: Client) {
             tokio::task::yield_now().await;
         }
     };
-    timeout(Duration::from_secs(30), reading)
+    timeout(Duration::from_secs(60), reading)
         .await
         .expect("invalidated");
 
@@ -147,7 +147,8 @@ async fn is_asked_anew(config: Config, restart: impl AsyncFnOnce()) {
 
 #[tokio::test]
 async fn a_server_that_comes_back_is_asked_anew() {
-    let ours = kv_server::Server::builder().start().await.unwrap();
+    let ours = kv_server::Server::builder().port(ports::free_port());
+    let ours = ours.start().await.unwrap();
     is_asked_anew(ours.url().parse().unwrap(), async || {
         ours.stop().await;
         ours.restart().await.unwrap();

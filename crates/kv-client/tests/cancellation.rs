@@ -101,7 +101,7 @@ where
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), drained)
+    tokio::time::timeout(Duration::from_secs(60), drained)
         .await
         .expect("every reply came");
 }
@@ -233,7 +233,7 @@ async fn every_cached_reply_is_that_of_its_own_key(config: Config) {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(30), last)
+        tokio::time::timeout(Duration::from_secs(60), last)
             .await
             .expect("the server says what has changed");
     }

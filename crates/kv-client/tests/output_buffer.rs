@@ -114,12 +114,12 @@ async fn a_subscriber_that_is_cut_off_is_told_of_the_gap_and_gets_what_comes_aft
                     tokio::task::yield_now().await;
                 }
             };
-            timeout(Duration::from_secs(30), renewed)
+            timeout(Duration::from_secs(60), renewed)
                 .await
                 .expect("subscribed again");
             let mut gaps = 0;
             loop {
-                let event = timeout(Duration::from_secs(30), news.next());
+                let event = timeout(Duration::from_secs(60), news.next());
                 match event.await.expect("the next event") {
                     Some(Event::Gap(Gap::Reconnected)) => gaps += 1,
                     Some(Event::Message(message)) if message.payload == "after" => break,

@@ -231,7 +231,7 @@ async fn a_monitor_sees_what_others_run_and_says_when_it_ends() {
             .set("key \"quoted\"", &b"\x00\xff\r\n"[..])
             .await
             .unwrap();
-        let command = timeout(Duration::from_secs(5), monitor.next())
+        let command = timeout(Duration::from_secs(60), monitor.next())
             .await
             .expect("in time")
             .unwrap()
@@ -251,7 +251,7 @@ async fn a_monitor_sees_what_others_run_and_says_when_it_ends() {
     let client = Client::connect(redis.config()).await.unwrap();
     let mut monitor = client.monitor().await.unwrap();
     redis.kill();
-    let error = timeout(Duration::from_secs(5), monitor.next())
+    let error = timeout(Duration::from_secs(60), monitor.next())
         .await
         .expect("in time")
         .unwrap()
@@ -273,7 +273,7 @@ async fn what_happens_to_keys_is_a_subscription() {
         client.set("user:1", 1).await.unwrap();
         client.del("user:1").await.unwrap();
         for expected in ["set", "del"] {
-            match timeout(Duration::from_secs(5), events.next())
+            match timeout(Duration::from_secs(60), events.next())
                 .await
                 .expect("in time")
             {

@@ -79,7 +79,7 @@ async fn reading_behind_an_id_and_waiting_for_more() {
             async move {
                 client
                     .xread([("a", "$")])
-                    .block(Duration::from_secs(10))
+                    .block(Duration::from_secs(120))
                     .await
             }
         });
@@ -88,7 +88,7 @@ async fn reading_behind_an_id_and_waiting_for_more() {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(5), blocked)
+        tokio::time::timeout(Duration::from_secs(60), blocked)
             .await
             .expect("XREAD waits");
         c.xadd("a", "7-7", ("f", "x")).await.unwrap();

@@ -33,7 +33,7 @@ pub(crate) async fn subscriptions_follow_their_slot(cluster: &RedisCluster) {
         let slot = key_slot("{s}");
         cluster.begin_migration(slot, from, to);
         cluster.finish_migration(slot, from, to);
-        match timeout(Duration::from_secs(10), shards.next())
+        match timeout(Duration::from_secs(60), shards.next())
             .await
             .expect("told of the move")
         {
@@ -46,11 +46,11 @@ pub(crate) async fn subscriptions_follow_their_slot(cluster: &RedisCluster) {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        timeout(Duration::from_secs(10), published)
+        timeout(Duration::from_secs(60), published)
             .await
             .expect("subscribed at the new place");
         loop {
-            match timeout(Duration::from_secs(10), shards.next())
+            match timeout(Duration::from_secs(60), shards.next())
                 .await
                 .expect("a message")
             {
@@ -65,7 +65,7 @@ pub(crate) async fn subscriptions_follow_their_slot(cluster: &RedisCluster) {
 }
 
 pub(crate) async fn payload(subscription: &mut Subscription) -> Bytes {
-    match timeout(Duration::from_secs(10), subscription.next())
+    match timeout(Duration::from_secs(60), subscription.next())
         .await
         .expect("in time")
     {
@@ -130,7 +130,7 @@ pub(crate) async fn a_primary_dies_and_nothing_is_counted_twice(cluster: &mut Re
     let promoted = client.cluster_node_of("{victim}").unwrap();
     assert_ne!(promoted.address(), victim.address());
 
-    match timeout(Duration::from_secs(10), subscription.next())
+    match timeout(Duration::from_secs(60), subscription.next())
         .await
         .expect("told of the loss")
     {

@@ -68,7 +68,7 @@ async fn every_connection_to_a_secured_cluster_is_secured() {
 
     let mut shard = client.ssubscribe(&keys[0]).await.expect("subscribed");
     client.spublish(&keys[0], "hello").await.unwrap();
-    let event = timeout(Duration::from_secs(30), shard.next());
+    let event = timeout(Duration::from_secs(60), shard.next());
     let Some(Event::Message(message)) = event.await.expect("in time") else {
         panic!("expected the message");
     };

@@ -211,7 +211,7 @@ pub(crate) async fn reads_come_from_replicas_if_asked_for(cluster: &RedisCluster
             tokio::task::yield_now().await;
         }
     };
-    timeout(Duration::from_secs(10), replicated)
+    timeout(Duration::from_secs(60), replicated)
         .await
         .expect("replicated");
     let (_, replica) = home_and_replica(&client, "{r}k");
@@ -235,7 +235,7 @@ pub(crate) async fn a_read_says_itself_who_may_serve_it(cluster: &RedisCluster) 
             tokio::task::yield_now().await;
         }
     };
-    timeout(Duration::from_secs(30), replicated)
+    timeout(Duration::from_secs(60), replicated)
         .await
         .expect("replicated");
     let (home, replica) = home_and_replica(&client, "{r}k");

@@ -118,14 +118,14 @@ async fn blocking_pops_wait_without_holding_others_up() {
     on_every_server("BLPOP", async |client: Client| {
         let waiting = tokio::spawn({
             let client = client.clone();
-            async move { client.blpop(["q", "r"], Duration::from_secs(10)).await }
+            async move { client.blpop(["q", "r"], Duration::from_secs(120)).await }
         });
         let blocked = async {
             while !client.client_list().await.unwrap().contains("cmd=blpop") {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(5), blocked)
+        tokio::time::timeout(Duration::from_secs(60), blocked)
             .await
             .expect("BLPOP waits");
         client.rpush("r", "job").await.unwrap();

@@ -29,7 +29,7 @@ async fn sentinels_and_servers_are_reached_by_tls_before_and_after_a_failover() 
     );
     let config: Config = url.parse().unwrap();
     assert_eq!(config.to_string(), url);
-    let client = Client::connect(config.connect_timeout(Duration::from_secs(20)))
+    let client = Client::connect(config.connect_timeout(Duration::from_secs(60)))
         .await
         .expect("both sides trust each other");
     client.set("before", "v").await.unwrap();

@@ -127,7 +127,7 @@ impl Servers {
         let begin = Instant::now();
         while !condition(self) {
             assert!(
-                begin.elapsed() < Duration::from_secs(40),
+                begin.elapsed() < Duration::from_secs(120),
                 "the sentinels do not get there"
             );
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -136,7 +136,7 @@ impl Servers {
 
     pub(crate) fn config(&self) -> Config {
         let sentinels = self.sentinels.iter().map(|&port| ("127.0.0.1", port));
-        Config::sentinel("the-service", sentinels).command_timeout(Duration::from_secs(20))
+        Config::sentinel("the-service", sentinels).command_timeout(Duration::from_secs(60))
     }
 
     pub(crate) fn kill(&mut self, port: u16) {

@@ -154,7 +154,7 @@ impl RedisCluster {
     /// A configuration with one seed, and time enough for a failover.
     pub(crate) fn config(&self) -> Config {
         let port = self.nodes[0].port;
-        Config::cluster([("127.0.0.1", port)]).command_timeout(Duration::from_secs(20))
+        Config::cluster([("127.0.0.1", port)]).command_timeout(Duration::from_secs(60))
     }
 
     /// What redis-cli prints.
@@ -246,7 +246,7 @@ impl RedisCluster {
         let begin = Instant::now();
         while !condition(self) {
             assert!(
-                begin.elapsed() < Duration::from_secs(30),
+                begin.elapsed() < Duration::from_secs(120),
                 "the cluster does not get there"
             );
             tokio::time::sleep(Duration::from_millis(50)).await;
