@@ -1,9 +1,9 @@
 //! DUMP and RESTORE, on one server and from one to the other.
 
-use crate::common::{Client, server};
+use crate::common::Client;
 use crate::compare::Rule;
 use crate::generate::{self, KEYS, Line, NUMBERS, Rng};
-use crate::reference::Redis;
+use crate::reference::Servers;
 
 /// What Redis 7.0 dumps: a list, sets, a hash and strings. The last ones are none.
 const PAYLOADS: &[&[u8]] = &[
@@ -77,13 +77,10 @@ async fn what_one_server_dumps_the_other_restores() {
     const SEQUENCES: u64 = 60;
     const LENGTH: u64 = 60;
     const COPY: &[u8] = b"a copy";
-    let Some(redis) = Redis::start() else {
-        println!("skipped: there is no redis-server");
+    let Some(servers) = Servers::start().await else {
         return;
     };
-    let server = server().await;
-    let mut ours = Client::new(&server);
-    let mut theirs = redis.connect().await;
+    let (mut ours, mut theirs) = servers.connect().await;
     let mut restored = 0;
     for seed in 0..SEQUENCES {
         let mut rng = Rng::new(seed);

@@ -1,17 +1,16 @@
 //! A real `redis-server` to compare with, for tests.
 
+mod process;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread;
 
-/// A server of its own in a directory of its own, with a connection to it. Both go with the value.
+use self::process::RedisProcess;
+
+/// A server of its own, with a connection to it. Both go with the value.
 pub(crate) struct Reference {
-    child: Child,
-    dir: PathBuf,
+    process: RedisProcess,
     connection: BufReader<UnixStream>,
 }
 
@@ -26,57 +25,19 @@ pub(crate) enum Reply {
 }
 
 impl Reference {
-    /// Starts a server that loads `dump`, if given; `None`, with a line to say so, where there is no `redis-server`.
-    ///
-    /// # Panics
-    ///
-    /// Panics with the server's log if it does not start, for instance because it rejects the file.
+    /// Starts a server that loads `dump`, if given; see [`RedisProcess::start`].
     pub(crate) fn start(dump: Option<&[u8]>) -> Option<Self> {
-        static STARTED: AtomicU32 = AtomicU32::new(0);
-        let number = STARTED.fetch_add(1, Ordering::Relaxed);
-        let dir = std::env::temp_dir().join(format!("kv-server-{}-{number}", std::process::id()));
-        fs::create_dir_all(&dir).expect("a directory for the server");
-        if let Some(dump) = dump {
-            fs::write(dir.join("dump.rdb"), dump).expect("the file to load");
-        }
-        let spawned = Command::new("redis-server")
-            .args([
-                "--port",
-                "0",
-                "--unixsocket",
-                "socket",
-                "--save",
-                "",
-                "--enable-debug-command",
-                "yes",
-            ])
-            .args(["--sanitize-dump-payload", "yes"])
-            .current_dir(&dir)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn();
-        let Ok(mut child) = spawned else {
-            eprintln!("skipped: there is no redis-server");
-            fs::remove_dir_all(&dir).expect("the directory made above");
-            return None;
-        };
-        let mut log = BufReader::new(child.stdout.take().expect("a piped output"));
-        let mut read = String::new();
-        while !read.contains("eady to accept connections") {
-            if log.read_line(&mut read).expect("the server's log") == 0 {
-                let status = child.wait();
-                fs::remove_dir_all(&dir).expect("the directory made above");
-                panic!("redis-server did not start ({status:?}):\n{read}");
-            }
-        }
-        // The server would stop at a full pipe; the thread ends with the server.
-        thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        let connection = UnixStream::connect(dir.join("socket")).expect("the server's socket");
+        let args = [
+            "--enable-debug-command",
+            "yes",
+            "--sanitize-dump-payload",
+            "yes",
+        ];
+        let process = RedisProcess::start(&args, dump)?;
+        let connection = UnixStream::connect(process.dir().join("socket"));
         Some(Self {
-            child,
-            dir,
-            connection: BufReader::new(connection),
+            process,
+            connection: BufReader::new(connection.expect("the server's socket")),
         })
     }
 
@@ -98,7 +59,7 @@ impl Reference {
     /// What the server saves now.
     pub(crate) fn save(&mut self) -> Vec<u8> {
         assert_eq!(self.call(["SAVE"]), Reply::Simple("OK".into()));
-        fs::read(self.dir.join("dump.rdb")).expect("the file just saved")
+        fs::read(self.process.dir().join("dump.rdb")).expect("the file just saved")
     }
 
     fn reply(&mut self) -> Reply {
@@ -125,14 +86,6 @@ impl Reference {
             "*" => Reply::Array((0..number()).map(|_| self.reply()).collect()),
             other => panic!("a reply of an unknown kind {other:?}"),
         }
-    }
-}
-
-impl Drop for Reference {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = fs::remove_dir_all(&self.dir);
     }
 }
 
