@@ -204,31 +204,25 @@ async fn a_hash_of_which_all_fields_are_due_has_none_to_draw() {
     client.check("DEBUG SET-ACTIVE-EXPIRE 0", OK).await;
     let fields: Vec<_> = (0..3000).map(|n| format!("f{n}")).collect();
     let pairs: Vec<_> = fields.iter().map(|field| format!("{field} v")).collect();
+    let (fields, pairs) = (fields.join(" "), pairs.join(" "));
+    let expire = format!("HPEXPIRE h 5 FIELDS 3000 {fields}");
     for (line, drawn) in [
         ("HRANDFIELD h -9000000000000000000", "*0\r\n"),
         ("HRANDFIELD h -3", "*0\r\n"),
         ("HRANDFIELD h 3", "*0\r\n"),
         ("HRANDFIELD h", "$-1\r\n"),
     ] {
-        client
-            .check(&format!("HSET h {}", pairs.join(" ")), ":3000\r\n")
-            .await;
-        let all = fields.join(" ");
-        client
-            .call(&format!("HPEXPIRE h 5 FIELDS 3000 {all}"))
-            .await;
+        client.check(&format!("HSET h {pairs}"), ":3000\r\n").await;
+        client.call(&expire).await;
         clock.advance(Duration::from_millis(6));
         client.check(line, drawn).await;
         client.call("DEL h").await;
     }
     // Where some are left, only these are drawn.
     client
-        .check(&format!("HSET h stays v {}", pairs.join(" ")), ":3001\r\n")
+        .check(&format!("HSET h stays v {pairs}"), ":3001\r\n")
         .await;
-    let all = fields.join(" ");
-    client
-        .call(&format!("HPEXPIRE h 5 FIELDS 3000 {all}"))
-        .await;
+    client.call(&expire).await;
     clock.advance(Duration::from_millis(6));
     let stays = bulk("stays");
     client
