@@ -375,6 +375,11 @@ impl ServerError {
         }
     }
 
+    /// A server that became a replica ended a blocking command; somebody with CLIENT UNBLOCK has other words.
+    pub(crate) fn is_forced_unblock(&self) -> bool {
+        self.text.starts_with("UNBLOCKED force")
+    }
+
     /// The text behind the code.
     #[must_use]
     pub fn message(&self) -> &str {

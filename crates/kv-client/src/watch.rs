@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use crate::arg::ToArgs;
-use crate::class::Retry;
+use crate::class::{Class, Retry};
 use crate::client::{Client, Servers};
 use crate::config::Config;
 use crate::connection::backoff::random;
@@ -18,7 +18,7 @@ use crate::connection::session::Session;
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::reply::Reply;
 use crate::request::Request;
-use crate::table::{Row, row};
+use crate::table::{self, Row, row};
 
 /// An optimistic transaction to be made; see [`Client::watch`].
 #[must_use = "nothing is watched until it is run"]
@@ -134,7 +134,16 @@ fn is_displaced(error: &Error) -> bool {
         "READONLY",
         "MASTERDOWN",
     ];
-    (connection && error.outcome() == Outcome::NotSent)
+    let reads = || {
+        let row = error.command().and_then(|name| table::find(name, None));
+        row.is_some_and(|row| row.class == Class::Read)
+    };
+    let had_no_effect = match error.outcome() {
+        Outcome::NotSent => true,
+        Outcome::MaybeExecuted => reads(),
+        Outcome::Rejected | Outcome::Executed => false,
+    };
+    (connection && had_no_effect)
         || (error.outcome() == Outcome::Rejected
             && error.code().is_some_and(|code| codes.contains(&code)))
 }

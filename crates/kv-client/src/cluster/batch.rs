@@ -92,7 +92,8 @@ impl Cluster {
             None => {
                 let late = item.journey.late.take();
                 let late = late.unwrap_or_else(|| Err(no_node(&item.journey)));
-                (item.request, self.out_of_time(late, limit))
+                let result = item.journey.all_attempts(self.out_of_time(late, limit));
+                (item.request, result)
             }
         });
         plans
@@ -274,6 +275,7 @@ async fn carry(
             replies,
             failure,
             executed_maybe,
+            ..
         }) => (replies, failure, executed_maybe),
         Ok(Answer::One(reply)) => (vec![reply], None, 1),
         Ok(Answer::Failed(failure)) | Err(failure) => (Vec::new(), Some(failure), 0),

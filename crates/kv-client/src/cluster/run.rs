@@ -44,6 +44,8 @@ pub(super) struct Journey {
     differs: bool,
     /// What it came to last, if it is to be tried again.
     pub(super) late: Option<Result<Reply, Failure>>,
+    /// An attempt before the present one may have been executed.
+    earlier: bool,
 }
 
 /// What is next for a request.
@@ -66,6 +68,7 @@ impl Journey {
             reads_from: ReadFrom::Primary,
             differs: false,
             late: None,
+            earlier: false,
         }
     }
 
@@ -80,6 +83,23 @@ impl Journey {
             reads_from,
             differs: of_replicas(reads_from) != of_replicas(usual),
             ..self
+        }
+    }
+
+    /// What a result means together with those of the attempts before: whatever became of the last one, an earlier one may
+    /// have been executed.
+    pub(super) fn all_attempts(&self, result: Result<Reply, Failure>) -> Result<Reply, Failure> {
+        match result {
+            Ok(Reply::Error(error)) if self.earlier => Err(Failure {
+                kind: ErrorKind::Server(error),
+                outcome: Outcome::MaybeExecuted,
+                deadline: None,
+            }),
+            Err(failure) if self.earlier => Err(Failure {
+                outcome: Outcome::MaybeExecuted,
+                ..failure
+            }),
+            result => result,
         }
     }
 
@@ -144,7 +164,7 @@ impl Cluster {
                 Next::Go => {}
                 Next::Wait(result) => {
                     if !self.wait(journey.waits, limit).await {
-                        return self.out_of_time(result, limit);
+                        return journey.all_attempts(self.out_of_time(result, limit));
                     }
                     journey.waits += 1;
                 }
@@ -193,6 +213,7 @@ impl Cluster {
                         &addr,
                         of_transaction(&answer, requests.list.len()),
                     ) {
+                        Next::Done(Err(failure)) if journey.earlier => return Err(failure),
                         Next::Done(_) => return answer,
                         next => next,
                     }
@@ -200,10 +221,12 @@ impl Cluster {
             };
             if let Next::Wait(result) = next {
                 if !self.wait(journey.waits, limit).await {
-                    return self.out_of_time(result, limit).map(|reply| Answer::Many {
+                    let result = journey.all_attempts(self.out_of_time(result, limit));
+                    return result.map(|reply| Answer::Many {
                         replies: vec![reply; requests.list.len()],
                         failure: None,
                         executed_maybe: 0,
+                        earlier: 0,
                     });
                 }
                 journey.waits += 1;
@@ -220,13 +243,15 @@ impl Cluster {
     ) -> Next {
         // Whatever ASK said held for one attempt only.
         journey.sent_on = None;
+        let sent = |failure: &Failure| failure.outcome == Outcome::MaybeExecuted;
+        let may_have_run = answer.as_ref().is_err_and(sent);
         match judge(answer, addr, &mut journey.again) {
             Verdict::Done(result) => {
                 if matches!(&result, Err(failure) if matches!(failure.kind, ErrorKind::Lost { .. }))
                 {
                     self.wish.notify_one();
                 }
-                Next::Done(result)
+                Next::Done(journey.all_attempts(result))
             }
             Verdict::Moved(slot, to) => {
                 self.moved(slot, &to);
@@ -239,6 +264,7 @@ impl Cluster {
             Verdict::Later(result) => {
                 self.retries.fetch_add(1, Ordering::Relaxed);
                 self.wish.notify_one();
+                journey.earlier |= may_have_run;
                 Next::Wait(result)
             }
         }
@@ -253,7 +279,7 @@ impl Cluster {
                 outcome: Outcome::Rejected,
                 deadline: None,
             };
-            return Next::Done(Err(failure));
+            return Next::Done(journey.all_attempts(Err(failure)));
         }
         journey.sent_on = Some((to, ask));
         Next::Go

@@ -67,6 +67,7 @@ pub(super) async fn send(
             mut replies,
             failure,
             executed_maybe,
+            ..
         } => match (replies.len(), failure) {
             // The reply is here, whatever became of what stands behind it.
             (2.., _) => Ok(replies.swap_remove(1)),

@@ -38,9 +38,10 @@ pub(crate) fn judge(answer: Result<Reply, Failure>, node: &Addr, again: &mut Aga
                     _ => Verdict::Done(Ok(Reply::Error(error))),
                 }
             }
-            "TRYAGAIN" | "CLUSTERDOWN" | "LOADING" | "MASTERDOWN" | "READONLY" | "UNBLOCKED"
-                if again.resends =>
-            {
+            "TRYAGAIN" | "CLUSTERDOWN" | "LOADING" | "MASTERDOWN" | "READONLY" if again.resends => {
+                Verdict::Later(Ok(Reply::Error(error)))
+            }
+            _ if error.is_forced_unblock() && again.resends => {
                 Verdict::Later(Ok(Reply::Error(error)))
             }
             _ => Verdict::Done(Ok(Reply::Error(error))),

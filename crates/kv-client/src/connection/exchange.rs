@@ -25,6 +25,8 @@ pub(crate) struct Exchange<'a, F: Freight> {
     limit: TimeLimit,
     again: Again,
     stage: Stage,
+    /// So many of its commands may have been executed by an attempt before the present one.
+    earlier: usize,
 }
 
 /// Whether something is sent again when its connection was lost.
@@ -82,6 +84,7 @@ impl<'a, F: Freight> Exchange<'a, F> {
             limit,
             again,
             stage: Stage::New,
+            earlier: 0,
         }
     }
 
@@ -105,11 +108,11 @@ impl<'a, F: Freight> Exchange<'a, F> {
                     }
                     Admission::Closed(kind) => {
                         self.stage = Stage::Done;
-                        return Poll::Ready(Err(Failure {
+                        return Poll::Ready(self.all_attempts(Err(Failure {
                             kind,
                             outcome: Outcome::NotSent,
                             deadline: None,
-                        }));
+                        })));
                     }
                 },
                 Stage::Admitted(ticket) => match self.link.poll(ticket, cx) {
@@ -135,13 +138,20 @@ impl<'a, F: Freight> Exchange<'a, F> {
                                 self.stage = Stage::New;
                                 continue;
                             }
-                            _ => return Poll::Ready(Ok(answer)),
+                            _ => return Poll::Ready(self.all_attempts(Ok(answer))),
                         };
                         if !self.is_to_be_sent_again(failure, outcome) {
-                            return Poll::Ready(match answer {
+                            return Poll::Ready(self.all_attempts(match answer {
                                 Answer::Failed(failure) => Err(failure),
                                 answer => Ok(answer),
-                            });
+                            }));
+                        }
+                        if outcome == Outcome::MaybeExecuted {
+                            let executed = match &answer {
+                                Answer::Many { executed_maybe, .. } => *executed_maybe,
+                                Answer::One(_) | Answer::Failed(_) => self.freight.commands(),
+                            };
+                            self.earlier = self.earlier.max(executed);
                         }
                         self.again.left -= 1;
                         self.link.count_retry();
@@ -154,10 +164,42 @@ impl<'a, F: Freight> Exchange<'a, F> {
         }
     }
 
+    /// What this answer means together with those of the attempts before: whatever became of the last one, an earlier one may
+    /// have been executed.
+    #[inline]
+    fn all_attempts(&self, answer: Result<Answer, Failure>) -> Result<Answer, Failure> {
+        if self.earlier == 0 {
+            return answer;
+        }
+        match answer {
+            Ok(Answer::One(Reply::Error(error))) => Err(Failure {
+                kind: ErrorKind::Server(error),
+                outcome: Outcome::MaybeExecuted,
+                deadline: None,
+            }),
+            Ok(Answer::Many {
+                replies,
+                failure,
+                executed_maybe,
+                ..
+            }) => Ok(Answer::Many {
+                replies,
+                failure,
+                executed_maybe: executed_maybe.max(self.earlier),
+                earlier: self.earlier,
+            }),
+            Ok(answer) => Ok(answer),
+            Err(failure) => Err(Failure {
+                outcome: Outcome::MaybeExecuted,
+                ..failure
+            }),
+        }
+    }
+
     /// Refused by a server that has become a replica, whose connection is being left for that to the primary.
     fn goes_to_next(&self, error: &ServerError) -> bool {
         self.link.follows_primary
-            && error.code() == "READONLY"
+            && (error.code() == "READONLY" || error.is_forced_unblock())
             && self.again.resends
             && self.again.left > 0
     }

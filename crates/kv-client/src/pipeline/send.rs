@@ -10,7 +10,7 @@ use crate::config::ReadFrom;
 use crate::connection::exchange::{Again, Exchange, Requests, check};
 use crate::connection::link::{Answer, Failure, Freight, TimeLimit};
 use crate::connection::node::Node;
-use crate::error::{Error, ErrorKind, Outcome, Result};
+use crate::error::{Error, ErrorKind, Outcome, Result, ServerError};
 use crate::reply::Reply;
 use crate::request::Request;
 
@@ -77,6 +77,7 @@ pub(super) async fn send_transaction(
             replies: Vec::new(),
             failure: None,
             executed_maybe: 0,
+            earlier: 0,
         }));
     }
     requests.insert(0, Request::new("MULTI"));
@@ -155,14 +156,18 @@ fn prepare(client: &Client, parts: Parts, settings: Settings) -> Result<Ready> {
 
 /// What became of each command of a pipeline.
 fn each_reply(answer: Result<Answer, Failure>, len: usize) -> Replies {
-    let (replies, failure, executed_maybe) = match answer {
+    let (replies, failure, executed_maybe, earlier) = match answer {
         Ok(Answer::Many {
             replies,
             failure,
             executed_maybe,
-        }) => (replies, failure, executed_maybe),
-        Ok(Answer::One(reply)) => (vec![reply], None, 1),
-        Ok(Answer::Failed(failure)) | Err(failure) => (Vec::new(), Some(failure), 0),
+            earlier,
+        }) => (replies, failure, executed_maybe, earlier),
+        Ok(Answer::One(reply)) => (vec![reply], None, 1, 0),
+        Ok(Answer::Failed(failure)) | Err(failure) => {
+            let sent = failure.outcome != Outcome::NotSent;
+            (Vec::new(), Some(failure), if sent { len } else { 0 }, 0)
+        }
     };
     let answered = replies.len();
     let missing = (answered..len).map(|index| {
@@ -176,8 +181,25 @@ fn each_reply(answer: Result<Answer, Failure>, len: usize) -> Replies {
         };
         Err(Error::new(kind, outcome))
     });
-    let missing = missing.collect();
-    Replies::new(replies, missing)
+    if earlier == 0 {
+        return Replies::new(replies, missing.collect());
+    }
+    let refused_again = replies
+        .into_iter()
+        .enumerate()
+        .map(|(index, reply)| match reply {
+            Reply::Error(error) if index < earlier => Err(refused_after(earlier, error)),
+            reply => Ok(reply),
+        });
+    Replies::new(Vec::new(), refused_again.chain(missing).collect())
+}
+
+/// What a server's refusal says if so many commands may have been executed by an attempt before that.
+fn refused_after(earlier: usize, error: ServerError) -> Error {
+    match earlier {
+        0 => Error::server(error),
+        _ => Error::new(ErrorKind::Server(error), Outcome::MaybeExecuted),
+    }
 }
 
 /// The replies to the commands of a transaction, if it was run.
@@ -186,7 +208,7 @@ pub(super) fn executed(
     names: &[Cow<'static, str>],
 ) -> Result<Replies> {
     let not_run = |failure: Failure, outcome| Err(Error::new(failure.kind, outcome).of("EXEC"));
-    let mut replies = match answer {
+    let (mut replies, earlier) = match answer {
         Ok(Answer::Many {
             replies,
             failure: None,
@@ -195,8 +217,9 @@ pub(super) fn executed(
         Ok(Answer::Many {
             replies,
             failure: None,
+            earlier,
             ..
-        }) => replies,
+        }) => (replies, earlier),
         Ok(Answer::Many {
             failure: Some(failure),
             executed_maybe,
@@ -213,24 +236,28 @@ pub(super) fn executed(
                 },
             );
         }
-        Ok(Answer::One(reply)) => vec![reply],
+        Ok(Answer::One(reply)) => (vec![reply], 0),
         Ok(Answer::Failed(failure)) | Err(failure) => {
             let outcome = failure.outcome;
             return not_run(failure, outcome);
         }
     };
     let exec = replies.pop();
+    // Behind a MULTI that was refused, the commands were not queued but run.
+    let is_refused = |reply: &Reply| matches!(reply, Reply::Error(_));
+    let unguarded = replies.first().is_some_and(is_refused) && !replies.iter().all(is_refused);
+    let earlier = if unguarded { replies.len() } else { earlier };
     let queued = std::iter::once("MULTI").chain(names.iter().map(AsRef::as_ref));
     for (name, reply) in queued.zip(replies) {
         if let Reply::Error(error) = reply {
-            return Err(Error::server(error).of(name.to_owned()));
+            return Err(refused_after(earlier, error).of(name.to_owned()));
         }
     }
     match exec {
         Some(Reply::Array(elements)) if elements.len() == names.len() => {
             Ok(Replies::new(elements.iter().collect(), Vec::new()))
         }
-        Some(Reply::Error(error)) => Err(Error::server(error).of("EXEC")),
+        Some(Reply::Error(error)) => Err(refused_after(earlier, error).of("EXEC")),
         Some(Reply::Null) => Err(Error::new(ErrorKind::Conflict, Outcome::Rejected).of("EXEC")),
         Some(other) => Err(Error::reply(
             other.mismatch("the replies to the transaction's commands"),

@@ -14,6 +14,7 @@ mod logins;
 mod moving;
 #[path = "../support/ports.rs"]
 mod ports;
+mod scripted;
 #[cfg(feature = "tls")]
 mod secured;
 mod serving;

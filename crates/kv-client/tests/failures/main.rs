@@ -4,6 +4,7 @@ mod closing;
 mod flood;
 mod late;
 mod outcomes;
+mod repeated;
 #[path = "../support/mod.rs"]
 mod support;
 mod waiting;

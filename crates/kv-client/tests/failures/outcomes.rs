@@ -331,3 +331,29 @@ async fn replies_that_came_before_the_connection_broke_reach_all_of_their_many_c
     }
     assert_eq!(client.stats().in_flight, 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_transaction_whose_multi_was_refused_may_have_run_in_part() {
+    let (client, _peers, mut peer) = connected(1024).await;
+    let refused = "-NOPERM no permissions to run the 'multi' command\r\n";
+    for (reply, outcome) in [
+        (":1\r\n", Outcome::MaybeExecuted), // it was not queued, so it was run
+        ("-NOPERM this neither\r\n", Outcome::Rejected),
+    ] {
+        let transaction = client.transaction((client.incr("a"),));
+        let (result, ()) = join!(transaction.into_future(), async {
+            for args in [&["MULTI"][..], &["INCR", "a"], &["EXEC"]] {
+                peer.expect(args).await;
+            }
+            peer.send(&format!("{refused}{reply}-ERR EXEC without MULTI\r\n"))
+                .await;
+        });
+        let error = result.expect_err("it is not to be run");
+        assert_eq!(error.code(), Some("NOPERM"));
+        assert_eq!(
+            (error.command(), error.outcome()),
+            (Some("MULTI"), outcome),
+            "{error:?}"
+        );
+    }
+}

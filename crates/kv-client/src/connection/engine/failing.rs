@@ -218,6 +218,7 @@ fn unanswered(batch: Option<&mut Batch>, failure: Failure, sent: usize) -> Answe
             replies: std::mem::take(&mut batch.replies),
             failure: Some(failure),
             executed_maybe: sent,
+            earlier: 0,
         },
     }
 }

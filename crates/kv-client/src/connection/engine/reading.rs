@@ -192,6 +192,7 @@ impl Engine {
                 executed_maybe: replies.len(),
                 replies,
                 failure: None,
+                earlier: 0,
             });
         } else {
             if front.sender != Sender::Ping {

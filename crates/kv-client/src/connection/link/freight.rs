@@ -20,6 +20,8 @@ pub(crate) enum Answer {
         replies: Vec<Reply>,
         failure: Option<Failure>,
         executed_maybe: usize,
+        /// So many of its commands may have been executed by an attempt before this one.
+        earlier: usize,
     },
     /// No reply will come.
     Failed(Failure),

@@ -1,0 +1,170 @@
+//! What is said of a command when the only node does what a test tells it to.
+
+use std::time::Duration;
+
+use kv_client::{Client, Config, Outcome, Retry};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::join;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+
+/// What callers have sent, over whichever connection.
+struct Node {
+    asked: mpsc::Receiver<Asked>,
+    /// Accepts connections, until it is dropped.
+    _serving: JoinSet<()>,
+}
+
+/// A command, and where its reply goes. Without one its connection is cut.
+struct Asked {
+    args: Vec<String>,
+    reply: oneshot::Sender<&'static str>,
+}
+
+impl Node {
+    /// The only node of a cluster.
+    async fn start() -> (Config, Self) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
+        let port = listener.local_addr().expect("bound").port();
+        let (ask, asked) = mpsc::channel(16);
+        let mut serving = JoinSet::new();
+        serving.spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                connections.spawn(serve(BufReader::new(stream), port, ask.clone()));
+            }
+        });
+        let config = Config::cluster([("127.0.0.1", port)]);
+        let _serving = serving;
+        (config, Self { asked, _serving })
+    }
+
+    async fn expect(&mut self, name: &str) -> oneshot::Sender<&'static str> {
+        let asked = self.asked.recv().await.expect("connections are accepted");
+        assert_eq!(asked.args[0], name);
+        asked.reply
+    }
+
+    async fn answer(&mut self, name: &str, reply: &'static str) {
+        let to = self.expect(name).await;
+        to.send(reply).expect("the connection stands");
+    }
+}
+
+/// Answers what the client asks for itself; the rest is for the test.
+async fn serve(
+    mut stream: BufReader<TcpStream>,
+    port: u16,
+    ask: mpsc::Sender<Asked>,
+) -> Option<()> {
+    let shards = format!(
+        "*1\r\n*4\r\n+slots\r\n*2\r\n:0\r\n:16383\r\n+nodes\r\n*1\r\n*12\r\n+id\r\n+one\r\n+port\r\n:{port}\r\n\
+         +ip\r\n+127.0.0.1\r\n+endpoint\r\n+127.0.0.1\r\n+role\r\n+master\r\n+health\r\n+online\r\n"
+    );
+    loop {
+        let args = read(&mut stream).await?;
+        let reply = match args[0].as_str() {
+            "HELLO" => "-ERR unknown command\r\n",
+            "PING" => "+PONG\r\n",
+            "CLUSTER" => &shards,
+            _ => {
+                let (reply, replied) = oneshot::channel();
+                ask.send(Asked { args, reply }).await.ok()?;
+                replied.await.ok()?
+            }
+        };
+        stream.get_mut().write_all(reply.as_bytes()).await.ok()?;
+    }
+}
+
+async fn read(stream: &mut BufReader<TcpStream>) -> Option<Vec<String>> {
+    let count = line(stream).await?[1..].parse().ok()?;
+    let mut args = Vec::new();
+    for _ in 0..count {
+        line(stream).await?;
+        args.push(line(stream).await?);
+    }
+    Some(args)
+}
+
+async fn line(stream: &mut BufReader<TcpStream>) -> Option<String> {
+    let mut line = String::new();
+    let read = stream.read_line(&mut line).await.ok()?;
+    (read > 0).then(|| line.trim_end().to_owned())
+}
+
+#[tokio::test]
+async fn a_command_may_have_run_though_there_was_nobody_to_send_it_to_again() {
+    let (config, mut node) = Node::start().await;
+    let client = Client::connect(config).await.expect("it is a cluster");
+    let set = client.set("k", "v").timeout(Duration::from_secs(2));
+    let (result, ()) = join!(set.into_future(), async {
+        let _cut = node.expect("SET").await;
+        drop(node);
+    });
+    let error = result.expect_err("the node is gone");
+    assert!(error.is_timeout(), "{error:?}");
+    assert_eq!(error.outcome(), Outcome::MaybeExecuted, "{error:?}");
+
+    // What comes after that cannot have run.
+    let incr = client.incr("n").timeout(Duration::from_millis(100));
+    let error = incr.await.expect_err("the node is gone");
+    assert_eq!(error.outcome(), Outcome::NotSent, "{error:?}");
+}
+
+#[tokio::test]
+async fn parts_of_a_command_may_have_run_though_they_were_refused_the_second_time() {
+    let (config, mut node) = Node::start().await;
+    let client = Client::connect(config).await.expect("it is a cluster");
+    let mset = client.mset([("a", 1), ("b", 2)]);
+    let (result, ()) = join!(mset.into_future(), async {
+        drop(node.expect("MSET").await);
+        // Both parts were sent, and are sent again.
+        node.answer("MSET", "-OOM command not allowed\r\n").await;
+        node.answer("MSET", "-OOM command not allowed\r\n").await;
+    });
+    let error = result.expect_err("refused");
+    assert_eq!(error.code(), Some("OOM"));
+    assert_eq!(error.outcome(), Outcome::MaybeExecuted, "{error:?}");
+}
+
+#[tokio::test]
+async fn a_transaction_may_have_run_though_it_was_refused_the_second_time() {
+    let (config, mut node) = Node::start().await;
+    let client = Client::connect(config).await.expect("it is a cluster");
+    let transaction = client.transaction((client.incr("n"),));
+    let transaction = transaction.retry(Retry::Always);
+    let (result, ()) = join!(transaction.into_future(), async {
+        node.answer("MULTI", "+OK\r\n").await;
+        node.answer("INCR", "+QUEUED\r\n").await;
+        drop(node.expect("EXEC").await);
+        node.answer("MULTI", "+OK\r\n").await;
+        node.answer("INCR", "-OOM command not allowed\r\n").await;
+        node.answer("EXEC", "-EXECABORT for that\r\n").await;
+    });
+    let error = result.expect_err("refused");
+    assert_eq!(error.code(), Some("OOM"));
+    assert_eq!(error.outcome(), Outcome::MaybeExecuted, "{error:?}");
+}
+
+#[tokio::test]
+async fn a_blocking_command_that_somebody_ends_is_not_begun_again() {
+    let (config, mut node) = Node::start().await;
+    let client = Client::connect(config).await.expect("it is a cluster");
+    let blpop = client.blpop("q", Duration::ZERO);
+    let ended = "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n";
+    let (result, ()) = join!(blpop.into_future(), node.answer("BLPOP", ended));
+    let error = result.expect_err("somebody has ended it");
+    assert_eq!(error.code(), Some("UNBLOCKED"));
+    assert_eq!(error.outcome(), Outcome::Rejected);
+
+    // The primary became a replica: what was waiting for it goes to the next.
+    let blpop = client.blpop("q", Duration::ZERO);
+    let forced = "-UNBLOCKED force unblock from blocking operation, instance state changed\r\n";
+    let (result, ()) = join!(blpop.into_future(), async {
+        node.answer("BLPOP", forced).await;
+        node.answer("BLPOP", "*-1\r\n").await;
+    });
+    assert_eq!(result.expect("it goes on"), None);
+}
