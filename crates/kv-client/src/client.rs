@@ -113,7 +113,14 @@ impl Client {
     }
 
     /// Lets the commands under way finish, refuses new ones, and closes the connection; the other handles are then of
-    /// no use any more. While there is no connection, commands that wait for one fail as not sent.
+    /// no use any more. Whoever closes it waits until that is done.
+    ///
+    /// Commands are under way from the first poll of their futures until they are answered, out of time or dropped. So it takes
+    /// no longer than their time limits ([`Config::command_timeout`]). A future that waited for room
+    /// ([`Config::max_in_flight`]), has got it, and is not polled for a second fails as [`ErrorKind::Closed`](crate::ErrorKind::Closed), not sent; so do
+    /// commands that wait for a connection while there is none.
+    ///
+    /// Commands that block, watches and monitors are not waited for: what has begun goes on until it is over or dropped.
     ///
     /// # Cancel safety
     ///

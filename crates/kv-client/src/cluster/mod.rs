@@ -240,10 +240,9 @@ impl Cluster {
         for node in nodes {
             node.close().await;
         }
-        let task = locked(&self.task).take();
-        if let Some(task) = task {
-            // A task that panicked has ended too.
-            let _ = task.await;
+        // It may be pausing between two refreshes; there is nothing that it has to bring to an end.
+        if let Some(task) = &*locked(&self.task) {
+            task.abort();
         }
         // Whoever waits for a better map is told that none will come.
         self.map.send_modify(|_| {});

@@ -2,8 +2,6 @@
 
 use std::sync::{Arc, Mutex};
 
-use tokio::task::JoinHandle;
-
 use crate::class::Class;
 use crate::connection::exchange::{Again, Exchange};
 use crate::connection::link::{Answer, Failure, Freight, Life, Link, TimeLimit};
@@ -21,7 +19,6 @@ pub(crate) struct Bulk {
 #[derive(Debug)]
 struct Open {
     link: Arc<Link>,
-    driver: JoinHandle<()>,
     /// What it was set up with.
     db: u32,
 }
@@ -50,11 +47,7 @@ impl Bulk {
     }
 
     /// The connection with the state of `session`; `make` starts one.
-    fn open(
-        &self,
-        session: Session,
-        make: impl FnOnce(Session) -> (Arc<Link>, JoinHandle<()>),
-    ) -> Arc<Link> {
+    fn open(&self, session: Session, make: impl FnOnce(Session) -> Arc<Link>) -> Arc<Link> {
         let mut open = locked(&self.open);
         match &*open {
             Some(open) if open.db == session.db => return Arc::clone(&open.link),
@@ -63,10 +56,9 @@ impl Bulk {
             None => {}
         }
         let db = session.db;
-        let (link, driver) = make(session);
+        let link = make(session);
         *open = Some(Open {
             link: Arc::clone(&link),
-            driver,
             db,
         });
         link
@@ -75,15 +67,6 @@ impl Bulk {
     pub(crate) fn end(&self, life: Life) {
         if let Some(open) = &*locked(&self.open) {
             open.link.end(life);
-        }
-    }
-
-    /// Waits until it is closed.
-    pub(crate) async fn closed(&self) {
-        let open = locked(&self.open).take();
-        if let Some(open) = open {
-            // A driver that panicked has closed its connection too.
-            let _ = open.driver.await;
         }
     }
 }

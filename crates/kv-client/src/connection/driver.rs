@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tracing::{debug, info, warn};
 
 use crate::config::{Config, Stream};
@@ -45,7 +45,7 @@ pub(crate) struct Driver {
 /// the block is free again.
 const TURN: usize = FULL_BLOCK;
 
-/// How long a server that is being left has for the replies it owes.
+/// How long a server that is being left has for the replies it owes, and a stream for its own end.
 const FAREWELL: Duration = Duration::from_millis(500);
 
 /// Why a connection, or the driver, ends.
@@ -145,7 +145,7 @@ impl Driver {
             End::Closed => {
                 debug!(addr = %self.peer, "closing");
                 // The peer's opinion of the farewell is of no interest.
-                let _ = stream.shutdown().await;
+                let _ = timeout(FAREWELL, stream.shutdown()).await;
             }
         }
         end
@@ -210,7 +210,7 @@ impl Driver {
         }
         let end = match shared.life() {
             Life::Open => false,
-            Life::Closing => !online || (self.engine.is_idle() && shared.is_settled()),
+            Life::Closing => !online || self.engine.is_forsaken(&shared),
             Life::Abandoned | Life::Ended => true,
         };
         drop(shared);

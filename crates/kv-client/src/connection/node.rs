@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use resp_codec::Version;
-use tokio::task::{AbortHandle, JoinHandle};
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
 
 use crate::cache::Cache;
 use crate::config::Config;
@@ -17,7 +18,7 @@ use crate::connection::orphans::Orphanage;
 use crate::connection::session::Session;
 use crate::connection::topics::Topics;
 use crate::pubsub::Carrier;
-use crate::sentinel::watch;
+use crate::sentinel;
 use crate::watch::Booths;
 
 /// See the module. Its connections end with it.
@@ -34,8 +35,8 @@ pub(crate) struct Node {
     session: Arc<Mutex<Session>>,
     /// The connection for subscriptions, if the shared one cannot carry them.
     dedicated: Mutex<Option<Carrier>>,
-    /// To be waited for when the client is closed.
-    drivers: Mutex<Vec<JoinHandle<()>>>,
+    /// Each driver holds a receiver for as long as it runs: they are waited for when the client is closed.
+    running: watch::Sender<()>,
     /// Look out for another primary.
     watches: Mutex<Vec<AbortHandle>>,
     orphanage: Option<Arc<Orphanage>>,
@@ -62,12 +63,13 @@ impl Node {
         let topics = Topics::new(false, orphanage.clone());
         let watches = Mutex::default();
         let cache = config.caching.map(|caching| Arc::new(Cache::new(caching)));
-        let (shared, driver) = drive(
+        let running = watch::Sender::default();
+        let shared = drive(
             &config,
             Arc::clone(&session),
             topics,
             established,
-            &watches,
+            (&watches, &running),
             cache.clone(),
         );
         Self {
@@ -80,7 +82,7 @@ impl Node {
             config,
             session,
             dedicated: Mutex::default(),
-            drivers: Mutex::new(vec![driver]),
+            running,
             watches,
             orphanage,
         }
@@ -103,12 +105,7 @@ impl Node {
     /// Ends its connections and waits until they are closed.
     pub(crate) async fn close(&self) {
         self.end(Life::Closing);
-        let drivers = std::mem::take(&mut *locked(&self.drivers));
-        for driver in drivers {
-            // A driver that panicked has closed its connection too.
-            let _ = driver.await;
-        }
-        self.bulk.closed().await;
+        self.running.closed().await;
     }
 
     /// What a new connection is given now.
@@ -144,15 +141,15 @@ impl Node {
     }
 
     /// Starts the connection for what is large.
-    pub(crate) fn start_bulk(&self, session: Session) -> (Arc<Link>, JoinHandle<()>) {
+    pub(crate) fn start_bulk(&self, session: Session) -> Arc<Link> {
         let config = Arc::new(Config {
             caching: None,
             ..(*self.config).clone()
         });
         let topics = Topics::new(false, None);
         let session = Arc::new(Mutex::new(session));
-        let (carrier, driver) = drive(&config, session, topics, None, &self.watches, None);
-        (carrier.link, driver)
+        let tasks = (&self.watches, &self.running);
+        drive(&config, session, topics, None, tasks, None).link
     }
 
     fn dedicated(&self) -> Carrier {
@@ -166,24 +163,24 @@ impl Node {
             ..(*self.config).clone()
         });
         let topics = Topics::new(true, self.orphanage.clone());
-        let (carrier, driver) = drive(&config, session, topics, None, &self.watches, None);
+        let tasks = (&self.watches, &self.running);
+        let carrier = drive(&config, session, topics, None, tasks, None);
         if self.link.lock().life() != Life::Open {
             carrier.link.end(Life::Closing);
         }
-        locked(&self.drivers).push(driver);
         dedicated.insert(carrier).clone()
     }
 }
 
-/// Starts a connection.
+/// Starts a connection, and notes its tasks.
 fn drive(
     config: &Arc<Config>,
     session: Arc<Mutex<Session>>,
     topics: Topics,
     established: Option<Established>,
-    watches: &Mutex<Vec<AbortHandle>>,
+    (watches, running): (&Mutex<Vec<AbortHandle>>, &watch::Sender<()>),
     cache: Option<Arc<Cache>>,
-) -> (Carrier, JoinHandle<()>) {
+) -> Carrier {
     let mut link = Link::new(config.max_in_flight, config.max_unwritten_bytes);
     link.follows_primary = config.follows_primary();
     let link = Arc::new(link);
@@ -193,7 +190,7 @@ fn drive(
     }
     let topics = Arc::new(topics);
     if config.follows_primary() {
-        let watching = tokio::spawn(watch(Arc::clone(config), Arc::downgrade(&link)));
+        let watching = tokio::spawn(sentinel::watch(Arc::clone(config), Arc::downgrade(&link)));
         let mut watches = locked(watches);
         watches.retain(|watch| !watch.is_finished());
         watches.push(watching.abort_handle());
@@ -201,10 +198,12 @@ fn drive(
     let mut engine = Engine::new(config.limits, session, Arc::clone(&topics));
     engine.cache = cache;
     let driver = Driver::new(Arc::clone(&link), Arc::clone(config), engine);
-    (
-        Carrier { link, topics },
-        tokio::spawn(driver.run(established)),
-    )
+    let runs = running.subscribe();
+    tokio::spawn(async move {
+        driver.run(established).await;
+        drop(runs);
+    });
+    Carrier { link, topics }
 }
 
 /// No code panics while it holds one of these locks, so a poisoned one is as good as any.

@@ -1,9 +1,15 @@
 //! Callers that wait for room when the connection ends.
 
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use kv_client::{Client, ErrorKind, Outcome};
+use kv_client::{Client, Config, ErrorKind, Outcome, Protocol};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::join;
+use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
@@ -131,4 +137,135 @@ async fn closing_ends_when_the_time_of_the_last_caller_is_over() {
     let kind = error.kind();
     assert!(matches!(kind, ErrorKind::Timeout { .. }), "{error:?}");
     assert_eq!(error.outcome(), Outcome::NotSent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_takes_back_room_from_whoever_never_uses_it() {
+    let (client, _peers, mut peer) = connected(true).await;
+    let mut first = Box::pin(client.incr("a").into_future());
+    let mut second = Box::pin(client.incr("b").into_future());
+    let mut third = Box::pin(client.incr("c").into_future());
+    for future in [&mut first, &mut second, &mut third] {
+        assert!(futures_poll(future).is_none());
+    }
+    peer.expect(&["INCR", "a"]).await;
+    let all = async {
+        join!(first, client.close(), async {
+            peer.send(":1\r\n").await;
+            peer.expect_end().await;
+        })
+    };
+    // Neither of the others has a time limit, and nobody polls them or drops them.
+    let (first, (), ()) = timeout(GUARD, all).await.expect("nobody holds it up");
+    assert_eq!(first.expect("sent"), 1);
+    for unused in [second, third] {
+        let error = unused.await.expect_err("it is too late");
+        assert!(matches!(error.kind(), ErrorKind::Closed), "{error:?}");
+        assert_eq!(error.outcome(), Outcome::NotSent);
+    }
+    assert_eq!(client.stats().in_flight, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_waits_for_no_reply_that_nobody_waits_for() {
+    let (client, _peers, mut peer) = connected(true).await;
+    let mut dropped = Box::pin(client.incr("a").into_future());
+    assert!(futures_poll(&mut dropped).is_none());
+    peer.expect(&["INCR", "a"]).await;
+    drop(dropped);
+    timeout(GUARD, client.close()).await.expect("it is over");
+    peer.expect_end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_ends_when_the_last_caller_gives_up() {
+    let (client, _peers, mut peer) = connected(true).await;
+    let mut dropped = Box::pin(client.incr("a").into_future());
+    assert!(futures_poll(&mut dropped).is_none());
+    peer.expect(&["INCR", "a"]).await;
+    let closing = client.close();
+    let all = async { join!(closing, async move { drop(dropped) }) };
+    timeout(GUARD, all).await.expect("it is over");
+    peer.expect_end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn everybody_who_closes_waits_until_it_is_done() {
+    let (client, _peers, mut peer) = connected(true).await;
+    let mut command = Box::pin(client.incr("a").into_future());
+    assert!(futures_poll(&mut command).is_none());
+    peer.expect(&["INCR", "a"]).await;
+    let impatient = timeout(Duration::from_secs(1), client.close()).await;
+    impatient.expect_err("a reply is missing");
+    let answered = AtomicBool::new(false);
+    let close = || async {
+        client.close().await;
+        assert!(answered.load(Ordering::Relaxed), "closed too early");
+    };
+    let all = async {
+        join!(close(), close(), command, async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            answered.store(true, Ordering::Relaxed);
+            peer.send(":1\r\n").await;
+        })
+    };
+    let ((), (), result, ()) = timeout(GUARD, all).await.expect("it is over");
+    assert_eq!(result.expect("answered"), 1);
+}
+
+/// A stream that takes no farewell.
+struct Endless(DuplexStream);
+
+impl AsyncRead for Endless {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Endless {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_ends_though_the_stream_takes_no_farewell() {
+    let (send, mut dialed) = mpsc::channel(1);
+    let config = Config::connector(move || {
+        let send = send.clone();
+        async move {
+            let (ours, theirs) = tokio::io::duplex(1024);
+            let sent = send.send(theirs).await;
+            sent.map_err(|_| io::Error::from(io::ErrorKind::ConnectionRefused))?;
+            Ok(Endless(ours))
+        }
+    });
+    let config = config.protocol(Protocol::Resp2);
+    let (client, mut peer) = join!(Client::connect(config), async {
+        let mut peer = Peer {
+            stream: dialed.recv().await.expect("it connects"),
+        };
+        peer.expect(&["PING"]).await;
+        peer.send("+PONG\r\n").await;
+        peer
+    });
+    let client = client.expect("the peer accepts");
+    timeout(GUARD, client.close()).await.expect("it is over");
+    peer.expect_end().await;
 }

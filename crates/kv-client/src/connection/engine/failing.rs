@@ -65,13 +65,13 @@ impl Engine {
         self.next_deadline = earliest;
         shared.expire_waiters(
             Some(now),
-            |timeout| {
-                timed_out(
-                    Phase::Queued,
-                    timeout.unwrap_or_default(),
-                    cause,
-                    Outcome::NotSent,
-                )
+            |timeout| match timeout {
+                Some(timeout) => timed_out(Phase::Queued, timeout, cause, Outcome::NotSent),
+                None => Failure {
+                    kind: ErrorKind::Closed,
+                    outcome: Outcome::NotSent,
+                    deadline: None,
+                },
             },
             wake,
         );

@@ -291,6 +291,15 @@ impl Engine {
         self.pending.is_empty() && self.answers.is_empty()
     }
 
+    /// Whether no caller waits for anything any more.
+    pub(crate) fn is_forsaken(&self, shared: &Shared) -> bool {
+        let is_wanted = |pending: &Pending| match pending.sender {
+            Sender::Caller(ticket) => shared.is_wanted(ticket),
+            Sender::Ping | Sender::Topics => false,
+        };
+        self.answers.is_empty() && !shared.has_newcomers() && !self.pending.iter().any(is_wanted)
+    }
+
     /// The socket took `n` bytes.
     pub(crate) fn wrote(&mut self, n: usize) {
         self.out.advance(n);

@@ -10,6 +10,9 @@ use super::{Answer, Failure, Life, Parcel, Shared, State, Ticket, Waiter, index}
 use crate::connection::outgoing::Outgoing;
 use crate::error::ErrorKind;
 
+/// How long the end of a connection waits for a caller that has room and does not use it.
+const GRACE: Duration = Duration::from_secs(1);
+
 /// What the driver uses, under the lock.
 impl Shared {
     pub(crate) fn life(&self) -> Life {
@@ -122,7 +125,13 @@ impl Shared {
             .filter_map(|slot| match &mut slot.state {
                 State::Granted(waiter) => {
                     waiter.limit = waiter.limit.started(now);
-                    waiter.limit.deadline
+                    let until = *waiter.until.get_or_insert(now + GRACE);
+                    Some(
+                        waiter
+                            .limit
+                            .deadline
+                            .map_or(until, |limit| limit.min(until)),
+                    )
                 }
                 _ => None,
             });
@@ -138,23 +147,23 @@ impl Shared {
         self.life == Life::Closing && self.granted > 0
     }
 
-    /// Whether everything that was admitted is answered, and nobody waits to be.
-    pub(crate) fn is_settled(&self) -> bool {
-        self.in_flight == 0 && self.waiters.is_empty()
+    /// Whether callers wait for room, or have it and have not handed their freight over, or the driver has not seen that.
+    pub(crate) fn has_newcomers(&self) -> bool {
+        self.granted > 0 || self.has_waiters() || self.has_arrivals()
     }
 
     /// Takes the waiters whose time is over (all of them if `now` is `None`) out of the line, and takes room back from
-    /// those who have not used it.
+    /// those who have not used it. `failure` is told their time limits, if that is why.
     pub(crate) fn expire_waiters(
         &mut self,
         now: Option<Instant>,
         failure: impl Fn(Option<Duration>) -> Failure,
         wake: &mut Vec<Waker>,
     ) {
-        let is_over = |waiter: &Waiter| {
-            let deadline = waiter.limit.deadline;
-            now.is_none_or(|now| deadline.is_some_and(|deadline| deadline <= now))
-        };
+        let has_passed =
+            |end: Option<Instant>| now.is_none_or(|now| end.is_some_and(|end| end <= now));
+        let is_late = |waiter: &Waiter| has_passed(waiter.limit.deadline);
+        let is_over = |waiter: &Waiter| is_late(waiter) || has_passed(waiter.until);
         let mut expired = Vec::new();
         if self.granted > 0 {
             let granted = self.slots.iter().filter_map(|slot| match slot.state {
@@ -176,7 +185,7 @@ impl Shared {
             !over
         });
         for waiter in expired {
-            let failure = failure(waiter.limit.timeout);
+            let failure = failure(waiter.limit.timeout.filter(|_| is_late(&waiter)));
             self.answer(waiter.ticket, Answer::Failed(failure), wake);
         }
         self.grant(wake);

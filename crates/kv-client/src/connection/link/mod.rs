@@ -13,6 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use resp_codec::Version;
+use tokio::time::Instant;
 
 pub(crate) use self::freight::{Answer, Failure, Freight, Parcel, TimeLimit};
 use crate::connection::outgoing::Outgoing;
@@ -120,6 +121,8 @@ struct Waiter {
     commands: usize,
     len: usize,
     limit: TimeLimit,
+    /// It has room, which is taken back then, because the connection is to end.
+    until: Option<Instant>,
 }
 
 /// What came of an attempt to hand over freight.
@@ -197,6 +200,7 @@ impl Link {
                 commands,
                 len,
                 limit,
+                until: None,
             });
             driver = shared.driver.take();
             admission = Admission::Waiting(ticket);
