@@ -202,6 +202,7 @@
 //! |---|---|---|
 //! | [`Config::connect_timeout`] | 5 s | the attempt fails |
 //! | [`Config::command_timeout`] | 5 s, from first poll to reply | [`ErrorKind::Timeout`] says in which [`Phase`] |
+//! | the same, of a command that blocks | that and its own time, once it has a lane; none if it may block for ever | the same |
 //! | [`Config::keepalive`] | 10 s of silence, twice | the connection is made anew |
 //! | [`Config::max_in_flight`] | 10,000 commands on each connection | callers wait in line |
 //! | [`Config::max_unwritten_bytes`] | 64 MiB on each connection | callers wait in line |
@@ -231,6 +232,7 @@ mod keys;
 mod keyspace;
 mod latency;
 mod monitor;
+mod patience;
 mod pipeline;
 mod pubsub;
 mod reauth;

@@ -277,6 +277,9 @@ impl Booths {
 
 impl Booth<'_> {
     fn leave(self) {
-        locked(&self.booths.idle).push((self.session, self.node));
+        let mut idle = locked(&self.booths.idle);
+        if !self.booths.permits.is_closed() {
+            idle.push((self.session, self.node));
+        }
     }
 }

@@ -213,7 +213,8 @@ impl<'a, T, O> Command<'a, T, O> {
     }
 
     /// Limits the time from the first poll to the reply, or lifts the limit with `None`. Default:
-    /// [`Config::command_timeout`](crate::Config::command_timeout); commands that block have no limit but their own.
+    /// [`Config::command_timeout`](crate::Config::command_timeout). A command that blocks for a time has that in addition, from
+    /// the moment it has a [lane](crate#lanes); one that may block for ever has no limit.
     pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.settings.timeout = Some(timeout.into());
         self

@@ -96,6 +96,8 @@ pub struct Config {
     pub(crate) address_map: Option<AddressMap>,
     /// Commands do not wait for a connection that could not be made: there are other nodes.
     pub(crate) fail_fast: bool,
+    /// Whether the keepalive is asked for with PING; a server that blocks on purpose would not answer.
+    pub(crate) pings: bool,
     /// Connections are to serve reads although their server is a replica.
     pub(crate) readonly: bool,
 }
@@ -172,6 +174,7 @@ impl Config {
             refresh_interval: Some(Duration::from_secs(60)),
             address_map: None,
             fail_fast: false,
+            pings: true,
             readonly: false,
         }
     }

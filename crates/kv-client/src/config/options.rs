@@ -65,7 +65,8 @@ impl Config {
     }
 
     /// The time from the first poll of a command to its reply: waiting in the queue, reconnecting, writing, waiting and
-    /// retries all count. `None` is for ever. Default: 5 s. [`Command::timeout`](crate::Command::timeout) sets it for one command.
+    /// retries all count. `None` is for ever. Default: 5 s. [`Command::timeout`](crate::Command::timeout) sets it for one command,
+    /// and says what holds for those that block.
     #[must_use]
     pub fn command_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.command_timeout = timeout.into();
@@ -75,7 +76,9 @@ impl Config {
     /// After this long without a byte from the server it is asked for a sign of life with PING; after this long again
     /// without one the connection is given up and made anew. `None` never asks. Default: 10 s.
     ///
-    /// A command that keeps the server busy for longer than twice this time therefore fails as *maybe executed*.
+    /// A command that keeps the server busy for longer than twice this time therefore fails as *maybe executed*. On connections
+    /// where commands block, which get no answer meanwhile, the system asks (TCP keep-alive, in whole seconds); it does
+    /// so on all others too.
     #[must_use]
     pub fn keepalive(mut self, interval: impl Into<Option<Duration>>) -> Self {
         self.keepalive = interval.into();

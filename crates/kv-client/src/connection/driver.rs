@@ -279,7 +279,10 @@ impl Driver {
 
     /// Deals with deadlines and silence.
     fn poll_timer(&mut self, cx: &mut Context<'_>, online: bool) -> Poll<End> {
-        let keepalive = self.config.keepalive.filter(|_| online);
+        let keepalive = self
+            .config
+            .keepalive
+            .filter(|_| online && self.config.pings);
         loop {
             let silence = keepalive.map(|interval| self.pinged.unwrap_or(self.heard) + interval);
             let leaving = self.leaving.filter(|_| online);

@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 use std::future::poll_fn;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -14,6 +15,7 @@ use crate::connection::link::{
 use crate::connection::outgoing::Outgoing;
 use crate::connection::session::Effect;
 use crate::error::{Error, ErrorKind, Outcome, ServerError};
+use crate::patience;
 use crate::reply::Reply;
 use crate::request::Request;
 
@@ -247,6 +249,10 @@ impl Freight for Request {
     fn each_key(&self, each: &mut dyn FnMut(&[u8])) {
         self.keys().into_iter().for_each(each);
     }
+
+    fn patience(&self) -> Option<Duration> {
+        patience::of(self)
+    }
 }
 
 impl<F: Freight> Freight for &F {
@@ -268,6 +274,10 @@ impl<F: Freight> Freight for &F {
 
     fn each_key(&self, each: &mut dyn FnMut(&[u8])) {
         (**self).each_key(each);
+    }
+
+    fn patience(&self) -> Option<Duration> {
+        (**self).patience()
     }
 
     fn outcome(&self, failure: &Failure, executed_maybe: usize) -> Outcome {
@@ -310,6 +320,12 @@ impl<R: Borrow<Request>> Freight for Requests<R> {
         for request in &self.list {
             request.borrow().each_key(each);
         }
+    }
+
+    /// At most one of them blocks.
+    fn patience(&self) -> Option<Duration> {
+        let mut each = self.list.iter();
+        each.find_map(|request| patience::of(request.borrow()))
     }
 
     fn outcome(&self, failure: &Failure, executed_maybe: usize) -> Outcome {

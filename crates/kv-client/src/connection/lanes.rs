@@ -1,6 +1,7 @@
 //! Connections of their own for commands that block, so that nothing waits behind them.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
@@ -47,7 +48,7 @@ impl Lanes {
     pub(crate) fn new(config: &Config) -> Self {
         // A lane is silent for as long as its command blocks.
         let lane = Config {
-            keepalive: None,
+            pings: false,
             caching: None,
             ..config.clone()
         };
@@ -68,6 +69,11 @@ impl Lanes {
     ) -> Result<Answer, Failure> {
         let limit = limit.started(Instant::now());
         let permit = self.permit(limit).await?;
+        // A server that answers neither in the command's own time nor in what any command has does not answer at all.
+        let limit = TimeLimit {
+            timeout: limit.timeout.or_else(|| self.longest(&freight)),
+            ..limit
+        };
         let login = session.login.clone();
         let loan = Loan {
             lane: self.lane(session),
@@ -77,9 +83,19 @@ impl Lanes {
             .run()
             .await?;
         if loan.lane.login == login.turn() {
-            self.idle().push(loan.lane);
+            let mut idle = self.idle();
+            if !self.permits.is_closed() {
+                idle.push(loan.lane);
+            }
         }
         Ok(answer)
+    }
+
+    /// How long a command that blocks for a time may take.
+    fn longest(&self, freight: &impl Freight) -> Option<Duration> {
+        freight
+            .patience()?
+            .checked_add(self.config.command_timeout?)
     }
 
     async fn permit(&self, limit: TimeLimit) -> Result<SemaphorePermit<'_>, Failure> {

@@ -1,7 +1,9 @@
 //! Opening the stream to a server.
 
 use std::io;
+use std::time::Duration;
 
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 
 use crate::config::{Address, Config, Stream};
@@ -14,6 +16,9 @@ pub(crate) async fn dial(config: &Config) -> io::Result<Box<dyn Stream>> {
         Address::Tcp { host, port } => {
             let stream = TcpStream::connect((host.as_str(), *port)).await?;
             stream.set_nodelay(true)?;
+            if let Some(interval) = config.keepalive {
+                keep_alive(&stream, interval)?;
+            }
             #[cfg(feature = "tls")]
             if let Some(tls) = &config.tls {
                 return tls.connect(host, stream).await;
@@ -33,4 +38,20 @@ pub(crate) async fn dial(config: &Config) -> io::Result<Box<dyn Stream>> {
             "several servers are no single one",
         )),
     }
+}
+
+/// Has the system ask for signs of life, which a server gives also while a command blocks.
+fn keep_alive(stream: &TcpStream, interval: Duration) -> io::Result<()> {
+    let interval = interval.max(Duration::from_secs(1)); // whole seconds
+    let keepalive = TcpKeepalive::new().with_time(interval);
+    #[cfg(any(
+        target_os = "linux",
+        target_os = "macos",
+        target_os = "android",
+        windows
+    ))]
+    let keepalive = keepalive.with_interval(interval);
+    #[cfg(any(target_os = "linux", target_os = "macos", target_os = "android"))]
+    let keepalive = keepalive.with_retries(2);
+    SockRef::from(stream).set_tcp_keepalive(&keepalive)
 }

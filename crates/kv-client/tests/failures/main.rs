@@ -1,5 +1,6 @@
 //! What the client says and does when a connection breaks, stalls or lies. The peers are scripted, the time is paused.
 
+mod blocking;
 mod closing;
 mod flood;
 mod late;

@@ -78,6 +78,10 @@ pub(crate) trait Freight {
     fn effect(&self) -> Option<Box<Effect>>;
     /// Calls `each` for every key that it is about.
     fn each_key(&self, each: &mut dyn FnMut(&[u8]));
+    /// How long the server may take to answer on purpose, if it blocks and not for ever.
+    fn patience(&self) -> Option<Duration> {
+        None
+    }
     /// What became of the whole, if `executed_maybe` commands of it may have been executed.
     fn outcome(&self, failure: &Failure, _executed_maybe: usize) -> Outcome {
         failure.outcome
