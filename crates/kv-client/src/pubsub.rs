@@ -120,8 +120,12 @@ struct Inner {
     events: VecDeque<Event>,
     /// Messages thrown away since the last [`Gap::Overflow`].
     lost: u64,
-    /// The connection was lost, and the subscription has not been renewed yet.
-    broken: bool,
+    /// How many of the events are messages.
+    messages: usize,
+    /// Topics that were lost with their connection and have not been renewed yet.
+    broken: usize,
+    /// The number of the request that renewed some of them last.
+    renewed_by: u64,
     /// Topics that the server has not confirmed since the subscription was asked for.
     unconfirmed: usize,
     refusal: Option<Error>,
@@ -340,6 +344,7 @@ impl Mailbox {
             return Poll::Ready(Some(Event::Gap(Gap::Overflow { lost })));
         }
         if let Some(event) = inner.events.pop_front() {
+            inner.messages -= usize::from(matches!(event, Event::Message(_)));
             return Poll::Ready(Some(event));
         }
         if inner.ended {
@@ -367,19 +372,20 @@ impl Mailbox {
             if inner.ended {
                 return;
             }
-            if inner.events.len() < self.capacity {
+            if inner.messages < self.capacity {
                 // After messages that were thrown away, the gap has to come first.
                 if inner.lost > 0 && self.overflow == Overflow::DropNewest {
                     let lost = std::mem::take(&mut inner.lost);
                     inner.events.push_back(Event::Gap(Gap::Overflow { lost }));
                 }
+                inner.messages += 1;
                 inner.events.push_back(Event::Message(message));
                 return;
             }
             inner.lost += 1;
             match self.overflow {
                 Overflow::DropOldest => {
-                    inner.events.pop_front();
+                    inner.drop_oldest();
                     inner.events.push_back(Event::Message(message));
                 }
                 Overflow::DropNewest => {}
@@ -388,23 +394,31 @@ impl Mailbox {
         });
     }
 
-    /// One of its topics is subscribed to, for the first time or again.
-    pub(crate) fn confirm(&self) {
+    /// One of its topics is subscribed to, for the first time or again, by the request with this number.
+    pub(crate) fn confirm(&self, number: u64) {
         self.update(|inner| {
-            inner.unconfirmed = inner.unconfirmed.saturating_sub(1);
-            if std::mem::take(&mut inner.broken) {
-                inner.events.push_back(Event::Gap(Gap::Reconnected));
+            if inner.unconfirmed > 0 {
+                inner.unconfirmed -= 1;
+            } else if inner.broken > 0 {
+                inner.broken -= 1;
+                // All topics of a request are subscribed to at the same moment; those of another one are another gap.
+                if std::mem::replace(&mut inner.renewed_by, number) != number {
+                    inner.mark_gap();
+                }
             }
         });
     }
 
     /// One of its topics is lost, and will be renewed. `was_confirmed`: the server had confirmed it.
     pub(crate) fn displaced(&self, was_confirmed: bool) {
+        if !was_confirmed {
+            return; // it is counted already
+        }
         let mut inner = self.lock();
-        if inner.unconfirmed == 0 {
-            inner.broken = true;
-        } else if was_confirmed {
+        if inner.unconfirmed > 0 {
             inner.unconfirmed += 1;
+        } else {
+            inner.broken += 1;
         }
     }
 
@@ -433,6 +447,29 @@ impl Mailbox {
 
     pub(crate) fn is_abandoned(&self) -> bool {
         self.lock().abandoned
+    }
+}
+
+impl Inner {
+    /// Throws a message away; what marks a gap stays.
+    fn drop_oldest(&mut self) {
+        let is_message = |event: &Event| matches!(event, Event::Message(_));
+        let Some(oldest) = self.events.iter().position(is_message) else {
+            return;
+        };
+        self.events.remove(oldest);
+        // Two gaps with nothing in between are one.
+        let between = oldest.checked_sub(1).zip(self.events.get(oldest));
+        if between.is_some_and(|(_, next)| matches!(next, Event::Gap(Gap::Reconnected))) {
+            self.events.remove(oldest);
+        }
+    }
+
+    fn mark_gap(&mut self) {
+        let marked = matches!(self.events.back(), Some(Event::Gap(Gap::Reconnected)));
+        if !marked && !self.ended {
+            self.events.push_back(Event::Gap(Gap::Reconnected));
+        }
     }
 }
 

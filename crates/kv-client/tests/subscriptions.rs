@@ -14,6 +14,10 @@ use servers::on_every_server;
 use support::{Peer, Peers, peers};
 use tokio::io::AsyncReadExt;
 use tokio::join;
+use tokio::time::timeout;
+
+/// Longer than anything takes that is not waited for; on the paused clock.
+const MOMENT: Duration = Duration::from_millis(100);
 
 async fn connected() -> (Client, Peers, Peer) {
     let (config, mut peers) = peers(4096);
@@ -164,7 +168,7 @@ async fn a_connection_lost_before_a_subscription_is_written_costs_no_room() {
             }
         )
     };
-    let all = tokio::time::timeout(Duration::from_secs(60), all).await;
+    let all = timeout(Duration::from_secs(60), all).await;
     let (set, subscription, mut peer) = all.expect("the client goes on");
     set.expect("sent again");
     let _subscription = subscription.expect("subscribed on the next connection");
@@ -265,6 +269,125 @@ async fn a_subscription_the_server_takes_away_is_asked_for_again() {
     assert_eq!(message(&mut subscription).await.payload, "m");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_confirmation_counts_for_the_request_that_it_answers() {
+    let (client, _peers, mut peer) = connected().await;
+    let mut first = Box::pin(client.subscribe("x").into_future());
+    let pending = timeout(MOMENT, &mut first).await;
+    pending.expect_err("the server has not answered");
+    peer.expect(&["SUBSCRIBE", "x"]).await;
+    drop(first);
+    peer.expect(&["UNSUBSCRIBE", "x"]).await;
+    let mut second = Box::pin(client.subscribe(["x", "y"]).into_future());
+    let pending = timeout(MOMENT, &mut second).await;
+    pending.expect_err("the server has not answered");
+    let request = peer.next().await.expect("a subscription");
+    assert_eq!(request.len(), 3, "both channels, in either order");
+
+    // What is published until it is subscribed to again reaches nobody.
+    peer.send(&confirm("subscribe", "x")).await;
+    peer.send(&confirm("unsubscribe", "x")).await;
+    let pending = timeout(MOMENT, &mut second).await;
+    pending.expect_err("the answer was to the first request");
+    peer.send(&confirm("subscribe", &request[1])).await;
+    let pending = timeout(MOMENT, &mut second).await;
+    pending.expect_err("one of two channels");
+    peer.send(&confirm("subscribe", &request[2])).await;
+    let mut second = second.await.expect("both are subscribed to");
+    peer.send(&push(&["message", "x", "m"])).await;
+    assert_eq!(message(&mut second).await.payload, "m");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscription_that_is_taken_away_while_another_is_given_up_is_asked_for_again() {
+    let (client, _peers, mut peer) = connected().await;
+    let (kept, given_up, ()) = join!(
+        client.ssubscribe("kept").into_future(),
+        client.ssubscribe("given-up").into_future(),
+        async {
+            for _ in 0..2 {
+                let request = peer.next().await.expect("a subscription");
+                peer.send(&confirm("ssubscribe", &request[1])).await;
+            }
+        }
+    );
+    let mut kept = kept.expect("confirmed");
+    drop(given_up.expect("confirmed"));
+    peer.expect(&["SUNSUBSCRIBE", "given-up"]).await;
+    peer.send(&confirm("sunsubscribe", "kept")).await; // nobody has asked for that
+    peer.send(&confirm("sunsubscribe", "given-up")).await;
+    peer.expect(&["SSUBSCRIBE", "kept"]).await;
+    peer.send(&confirm("ssubscribe", "kept")).await;
+    assert_eq!(gap(&mut kept).await, Gap::Reconnected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_request_that_renews_a_part_of_a_subscription_marks_its_gap() {
+    let (client, mut peers, mut peer) = connected().await;
+    // In different slots, so each has a request of its own.
+    let (subscription, ()) = join!(client.ssubscribe(["a", "b"]).into_future(), async {
+        for _ in 0..2 {
+            let request = peer.next().await.expect("a subscription");
+            peer.send(&confirm("ssubscribe", &request[1])).await;
+        }
+    });
+    let mut subscription = subscription.expect("confirmed");
+    drop(peer);
+    let mut peer = accept(&mut peers).await;
+    for _ in 0..2 {
+        let request = peer.next().await.expect("a subscription");
+        peer.send(&confirm("ssubscribe", &request[1])).await;
+        assert_eq!(gap(&mut subscription).await, Gap::Reconnected);
+        peer.send(&push(&["smessage", &request[1], "m"])).await;
+        assert_eq!(message(&mut subscription).await.channel, request[1]);
+    }
+
+    // Those of one request are renewed at the same moment.
+    let (plain, ()) = join!(client.subscribe(["a", "b"]).into_future(), async {
+        let request = peer.next().await.expect("a subscription");
+        for channel in &request[1..] {
+            peer.send(&confirm("subscribe", channel)).await;
+        }
+    });
+    let mut plain = plain.expect("confirmed");
+    drop((subscription, peer));
+    let mut peer = accept(&mut peers).await;
+    let request = peer.next().await.expect("a subscription");
+    peer.send(&confirm("subscribe", &request[1])).await;
+    assert_eq!(gap(&mut plain).await, Gap::Reconnected);
+    peer.send(&confirm("subscribe", &request[2])).await;
+    peer.send(&push(&["message", "b", "m"])).await;
+    assert_eq!(message(&mut plain).await.channel, "b");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gap_is_neither_thrown_away_nor_counted_as_a_message() {
+    let (client, mut peers, mut peer) = connected().await;
+    let (news, ()) = join!(client.subscribe("news").capacity(2).into_future(), async {
+        peer.expect(&["SUBSCRIBE", "news"]).await;
+        peer.send(&confirm("subscribe", "news")).await;
+    });
+    let mut news = news.expect("confirmed");
+    for _ in 0..3 {
+        drop(peer);
+        peer = accept(&mut peers).await;
+        peer.expect(&["SUBSCRIBE", "news"]).await;
+        peer.send(&confirm("subscribe", "news")).await;
+    }
+    for payload in ["1", "2", "3"] {
+        peer.send(&push(&["message", "news", payload])).await;
+    }
+    let (pong, ()) = join!(client.ping().into_future(), async {
+        peer.expect(&["PING"]).await;
+        peer.send("+PONG\r\n").await;
+    });
+    pong.expect("everything before it was read");
+    assert_eq!(gap(&mut news).await, Gap::Overflow { lost: 1 });
+    assert_eq!(gap(&mut news).await, Gap::Reconnected);
+    assert_eq!(message(&mut news).await.payload, "2");
+    assert_eq!(message(&mut news).await.payload, "3");
+}
+
 #[tokio::test]
 async fn both_protocols_carry_every_kind_of_subscription() {
     on_every_server("SSUBSCRIBE", async |client| {
@@ -291,7 +414,7 @@ async fn both_protocols_carry_every_kind_of_subscription() {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), unsubscribed)
+        timeout(Duration::from_secs(60), unsubscribed)
             .await
             .expect("unsubscribed");
     })

@@ -4,7 +4,7 @@
 //! connection has nothing, so after a reconnect everything is the difference.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -140,8 +140,22 @@ impl Entry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Wanted,
-    Requested,
+    /// In the request with this number.
+    Requested(u64),
     Confirmed,
+}
+
+/// A request that makes the connection have what is wanted.
+pub(crate) struct Renewal {
+    pub(crate) request: Request,
+    pub(crate) topics: Vec<Topic>,
+    /// No other of this process has the same.
+    pub(crate) number: u64,
+}
+
+fn next_number() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// What a message out of band is.
@@ -204,8 +218,8 @@ impl Topics {
         entry.mailboxes.push(Arc::clone(mailbox));
         match entry.state {
             State::Wanted => self.change(),
-            State::Requested => {}
-            State::Confirmed => mailbox.confirm(),
+            State::Requested(_) => {}
+            State::Confirmed => mailbox.confirm(next_number()),
         }
     }
 
@@ -231,8 +245,8 @@ impl Topics {
         }
     }
 
-    /// The requests that make the connection have what is wanted, each with its topics.
-    pub(crate) fn difference(&self) -> Vec<(Request, Vec<Topic>)> {
+    /// The requests that make the connection have what is wanted.
+    pub(crate) fn difference(&self) -> Vec<Renewal> {
         if !self.changed.load(Ordering::Acquire) || !self.changed.swap(false, Ordering::AcqRel) {
             return Vec::new();
         }
@@ -252,7 +266,6 @@ impl Topics {
                     return false;
                 }
                 if entry.state == State::Wanted {
-                    entry.state = State::Requested;
                     wanted.push(topic());
                 }
                 true
@@ -260,8 +273,18 @@ impl Topics {
             for (name, topics) in [(kind.subscribe(), wanted), (kind.unsubscribe(), unwanted)] {
                 for topics in kind.grouped(topics) {
                     let mut request = Request::new(name);
-                    topics.iter().for_each(|topic| request.push(&topic.name));
-                    difference.push((request, topics));
+                    let number = next_number();
+                    for topic in &topics {
+                        request.push(&topic.name);
+                        if let Some(entry) = entries.get_mut(topic) {
+                            entry.state = State::Requested(number);
+                        }
+                    }
+                    difference.push(Renewal {
+                        request,
+                        topics,
+                        number,
+                    });
                 }
             }
         }
@@ -294,14 +317,22 @@ impl Topics {
         }
     }
 
-    pub(crate) fn refuse(&self, topics: &[Topic], error: &Error) {
+    /// The server refuses the request with this number; without one, it is nothing that was asked for.
+    pub(crate) fn refuse(&self, topics: &[Topic], number: Option<u64>, error: &Error) {
         let mut entries = self.lock();
+        let is_meant = |entry: &mut Entry| match number {
+            Some(number) => entry.state == State::Requested(number),
+            None => true,
+        };
         let elsewhere = self.orphanage.is_some()
             && matches!(
                 error.code(),
                 Some("MOVED" | "ASK" | "TRYAGAIN" | "CLUSTERDOWN" | "LOADING" | "MASTERDOWN")
             );
         for topic in topics {
+            if !entries.get_mut(topic).is_some_and(is_meant) {
+                continue; // it was given up, and perhaps asked for again
+            }
             if let Some(entry) = entries.remove(topic) {
                 if elsewhere {
                     self.dismiss(topic.clone(), entry.mailboxes);
@@ -323,13 +354,19 @@ impl Topics {
             command: "SUBSCRIBE".to_owned(),
             instead,
         };
-        self.refuse(&topics, &Error::new(kind, Outcome::NotSent));
+        self.refuse(&topics, None, &Error::new(kind, Outcome::NotSent));
     }
 
-    pub(crate) fn confirmed(&self, topic: &Topic) {
-        if let Some(entry) = self.lock().get_mut(topic) {
+    /// The server has done what the request with this number asks for `topic`.
+    pub(crate) fn confirmed(&self, topic: &Topic, number: u64) {
+        let mut entries = self.lock();
+        let entry = entries.get_mut(topic);
+        // If it was given up and asked for again meanwhile, the answer to that is still to come.
+        if let Some(entry) = entry.filter(|entry| entry.state == State::Requested(number)) {
             entry.state = State::Confirmed;
-            entry.mailboxes.iter().for_each(|mailbox| mailbox.confirm());
+            for mailbox in &entry.mailboxes {
+                mailbox.confirm(number);
+            }
         }
     }
 

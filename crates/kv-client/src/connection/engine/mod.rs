@@ -122,6 +122,16 @@ struct Confirming {
     topics: Vec<Topic>,
     subscribes: bool,
     remaining: usize,
+    /// The number of the request.
+    number: u64,
+}
+
+impl Confirming {
+    /// Whether the server's next message of this kind may be about `topic`. They come in order.
+    fn awaits(&self, topic: &Topic) -> bool {
+        let next = self.topics.len() - self.remaining;
+        self.topics.get(next) == Some(topic) || self.topics.contains(topic)
+    }
 }
 
 impl Engine {
@@ -332,7 +342,8 @@ impl Engine {
 
     /// Subscribes and unsubscribes as the subscribers want it.
     pub(crate) fn sync_topics(&mut self) {
-        for (request, topics) in self.topics.difference() {
+        for renewal in self.topics.difference() {
+            let request = renewal.request;
             let start = self.end();
             request.encode(&mut self.out);
             let end = self.end();
@@ -349,9 +360,10 @@ impl Engine {
             });
             let subscribes = !request.name().contains("UNSUB");
             self.confirming.push_back(Confirming {
-                remaining: topics.len(),
-                topics,
+                remaining: renewal.topics.len(),
+                topics: renewal.topics,
                 subscribes,
+                number: renewal.number,
             });
         }
     }

@@ -7,7 +7,7 @@ use resp_codec::{DecodeError, Kind};
 
 use super::{Engine, Sender};
 use crate::connection::link::Answer;
-use crate::connection::topics::{Notice, Published};
+use crate::connection::topics::{Notice, Published, Topic};
 use crate::error::Error;
 use crate::reply::{Elements, Reply, SHARED_FROM};
 
@@ -27,14 +27,13 @@ const CHEAP_TO_MOVE: usize = 256;
 const MAX_RESERVE: usize = 1024 * 1024;
 
 impl Engine {
-    fn front_is_topics(&self, subscribes: bool) -> bool {
+    /// The number of the request that this is the answer to, if the server was asked.
+    fn request_about(&self, topic: &Topic, subscribes: bool) -> Option<u64> {
         self.pending
             .front()
-            .is_some_and(|front| front.sender == Sender::Topics)
-            && self
-                .confirming
-                .front()
-                .is_some_and(|front| front.subscribes == subscribes)
+            .filter(|front| front.sender == Sender::Topics)?;
+        let request = self.confirming.front()?;
+        (request.subscribes == subscribes && request.awaits(topic)).then_some(request.number)
     }
 
     /// One topic of the front command is dealt with.
@@ -60,18 +59,15 @@ impl Engine {
             Notice::Message | Notice::Other => {}
             Notice::Pong => self.pair(Reply::Array(elements)),
             Notice::Subscribed(topic) => {
-                self.topics.confirmed(&topic);
-                if self.front_is_topics(true) {
+                if let Some(number) = self.request_about(&topic, true) {
+                    self.topics.confirmed(&topic, number);
                     self.confirm_one();
                 }
             }
-            Notice::Unsubscribed(topic) => {
-                if self.front_is_topics(false) {
-                    self.confirm_one();
-                } else {
-                    self.topics.withdrawn(&topic);
-                }
-            }
+            Notice::Unsubscribed(topic) => match self.request_about(&topic, false) {
+                Some(_) => self.confirm_one(),
+                None => self.topics.withdrawn(&topic),
+            },
         }
     }
 
@@ -177,7 +173,9 @@ impl Engine {
         if front.sender == Sender::Topics {
             // Only a refusal comes as a reply.
             if let (Reply::Error(error), Some(refused)) = (reply, self.confirming.front()) {
-                self.topics.refuse(&refused.topics, &Error::server(error));
+                let error = Error::server(error);
+                self.topics
+                    .refuse(&refused.topics, Some(refused.number), &error);
             }
             self.finish(|_| Answer::One(Reply::Null));
         } else if let Some(batch) = &mut front.batch {
