@@ -55,7 +55,7 @@ pub(crate) const SHARED_FROM: usize = 1024;
 impl Reply {
     /// The reply in `frame`, which is not an aggregate: copies the bytes.
     pub(crate) fn from_scalar(frame: FrameRef<'_>) -> Self {
-        Self::from_view(frame, |_, bytes| Bytes::copy_from_slice(bytes))
+        Self::from_view(frame, Bytes::copy_from_slice)
     }
 
     /// The long bulk string that `buf` starts with: `frame_len` bytes in all, the last `len + 2` of them its data and CR LF.
@@ -71,13 +71,13 @@ impl Reply {
             Kind::Map => Self::Map(Elements(List::Frame(frame))),
             Kind::Set => Self::Set(Elements(List::Frame(frame))),
             Kind::Push => Self::Push(Elements(List::Frame(frame))),
-            _ => Self::from_view(frame.view(), |_, bytes| Bytes::copy_from_slice(bytes)),
+            _ => Self::from_view(frame.view(), Bytes::copy_from_slice),
         }
     }
 
-    fn from_view(view: FrameRef<'_>, take: impl Fn(FrameRef<'_>, &[u8]) -> Bytes + Copy) -> Self {
+    fn from_view(view: FrameRef<'_>, take: impl Fn(&[u8]) -> Bytes + Copy) -> Self {
         let bytes = || match view.as_bytes() {
-            Some(bytes) => take(view, bytes),
+            Some(bytes) => take(bytes),
             None => Bytes::from(view.to_bytes().unwrap_or_default().into_owned()),
         };
         let elements = || {
@@ -207,7 +207,7 @@ impl Elements {
             List::Frame(frame) => children(&frame).try_for_each(each),
             List::Replies(replies) => replies
                 .into_iter()
-                .try_for_each(|reply| each(Part(Form::Reply(reply)))),
+                .try_for_each(|mut reply| each(Part(Form::Reply(&mut reply)))),
         }
     }
 }
@@ -231,16 +231,15 @@ enum Form<'a> {
         view: FrameRef<'a>,
         frame: &'a OwnedFrame,
     },
-    Reply(Reply),
+    /// Taken by whoever makes something of it.
+    Reply(&'a mut Reply),
 }
 
 impl Part<'_> {
     pub(crate) fn into_reply(self) -> Reply {
         match self.0 {
-            Form::View { view, frame } => {
-                Reply::from_view(view, |part, bytes| take(frame, part, bytes))
-            }
-            Form::Reply(reply) => reply,
+            Form::View { view, frame } => Reply::from_view(view, |bytes| take(frame, bytes)),
+            Form::Reply(reply) => std::mem::replace(reply, Reply::Null),
         }
     }
 
@@ -293,7 +292,7 @@ impl Part<'_> {
     pub(crate) fn to_bulk(&self) -> Option<Bytes> {
         match &self.0 {
             Form::View { view, frame } if view.kind() == Kind::BulkString => {
-                Some(take(frame, *view, view.as_bytes()?))
+                Some(take(frame, view.as_bytes()?))
             }
             _ => None,
         }
@@ -305,12 +304,15 @@ fn server_error(view: FrameRef<'_>) -> ServerError {
     ServerError::new(view.as_bytes().unwrap_or_default())
 }
 
-/// The bytes of `part`, which is one of `frame`.
-fn take(frame: &OwnedFrame, part: FrameRef<'_>, bytes: &[u8]) -> Bytes {
-    let shared = (bytes.len() >= SHARED_FROM).then(|| frame.slice(part));
-    shared
-        .flatten()
-        .unwrap_or_else(|| Bytes::copy_from_slice(bytes))
+/// `bytes`, which stand in `frame`.
+#[inline]
+fn take(frame: &OwnedFrame, bytes: &[u8]) -> Bytes {
+    if bytes.len() >= SHARED_FROM {
+        if let Some(shared) = frame.slice_ref(bytes) {
+            return shared;
+        }
+    }
+    Bytes::copy_from_slice(bytes)
 }
 
 impl From<Vec<Reply>> for Elements {

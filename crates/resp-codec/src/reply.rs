@@ -82,9 +82,25 @@ impl OwnedFrame {
     /// `None` if it has no bytes, or is no part of this frame.
     #[must_use]
     pub fn slice(&self, part: FrameRef<'_>) -> Option<Bytes> {
-        let range = part.payload()?;
-        let here = self.as_wire().get(range.clone())?;
-        std::ptr::eq(here, part.as_bytes()?).then(|| self.bytes(range))
+        self.slice_ref(part.as_bytes()?)
+    }
+
+    /// `bytes`, which a view of this frame has given; without copying those of a shared block.
+    ///
+    /// `None` if they do not stand in this frame.
+    #[must_use]
+    #[inline]
+    pub fn slice_ref(&self, bytes: &[u8]) -> Option<Bytes> {
+        let wire = self.as_wire();
+        let at = bytes.as_ptr().addr().wrapping_sub(wire.as_ptr().addr());
+        let end = at.checked_add(bytes.len())?;
+        if end > wire.len() {
+            return None;
+        }
+        Some(match &self.wire {
+            Wire::Short { .. } => Bytes::copy_from_slice(bytes),
+            Wire::Shared(shared) => shared.slice(at..end),
+        })
     }
 
     /// The frame as a value; its strings share the block if this does.

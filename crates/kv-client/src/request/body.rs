@@ -70,20 +70,29 @@ impl Body {
     }
 
     /// To be changed, with room for an argument of `more` bytes if it has to be moved.
+    #[inline]
     pub(super) fn open(&mut self, more: usize) -> &mut BytesMut {
-        match self {
-            Self::Open(_) => {}
-            Self::Sealed(body) => *self = Self::Open(std::mem::take(body).into()),
-            Self::Short { .. } => {
-                let mut body = BytesMut::with_capacity(LONGER + more);
-                body.extend_from_slice(self);
-                *self = Self::Open(body);
-            }
+        if !matches!(self, Self::Open(_)) {
+            self.move_out(more);
         }
         match self {
             Self::Open(body) => body,
             _ => unreachable!("opened above"),
         }
+    }
+
+    #[cold]
+    fn move_out(&mut self, more: usize) {
+        let open = match self {
+            Self::Open(_) => return,
+            Self::Sealed(body) => std::mem::take(body).into(),
+            Self::Short { .. } => {
+                let mut open = BytesMut::with_capacity(LONGER + more);
+                open.extend_from_slice(self);
+                open
+            }
+        };
+        *self = Self::Open(open);
     }
 
     /// Writes the number of arguments, at most [`MAX_COUNTED`], into the array header.
@@ -122,8 +131,10 @@ fn push_open(body: &mut BytesMut, arg: &[u8]) {
         write::bulk(body, arg);
         return;
     };
-    body.reserve(digits + arg.len() + 2);
-    body.extend_from_slice(&header[..digits]);
+    body.reserve(header.len() + arg.len() + 2);
+    // As above: a copy of a fixed length, and off with what is too much.
+    body.extend_from_slice(&header);
+    body.truncate(body.len() - (header.len() - digits));
     body.extend_from_slice(arg);
     body.extend_from_slice(b"\r\n");
 }
