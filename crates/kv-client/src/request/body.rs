@@ -2,8 +2,8 @@
 
 use std::ops::{Deref, Range};
 
-use bytes::{Bytes, BytesMut};
-use resp_codec::write;
+use bytes::Bytes;
+use resp_codec::number::{I64_LEN, format_i64};
 
 use super::SHARED_FROM;
 use crate::connection::outgoing::Outgoing;
@@ -16,7 +16,7 @@ pub(super) enum Body {
         len: u8,
         bytes: [u8; SHORT],
     },
-    Open(BytesMut),
+    Open(Vec<u8>),
     Sealed(Bytes),
 }
 
@@ -71,7 +71,7 @@ impl Body {
 
     /// To be changed, with room for an argument of `more` bytes if it has to be moved.
     #[inline]
-    pub(super) fn open(&mut self, more: usize) -> &mut BytesMut {
+    pub(super) fn open(&mut self, more: usize) -> &mut Vec<u8> {
         if !matches!(self, Self::Open(_)) {
             self.move_out(more);
         }
@@ -87,7 +87,7 @@ impl Body {
             Self::Open(_) => return,
             Self::Sealed(body) => std::mem::take(body).into(),
             Self::Short { .. } => {
-                let mut open = BytesMut::with_capacity(LONGER + more);
+                let mut open = Vec::with_capacity(LONGER + more);
                 open.extend_from_slice(self);
                 open
             }
@@ -126,16 +126,26 @@ fn short_header(len: usize) -> Option<([u8; 5], usize)> {
 }
 
 /// Appends a bulk string to what is no short request any more.
-fn push_open(body: &mut BytesMut, arg: &[u8]) {
-    let Some((header, digits)) = short_header(arg.len()) else {
-        write::bulk(body, arg);
-        return;
-    };
-    body.reserve(header.len() + arg.len() + 2);
-    // As above: a copy of a fixed length, and off with what is too much.
-    body.extend_from_slice(&header);
-    body.truncate(body.len() - (header.len() - digits));
+fn push_open(body: &mut Vec<u8>, arg: &[u8]) {
+    // A header of at most twenty digits, and two line ends.
+    body.reserve(arg.len() + 25);
+    match short_header(arg.len()) {
+        Some((header, digits)) => {
+            // As above: a copy of a fixed length, and off with what is too much.
+            body.extend_from_slice(&header);
+            body.truncate(body.len() - (header.len() - digits));
+        }
+        None => push_header(body, arg.len()),
+    }
     body.extend_from_slice(arg);
+    body.extend_from_slice(b"\r\n");
+}
+
+/// Appends the header of a bulk string of any length.
+pub(super) fn push_header(body: &mut Vec<u8>, len: usize) {
+    let len = i64::try_from(len).unwrap_or(i64::MAX); // no slice is longer
+    body.push(b'$');
+    body.extend_from_slice(format_i64(len, &mut [0; I64_LEN]));
     body.extend_from_slice(b"\r\n");
 }
 

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::iter::once;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use resp_codec::{number, write};
 
 use crate::arg::ToArgs;
@@ -14,7 +14,7 @@ use crate::class::Class;
 use crate::connection::outgoing::Outgoing;
 use crate::keys::{self, KEY};
 use crate::table::{self, Row};
-use body::{Body, COUNTED, LONGER, MAX_COUNTED};
+use body::{Body, COUNTED, LONGER, MAX_COUNTED, push_header};
 
 /// The arguments of one command, already in their wire form.
 ///
@@ -56,7 +56,7 @@ impl Request {
     fn with_room(name: Cow<'static, str>, len: usize) -> Self {
         let mut body = Body::START;
         if len > 0 {
-            let mut longer = BytesMut::with_capacity(LONGER + len.min(MAX_EXPECTED));
+            let mut longer = Vec::with_capacity(LONGER + len.min(MAX_EXPECTED));
             longer.extend_from_slice(&body);
             body = Body::Open(longer);
         }
@@ -107,7 +107,7 @@ impl Request {
         self.class = Some(self.class());
         if let Body::Open(body) = &mut self.body {
             if body.len() >= SHARED_FROM {
-                self.body = Body::Sealed(std::mem::take(body).freeze());
+                self.body = Body::Sealed(std::mem::take(body).into());
             }
         }
     }
@@ -222,7 +222,7 @@ impl Request {
     fn share(&mut self, arg: Bytes) {
         self.count();
         let body = self.body.open(0);
-        write::bulk_header(body, arg.len());
+        push_header(body, arg.len());
         let at = body.len();
         body.extend_from_slice(b"\r\n");
         self.shared_len += arg.len();
