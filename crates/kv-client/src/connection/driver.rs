@@ -168,6 +168,8 @@ impl Driver {
                     }
                     Poll::Ready(Ok(n)) => read += n,
                     Poll::Ready(Err(end)) => return Poll::Ready(end),
+                    // Whatever came before has been dealt with; who comes from now on wakes this task.
+                    Poll::Pending if read > 0 => break,
                     Poll::Pending => idle = true,
                 }
             }
