@@ -274,6 +274,30 @@ fn all_vectors_in_one_buffer_are_taken_one_after_the_other() {
 }
 
 #[test]
+fn only_what_stands_in_a_frame_is_taken_out_of_it() {
+    // Copied, and sharing its block.
+    for len in [5, 100] {
+        let text = format!("*2\r\n+OK\r\n${len}\r\n{}\r\n", "x".repeat(len));
+        let mut buffer = BytesMut::from(&*format!("{text}{text}"));
+        let mut decoder = FrameDecoder::new(Limits::client());
+        let first = decoder.decode_owned(&mut buffer).unwrap().expect(&text);
+        let second = decoder.decode_owned(&mut buffer).unwrap().expect(&text);
+        for (frame, other) in [(&first, &second), (&second, &first)] {
+            let string = frame.view().children().last().expect("two elements");
+            let bytes = string.as_bytes().expect("a string");
+            assert_eq!(frame.slice(string).as_deref(), Some(bytes));
+            assert_eq!(frame.slice_ref(&bytes[1..3]).as_deref(), Some(&b"xx"[..]));
+            assert_eq!(frame.slice(frame.view()), None, "an array has no bytes");
+            assert_eq!(other.slice(string), None, "a part of another frame");
+            assert_eq!(frame.slice_ref(&other.as_wire()[..1]), None);
+            assert_eq!(frame.slice_ref(b"elsewhere"), None);
+            let wire = frame.as_wire();
+            assert_eq!(frame.slice_ref(wire).as_deref(), Some(wire));
+        }
+    }
+}
+
+#[test]
 fn an_integer_has_its_value_whatever_the_number_of_its_digits() {
     let mut values = vec![0, 7, i64::MAX, i64::MIN];
     for digits in 1..=18 {
