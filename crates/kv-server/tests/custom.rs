@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use common::{Client, Dir, start};
 use kv_server::{
-    Args, Builder, Command, Context, Existing, Flags, Keys, ReplyError, Result, Server,
+    Args, Builder, Clock, Command, Context, Existing, Flags, Keys, ReplyError, Result, Server,
 };
 
 /// `SET key value`: Redis's, with a suffix.
@@ -240,9 +240,10 @@ async fn a_damaged_snapshot_changes_nothing() {
 async fn followers_see_the_keys_that_a_snapshot_brings() {
     let dir = Dir::new();
     let file = dir.0.join("kept.rdb");
-    let copy = Arc::new(start(Server::builder()).await);
+    let clock = Clock::manual();
+    let copy = Arc::new(start(Server::builder().clock(clock.clone())).await);
     let follower = copy.clone();
-    let builder = Server::builder().on_write(move |effect| {
+    let builder = Server::builder().clock(clock).on_write(move |effect| {
         let reply = follower.db(effect.db).call(&effect.command);
         assert!(reply.is_ok(), "{reply:?}");
     });

@@ -94,7 +94,8 @@ async fn after_a_sleep_the_time_is_a_later_one() {
 
 #[tokio::test]
 async fn object_shows_where_and_how_a_value_is_stored() {
-    let (_server, mut client) = debugging(Server::builder()).await;
+    let builder = Server::builder().clock(Clock::manual());
+    let (_server, mut client) = debugging(builder).await;
     client.check("SET k 20000", "+OK\r\n").await;
     let before = client.call("DEBUG OBJECT k").await;
     assert!(before.starts_with("+Value at:0x"), "{before}");

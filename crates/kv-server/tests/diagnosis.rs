@@ -4,8 +4,10 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::{Client, bulk, bulks, server, start};
-use kv_server::{Clock, Server};
+use kv_server::{Clock, Command, Flags, Keys, Server};
 
 #[tokio::test]
 async fn the_slow_log_has_what_took_longer_than_asked_with_the_latest_first() {
@@ -116,12 +118,18 @@ async fn the_call_that_resets_the_statistics_is_the_first_of_the_new_ones() {
 
 #[tokio::test]
 async fn spikes_are_kept_until_they_are_reset() {
-    let builder = Server::builder().directive("enable-debug-command", &["yes"]);
-    let server = start(builder.unwrap()).await;
+    let clock = Clock::manual();
+    let seen = clock.clone();
+    let work = Command::new("WORK", 1, Flags::NONE, Keys::NONE, move |_, cx| {
+        seen.advance(Duration::from_millis(50));
+        cx.reply().ok();
+        Ok(())
+    });
+    let server = start(Server::builder().clock(clock).command(work)).await;
     let mut client = Client::new(&server);
     client.call("CONFIG SET latency-monitor-threshold 20").await;
     client.check("LATENCY LATEST", "*0\r\n").await;
-    client.call("DEBUG SLEEP 0.05").await;
+    client.call("WORK").await;
     let latest = client.call("LATENCY LATEST").await;
     assert!(
         latest.starts_with(&format!("*1\r\n*4\r\n{}", bulk("command"))),

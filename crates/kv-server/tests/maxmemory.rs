@@ -221,12 +221,12 @@ async fn the_key_that_was_not_used_for_longest_goes_first() {
 
 #[tokio::test]
 async fn the_key_that_is_used_least_goes_first() {
-    let server = start(with(&[
+    let server = with(&[
         ("maxmemory-policy", "allkeys-lfu"),
         ("maxmemory-samples", "50"),
         ("lfu-log-factor", "0"),
-    ]))
-    .await;
+    ]);
+    let server = start(server.clock(Clock::manual())).await;
     let mut client = Client::new(&server);
     for n in 0..100 {
         client.check(&format!("SET key:{n} value"), OK).await;
@@ -338,7 +338,7 @@ async fn a_lowered_limit_is_reached_without_another_command() {
 
 #[tokio::test]
 async fn what_object_tells_depends_on_the_policy() {
-    let server = common::server().await;
+    let server = start(Server::builder().clock(Clock::manual())).await;
     let mut client = Client::new(&server);
     client.check("SET k 1", OK).await;
     client.check("OBJECT IDLETIME k", ":0\r\n").await;
@@ -437,7 +437,8 @@ async fn a_restored_key_has_the_use_that_the_policy_counts() {
         ("allkeys-lru", "OBJECT IDLETIME", ":77\r\n"),
         ("allkeys-lfu", "OBJECT FREQ", ":99\r\n"),
     ] {
-        let server = start(with(&[("maxmemory-policy", policy)])).await;
+        let server = with(&[("maxmemory-policy", policy)]);
+        let server = start(server.clock(Clock::manual())).await;
         let mut client = Client::new(&server);
         client.check("SET k v", OK).await;
         let dump = server.db(0).call(["DUMP", "k"]).unwrap();
