@@ -362,6 +362,9 @@ fn error_stats(cx: &mut Context<'_>, out: &mut Lines) {
 
 /// How long calls took, as far as `latency-tracking` counts it.
 fn latency_stats(cx: &mut Context<'_>, out: &mut Lines) {
+    if !cx.shared.config.tracks_latency {
+        return;
+    }
     let commands = cx.shared.commands.clone();
     for (id, row) in commands.iter() {
         let Some(histogram) = cx.shared.stats.histogram(id) else {

@@ -322,4 +322,12 @@ async fn latency_statistics_are_shown_as_far_as_they_are_kept() {
     client.call("SET k v").await;
     let statistics = info(&mut client, "INFO latencystats").await;
     assert!(line(&statistics, "set").is_some(), "{statistics}");
+    // What was counted before is kept, and not shown as if it were of now.
+    client
+        .check("CONFIG SET latency-tracking no", "+OK\r\n")
+        .await;
+    let statistics = info(&mut client, "INFO latencystats").await;
+    assert_eq!(line(&statistics, "set"), None);
+    let histogram = client.call("LATENCY HISTOGRAM set").await;
+    assert!(histogram.starts_with("*2\r\n"), "{histogram}");
 }
