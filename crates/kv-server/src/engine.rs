@@ -265,6 +265,9 @@ impl Engine {
         }
         if self.shared.pause.is_some_and(|pause| pause.until_ms <= now) {
             self.shared.pause = None;
+            for db in &mut self.dbs {
+                db.set_keeping_expired(false);
+            }
             self.shared.clients.wake_postponed();
         }
         let cron = !self.shared.cron_paused;

@@ -46,7 +46,7 @@ fn watch(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
         return Err(ReplyError::WatchInMulti);
     }
     for key in args.rest() {
-        // A key that has expired already goes away now: later that would look like a change.
+        // A key that has expired already goes away now, if it may: later that would look like a change.
         cx.db.contains(key);
         if cx.db.watch(key, &cx.session.peer) {
             cx.session.watched.push(Watched {

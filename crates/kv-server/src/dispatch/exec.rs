@@ -98,7 +98,7 @@ impl Engine {
         session.watched.iter().any(|watched| {
             let db = &mut self.dbs[watched.db];
             db.begin(now);
-            db.is_expired(&watched.key)
+            db.has_expired_since_watch(&watched.key, session.id)
         })
     }
 }

@@ -79,6 +79,20 @@ impl Db {
         if !self.watched.is_empty() {
             self.touch_watchers(key);
         }
+        self.tell_others(key);
+    }
+
+    /// As [`touched`](Self::touched), for a key that went because its time had come.
+    pub(super) fn touched_by_expiry(&mut self, key: &[u8]) {
+        if !self.watched.is_empty() {
+            self.touch_watchers_of_expired(key);
+        }
+        self.tell_others(key);
+    }
+
+    /// Tells who waits for a key or caches it.
+    #[inline]
+    fn tell_others(&mut self, key: &[u8]) {
         if !self.waiters.is_empty() {
             self.note_ready(key);
         }

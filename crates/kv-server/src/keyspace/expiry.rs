@@ -19,6 +19,22 @@ impl Db {
             .is_some_and(|at| self.table.at(at).expire_at() < self.now)
     }
 
+    /// For who only looks: a key whose time has come is removed, and fields whose time has come are taken out; while
+    /// expired keys are kept, both are hidden instead.
+    #[cold]
+    pub(super) fn settle_expired(&mut self, at: Position) -> Option<Position> {
+        let is_dead = self.table.at(at).expire_at() < self.now;
+        match (is_dead, self.keeps_expired) {
+            (true, true) => None,
+            (true, false) => {
+                self.remove_expired(at);
+                None
+            }
+            (false, true) => self.hide_fields(at),
+            (false, false) => self.expire_fields(at),
+        }
+    }
+
     pub(super) fn remove_expired(&mut self, at: Position) {
         let entry = self.remove_at(at);
         self.note_expired(&entry);
@@ -28,7 +44,7 @@ impl Db {
         let key = entry.key();
         self.counters.expired += 1;
         self.event(Class::EXPIRED, "expired", key);
-        self.touched(key);
+        self.touched_by_expiry(key);
         self.changes.expired.push(key.into());
     }
 

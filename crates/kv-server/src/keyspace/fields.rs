@@ -111,6 +111,19 @@ impl Db {
         (!is_empty).then_some(at)
     }
 
+    /// Hides the fields whose time has come; the key too, with the last of them.
+    #[cold]
+    pub(super) fn hide_fields(&mut self, at: Position) -> Option<Position> {
+        let now = self.now;
+        // What the hash holds stays the same, so no copy of it needs to be kept.
+        let hash = self.table.at_mut(at).hash_mut()?;
+        hash.hide(now);
+        match hash.len() {
+            0 => None, // though it is not empty
+            _ => Some(at),
+        }
+    }
+
     /// Call it when the times of a hash's fields were changed.
     pub(crate) fn note_field_expiry(&mut self, key: &[u8]) {
         if let Some(at) = self.table.find(key) {

@@ -71,6 +71,8 @@ pub(crate) struct Db {
     handed_out: Option<HandedOut>,
     /// Hashes with fields that expire.
     deadlines: Deadlines,
+    /// Whether what has expired stays where it is, unseen (CLIENT PAUSE).
+    keeps_expired: bool,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -102,6 +104,7 @@ impl Db {
             preserve: None,
             handed_out: None,
             deadlines: Deadlines::default(),
+            keeps_expired: false,
         }
     }
 
@@ -150,7 +153,12 @@ impl Db {
         self.table.stats()
     }
 
-    /// Finds a live key; one whose time has come is removed.
+    /// Whether readers leave what has expired where it is, so that nothing changes the data but writers.
+    pub(crate) fn set_keeping_expired(&mut self, keeps: bool) {
+        self.keeps_expired = keeps;
+    }
+
+    /// Finds a live key that may be changed; one whose time has come is removed.
     #[inline]
     fn find(&mut self, key: &[u8]) -> Option<Position> {
         let at = self.table.find(key)?;
@@ -165,10 +173,21 @@ impl Db {
         Some(at)
     }
 
+    /// Finds a live key that is only looked at; one whose time has come is removed, unless all of them are kept.
+    #[inline]
+    fn find_to_read(&mut self, key: &[u8]) -> Option<Position> {
+        let at = self.table.find(key)?;
+        let entry = self.table.at(at);
+        if entry.expire_at() < self.now || entry.next_field_expiry() < self.now {
+            return self.settle_expired(at);
+        }
+        Some(at)
+    }
+
     /// The entry of a key, for a command that reads: counts a hit or a miss, and marks the key as used.
     #[inline]
     pub(crate) fn read(&mut self, key: &[u8]) -> Option<&Entry> {
-        match self.find(key) {
+        match self.find_to_read(key) {
             Some(at) => {
                 self.counters.hits += 1;
                 self.touch(at);
@@ -183,7 +202,7 @@ impl Db {
 
     /// The entry of a key, for a command that asks about the key rather than for its value: counts, but does not mark it as used.
     pub(crate) fn look(&mut self, key: &[u8]) -> Option<&Entry> {
-        match self.find(key) {
+        match self.find_to_read(key) {
             Some(at) => {
                 self.counters.hits += 1;
                 Some(self.table.at(at))
@@ -204,7 +223,7 @@ impl Db {
     /// The entry of a key, without counting.
     #[inline]
     pub(crate) fn peek(&mut self, key: &[u8]) -> Option<&Entry> {
-        let at = self.find(key)?;
+        let at = self.find_to_read(key)?;
         Some(self.table.at(at))
     }
 
@@ -218,7 +237,7 @@ impl Db {
     }
 
     pub(crate) fn contains(&mut self, key: &[u8]) -> bool {
-        self.find(key).is_some()
+        self.find_to_read(key).is_some()
     }
 
     /// A collection, for a command that reads.
@@ -268,10 +287,12 @@ impl Db {
         typed_mut(self.table.at_mut(at))
     }
 
-    /// A collection that was looked at before, so that several can be used at once: counts nothing, and removes nothing that has expired.
+    /// A collection that was looked at before, so that several can be used at once: counts nothing, and removes nothing.
     pub(crate) fn view<T: ValueType>(&self, key: &[u8]) -> Option<&T> {
         let entry = self.table.get(key)?;
-        entry.value().and_then(T::of)
+        // While expired keys are kept, looking did not remove it.
+        let is_alive = entry.expire_at() >= self.now;
+        entry.value().filter(|_| is_alive).and_then(T::of)
     }
 
     /// Removes a collection that has lost its last element. Returns whether it has.
@@ -397,7 +418,7 @@ impl Db {
             }
         });
         for key in dead {
-            self.find(&key);
+            self.find_to_read(&key);
         }
         next
     }
@@ -410,9 +431,13 @@ impl Db {
             if self.table.at(at).expire_at() >= self.now {
                 return Some(self.table.at(at));
             }
-            self.remove_expired(at);
+            if !self.keeps_expired {
+                self.remove_expired(at);
+            }
         }
-        None
+        let now = self.now;
+        let mut all = self.table.iter().filter(|_| self.keeps_expired);
+        all.find(|entry| entry.expire_at() >= now)
     }
 
     /// Removes all keys, and returns them to be dropped at leisure.
@@ -425,8 +450,13 @@ impl Db {
         self.all_waiters_ready();
         let keys: Vec<_> = self.watched.keys().cloned().collect();
         for key in keys {
-            if self.table.find(&key).is_some() {
-                self.touch_watchers(&key);
+            match self.table.find(&key) {
+                // It was gone already for who found it so.
+                Some(at) if self.table.at(at).expire_at() < self.now => {
+                    self.touch_watchers_of_expired(&key);
+                }
+                Some(_) => self.touch_watchers(&key),
+                None => {}
             }
         }
         self.handed_out = None;

@@ -18,7 +18,9 @@ impl Db {
 
     /// A string that was looked at before, so that several can be used at once; see [`view`](Self::view).
     pub(crate) fn view_string(&self, key: &[u8]) -> Option<&[u8]> {
-        self.table.get(key).and_then(Entry::as_string)
+        let entry = self.table.get(key)?;
+        let is_alive = entry.expire_at() >= self.now;
+        entry.as_string().filter(|_| is_alive)
     }
 
     /// Where a string is, for a command that changes it.

@@ -120,13 +120,13 @@ impl Db {
 
     /// For how long a live key has not been used; up to 194 days.
     pub(crate) fn idle_seconds(&mut self, key: &[u8]) -> Option<u32> {
-        let at = self.find(key)?;
+        let at = self.find_to_read(key)?;
         Some(age(self.stamp, self.table.clock(at)))
     }
 
     /// How often a live key is used, as far as an LFU policy counts; `None` if none does.
     pub(crate) fn frequency(&mut self, key: &[u8]) -> Option<u32> {
-        let at = self.find(key)?;
+        let at = self.find_to_read(key)?;
         match self.usage {
             Usage::Age => None,
             Usage::Frequency(frequency) => Some(frequency.count(self.table.clock(at), self.now)),

@@ -118,6 +118,13 @@ impl Hash {
         self.settle();
     }
 
+    /// Hides fields whose time is before `now`, and takes none out.
+    pub(crate) fn hide(&mut self, now: i64) {
+        if let FormMut::Expiring(expiring) = self.form_mut() {
+            expiring.behind = Some(now);
+        }
+    }
+
     /// Sets the value of a field that keeps its time, if it has one. Whether the field is new.
     pub(crate) fn set_keeping_expiry(
         &mut self,

@@ -32,12 +32,18 @@ pub(super) fn pause(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
             writes_only,
         },
     });
+    for (_, db) in cx.others.with(cx.db) {
+        db.set_keeping_expired(true);
+    }
     cx.out.ok();
     Ok(())
 }
 
 pub(super) fn unpause(_args: Args<'_>, cx: &mut Context<'_>) -> Result {
     cx.shared.pause = None;
+    for (_, db) in cx.others.with(cx.db) {
+        db.set_keeping_expired(false);
+    }
     cx.shared.clients.wake_postponed();
     cx.out.ok();
     Ok(())
