@@ -207,6 +207,14 @@ impl Engine {
         true
     }
 
+    /// Ends the time of the command before, and returns when that was: now.
+    pub(crate) fn time_apart(&mut self) -> i64 {
+        self.time(None);
+        // Whoever took its own time left off a while ago.
+        self.timed.1 = self.shared.clock.now_us();
+        self.timed.1
+    }
+
     /// The time that a command took which was timed by itself, in microseconds.
     pub(crate) fn end_timing(&mut self, row: RowId) -> u64 {
         let since = self.timed.1;

@@ -98,6 +98,30 @@ async fn histograms_count_the_calls_of_commands_and_of_their_subcommands() {
 }
 
 #[tokio::test]
+async fn exec_has_a_histogram_and_takes_as_long_as_all_its_commands() {
+    let builder = Server::builder().directive("enable-debug-command", &["yes"]);
+    let server = start(builder.unwrap()).await;
+    let mut client = Client::new(&server);
+    client
+        .send("MULTI\r\nDEBUG SLEEP 0.02\r\nPING\r\nEXEC\r\nEXEC\r\n")
+        .await;
+    for _ in 0..5 {
+        client.reply().await;
+    }
+    client.call("HELLO 3").await;
+    let histogram = client.call("LATENCY HISTOGRAM exec").await;
+    let head = format!("%1\r\n{}%2\r\n{}:2\r\n", bulk("exec"), bulk("calls"));
+    assert!(histogram.starts_with(&head), "{histogram}");
+    let slowest = histogram.lines().rev().nth(1).unwrap();
+    let slowest: u64 = slowest[1..].parse().unwrap();
+    assert!(slowest >= 20_000, "{histogram}");
+    let stats = client.call("INFO commandstats").await;
+    let exec = stats.lines().find(|line| line.starts_with("cmdstat_exec:"));
+    let spent = exec.and_then(|line| line.split("usec=").nth(1)?.split(',').next());
+    assert!(spent.unwrap().parse::<u64>().unwrap() >= 20_000, "{stats}");
+}
+
+#[tokio::test]
 async fn the_call_that_resets_the_statistics_is_the_first_of_the_new_ones() {
     let server = server().await;
     let mut client = Client::new(&server);

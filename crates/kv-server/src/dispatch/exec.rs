@@ -62,7 +62,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Runs EXEC, and counts it beside the commands that it runs.
+    /// Runs EXEC, and counts and times it beside the commands that it runs: what they take is part of it.
     pub(super) fn count_exec(
         &mut self,
         session: &mut Session,
@@ -70,11 +70,17 @@ impl Engine {
         args: Args<'_>,
         out: &mut BytesMut,
     ) {
-        self.time(Some(row));
+        let begin_us = self.time_apart();
         let result = self.exec(session, out);
+        let end_us = self.time_apart();
+        let us = u64::try_from(end_us - begin_us).unwrap_or(0);
         let stats = &mut self.shared.stats;
         stats.commands += 1;
+        let calls_before = stats.command(row).all_calls;
         stats.command(row).all_calls += 1;
+        stats.spent(row, us, calls_before);
+        let now_us = self.now_us;
+        self.shared.note_duration(session, row, args, us, now_us);
         session.end_caching();
         if !self.shared.monitors.is_empty() {
             self.shared
