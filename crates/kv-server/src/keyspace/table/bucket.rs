@@ -14,7 +14,7 @@ const NEAR: usize = 3;
 const FULL: u16 = (1 << SLOTS) - 1;
 
 /// The fields a lookup reads come first, in one cache line.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 #[repr(C, align(64))]
 pub(super) struct Bucket<E> {
     /// A tag per slot, four to a word, so that a few instructions compare them all. The last lane is unused.
@@ -38,8 +38,20 @@ struct Overflow<E> {
     far: Vec<Loose<E>>,
 }
 
+impl<E: Clone> Clone for Overflow<E> {
+    /// With its room, which its table has counted.
+    fn clone(&self) -> Self {
+        let mut far = Vec::with_capacity(self.far.capacity());
+        far.extend_from_slice(&self.far);
+        Self {
+            near: self.near.clone(),
+            far,
+        }
+    }
+}
+
 /// An entry with all that its bucket knows about it.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Loose<E> {
     pub(super) entry: E,
     pub(super) tag: u16,

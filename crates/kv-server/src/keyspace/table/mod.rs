@@ -123,14 +123,22 @@ impl<E: Slot> Default for Table<E> {
     }
 }
 
-impl<E: Entry + Clone> Clone for Table<E> {
-    /// Clocks are not copied.
+impl<E: Clone> Clone for Table<E> {
+    /// Bucket by bucket: nothing is hashed, and memory is read in order.
     fn clone(&self) -> Self {
-        let mut copy = Self::with_seed(self.seed);
-        for entry in self.iter() {
-            copy.insert_unique(self.hash(entry.key()), entry.clone());
+        Self {
+            chunks: self.chunks.clone(),
+            moving: Vec::new(),
+            ..*self
         }
-        copy
+    }
+}
+
+impl<E: Clone> Clone for Chunk<E> {
+    fn clone(&self) -> Self {
+        let mut buckets = Vec::with_capacity(self.buckets.capacity());
+        buckets.extend_from_slice(&self.buckets);
+        Self { buckets, ..*self }
     }
 }
 

@@ -35,29 +35,13 @@ const AHEAD: usize = 8;
 const _: () = assert!(AHEAD <= WARM_MAX);
 
 /// Members with scores; each member's bytes are stored once.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Indexed {
     members: Members,
     index: Table<Ref>,
     tree: Tree,
     /// How many more members can leave from an end before others are [read ahead](Self::warm).
     warmed: usize,
-}
-
-impl Clone for Indexed {
-    fn clone(&self) -> Self {
-        let mut copy = Self {
-            members: self.members.clone(),
-            index: Table::with_seed(self.index.seed()),
-            tree: self.tree.clone(),
-            warmed: 0,
-        };
-        let hash = rehash(self.index.seed(), &self.members);
-        for slot in self.index.iter() {
-            copy.index.insert_by(hash(slot), *slot, &hash);
-        }
-        copy
-    }
 }
 
 /// Finds the hash of whoever is in a slot.
