@@ -87,7 +87,8 @@ impl Garbage {
     /// Frees some. Returns whether there is more.
     pub(crate) fn drain_some(&mut self) -> bool {
         let freed = if let Some(entry) = self.entries.last_mut() {
-            let more = entry.value_mut().is_some_and(Value::free_some);
+            // Whoever reads it still frees it in the end.
+            let more = entry.value_alone().is_some_and(Value::free_some);
             if !more {
                 self.entries.pop();
             }

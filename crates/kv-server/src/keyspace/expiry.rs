@@ -75,7 +75,7 @@ impl Db {
                 due.push(entry)
             });
         self.volatile -= due.len();
-        for entry in &due {
+        for entry in &mut due {
             self.keep_removed(entry);
             self.deadlines.remove(entry.key());
             self.note_expired(entry);

@@ -250,8 +250,8 @@ impl Db {
         let Some(at) = self.table.find(key) else {
             return;
         };
-        // What a list holds stays the same, so no copy of it needs to be kept.
-        if let Some(Value::List(list)) = self.table.at_mut(at).value_mut() {
+        // What a list holds stays the same, so no copy of it needs to be kept. A compressed one is never shared.
+        if let Some(Value::List(list)) = self.table.at_mut(at).value_alone() {
             list.close(elements);
         }
     }

@@ -11,6 +11,9 @@ use crate::keyspace::usage::{Usage, Used};
 ///
 /// The reader walks the table in the order of SCAN. Before an entry that lies ahead of it changes, a copy of the entry is put aside, and the
 /// walk leaves its key out. So each entry is read once, as it was; and what this costs in memory is what changes meanwhile.
+///
+/// A large value is not copied, neither when it is put aside nor when it is read: the reader and the database share it, and the command that
+/// changes it before the reader is done with it copies it first; of a stream, only the blocks that it changes.
 #[derive(Debug)]
 pub(crate) struct Preserve {
     /// The number that the database had at that moment.
@@ -83,8 +86,8 @@ impl Db {
         let Some(mut preserve) = self.preserve.take() else {
             return Part::default();
         };
-        let cleared = preserve.cleared.take();
-        let table = cleared.as_ref().unwrap_or(&self.table);
+        let mut cleared = preserve.cleared.take();
+        let table = cleared.as_mut().unwrap_or(&mut self.table);
         let mut part = preserve.next_part(table);
         if part.more {
             preserve.cleared = cleared;
@@ -99,14 +102,14 @@ impl Db {
     #[inline]
     pub(super) fn keep(&mut self, at: Position) {
         if let Some(preserve) = &mut self.preserve {
-            let entry = self.table.at(at);
             let clock = self.table.clock(at);
-            preserve.keep(self.table.hash(entry.key()), entry, Some(clock));
+            let hash = self.table.hash(self.table.at(at).key());
+            preserve.keep(hash, self.table.at_mut(at), Some(clock));
         }
     }
 
     /// Call it after an entry was taken out by other means than a position.
-    pub(super) fn keep_removed(&mut self, entry: &Entry) {
+    pub(super) fn keep_removed(&mut self, entry: &mut Entry) {
         if let Some(preserve) = &mut self.preserve {
             preserve.keep(self.table.hash(entry.key()), entry, None);
         }
@@ -131,17 +134,17 @@ impl Db {
 }
 
 impl Preserve {
-    fn keep(&mut self, hash: u64, entry: &Entry, clock: Option<u32>) {
+    fn keep(&mut self, hash: u64, entry: &mut Entry, clock: Option<u32>) {
         if self.note_changed(hash, entry.key()) && entry.expire_at() >= self.now {
-            let preserved = self.copy(entry, clock);
+            let preserved = self.preserved(entry.shared(), clock);
             self.kept.push(preserved);
         }
     }
 
-    fn copy(&self, entry: &Entry, clock: Option<u32>) -> Preserved {
+    fn preserved(&self, entry: Entry, clock: Option<u32>) -> Preserved {
         let used = self.usage.zip(clock);
         Preserved {
-            entry: entry.copied(entry.key()),
+            entry,
             used: used.map(|(usage, clock)| usage.used(clock, self.now)),
         }
     }
@@ -151,7 +154,7 @@ impl Preserve {
         self.cleared.is_none() && !precedes(hash, self.cursor) && self.changed.insert(key.into())
     }
 
-    fn next_part(&mut self, table: &Table<Entry>) -> Part {
+    fn next_part(&mut self, table: &mut Table<Entry>) -> Part {
         let mut part = Part {
             entries: std::mem::take(&mut self.kept),
             ..Part::default()
@@ -159,16 +162,29 @@ impl Preserve {
         part.kept_bytes = part.entries.iter().map(|kept| kept.entry.memory()).sum();
         let mut changed = std::mem::take(&mut self.changed);
         let (mut count, mut bytes) = (0, part.kept_bytes);
+        let mut large: Vec<Box<[u8]>> = Vec::new();
         while count < PART_ENTRIES && bytes < PART_BYTES {
             self.cursor = table.scan(self.cursor, |entry| {
                 if !changed.remove(entry.key()) && entry.expire_at() >= self.now {
                     bytes += entry.memory();
-                    let wanted = self.usage.and_then(|_| table.find(entry.key()));
-                    let clock = wanted.map(|at| table.clock(at));
-                    part.entries.push(self.copy(entry, clock));
+                    if entry.is_worth_sharing() {
+                        large.push(entry.key().into());
+                    } else {
+                        let wanted = self.usage.and_then(|_| table.find(entry.key()));
+                        let clock = wanted.map(|at| table.clock(at));
+                        let copy = entry.copied(entry.key());
+                        part.entries.push(self.preserved(copy, clock));
+                    }
                 }
                 count += 1;
             });
+            for key in large.drain(..) {
+                if let Some(at) = table.find(&key) {
+                    let clock = table.clock(at);
+                    let entry = table.at_mut(at).shared();
+                    part.entries.push(self.preserved(entry, Some(clock)));
+                }
+            }
             if self.cursor == 0 {
                 return part;
             }
@@ -186,9 +202,14 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::config::Config;
     use crate::keyspace::entry::NEVER;
     use crate::keyspace::table::Seed;
+    use crate::persist::dump;
     use crate::rng::Rng;
+    use crate::value::list::End;
+    use crate::value::stream::Id;
+    use crate::value::{Hash, List, Set, Stream, Zset};
 
     type Content = BTreeMap<Vec<u8>, (Vec<u8>, i64)>;
 
@@ -277,5 +298,115 @@ mod tests {
         db.preserve(0, false);
         let part = db.read_preserved();
         assert_eq!((part.entries.len(), part.more), (200, false));
+    }
+
+    /// A large value of each type, which nobody would want to copy.
+    fn fill_with_large(db: &mut Db) {
+        let texts: Vec<String> = (0..3_000).map(|n| format!("element number {n}")).collect();
+        let texts = || texts.iter().map(String::as_bytes);
+        let hash: &mut Hash = db.get_or_default(b"hash").unwrap();
+        for text in texts() {
+            hash.set(text, b"value", &Default::default());
+        }
+        let set: &mut Set = db.get_or_default(b"set").unwrap();
+        for text in texts() {
+            set.insert(text, &Default::default());
+        }
+        let zset: &mut Zset = db.get_or_default(b"zset").unwrap();
+        let score = |text: &[u8]| text.len() as f64;
+        for text in texts() {
+            zset.insert(text, score(text), &Default::default());
+        }
+        let list: &mut List = db.get_or_default(b"list").unwrap();
+        texts().for_each(|text| list.push(End::Right, text, Default::default()));
+        db.insert(Entry::string(b"string", &[b'x'; 100_000], NEVER));
+        append(db, 1..3_000);
+    }
+
+    fn append(db: &mut Db, ids: std::ops::Range<u64>) {
+        let stream: &mut Stream = db.get_or_default(b"stream").unwrap();
+        for ms in ids {
+            let fields = [&b"field"[..], &b"value"[..]].into_iter();
+            stream
+                .log
+                .append(Id::new(ms, 1), fields, Default::default());
+        }
+    }
+
+    fn change_large(db: &mut Db) {
+        db.get_mut::<Hash>(b"hash")
+            .unwrap()
+            .unwrap()
+            .remove(b"element number 7");
+        db.get_mut::<Set>(b"set")
+            .unwrap()
+            .unwrap()
+            .remove(b"element number 7");
+        db.get_mut::<Zset>(b"zset")
+            .unwrap()
+            .unwrap()
+            .remove(b"element number 7");
+        let list = db.get_mut::<List>(b"list").unwrap().unwrap();
+        list.push(End::Left, b"new", Default::default());
+        let string = db.find_string(b"string").unwrap().unwrap();
+        db.string_bytes_at(string)[7] = b'!';
+        append(db, 5_000..5_010);
+        let log = &mut db.get_mut::<Stream>(b"stream").unwrap().unwrap().log;
+        assert!(log.delete(Id::new(700, 1)));
+    }
+
+    fn payloads<'e>(entries: impl Iterator<Item = &'e Entry>) -> BTreeMap<Vec<u8>, Vec<u8>> {
+        let dump = |entry: &Entry| dump(entry, &Config::default()).unwrap();
+        entries
+            .map(|entry| (entry.key().to_vec(), dump(entry)))
+            .collect()
+    }
+
+    #[test]
+    fn large_values_are_read_as_they_were_though_nobody_copied_them() {
+        for is_read_first in [true, false] {
+            let mut db = Db::new(Seed::new(1, 2));
+            fill_with_large(&mut db);
+            let before = payloads(db.iter());
+            let memory = db.memory();
+            db.preserve(0, false);
+            if !is_read_first {
+                change_large(&mut db);
+            }
+            let mut read = Vec::new();
+            while db.preserves().is_some() {
+                let part = db.read_preserved();
+                read.extend(part.entries.into_iter().map(|kept| kept.entry));
+                if is_read_first && db.preserves().is_none() {
+                    assert!(read.iter().all(Entry::is_worth_sharing));
+                    change_large(&mut db);
+                }
+            }
+            assert_eq!(payloads(read.iter()), before);
+            let after = payloads(db.iter());
+            assert!(before.iter().all(|(key, value)| after[key] != *value));
+            drop(read);
+
+            // And what is changed next is changed in place.
+            let place = |db: &mut Db| {
+                db.find_string(b"string")
+                    .unwrap()
+                    .map(|at| db.string_at(at).as_ptr())
+            };
+            let before = place(&mut db);
+            change_again(&mut db);
+            assert_eq!(place(&mut db), before);
+            assert!(
+                db.memory().abs_diff(memory) < 10_000,
+                "{} and {memory}",
+                db.memory()
+            );
+        }
+    }
+
+    fn change_again(db: &mut Db) {
+        let string = db.find_string(b"string").unwrap().unwrap();
+        db.string_bytes_at(string)[0] = b'y';
+        append(db, 6_000..6_010);
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod bits;
 mod blob;
 pub(crate) mod hash;
+mod held;
 pub(crate) mod list;
 pub(crate) mod pack;
 pub(crate) mod set;
@@ -14,6 +15,7 @@ pub(crate) mod zset;
 
 pub(crate) use blob::Blob;
 pub(crate) use hash::Hash;
+pub(crate) use held::Held;
 pub(crate) use list::List;
 pub(crate) use pack::Item;
 pub(crate) use set::Set;
@@ -47,7 +49,26 @@ pub(crate) trait ValueType: Sized + Into<Value> {
     fn of_mut(value: &mut Value) -> Option<&mut Self>;
 }
 
+impl Default for Value {
+    /// Allocates nothing.
+    fn default() -> Self {
+        Self::List(List::default())
+    }
+}
+
 impl Value {
+    /// Whether a snapshot may read it where it is. A compressed list opens what is read.
+    pub(crate) fn is_readable_aside(&self) -> bool {
+        !matches!(self, Self::List(list) if list.is_squeezed())
+    }
+
+    /// Makes a copy cheap, where parts of the value can be shared.
+    pub(crate) fn share_parts(&mut self) {
+        if let Self::Stream(stream) = self {
+            stream.share_nodes();
+        }
+    }
+
     /// The name that `TYPE` gives.
     pub(crate) fn type_name(&self) -> &'static str {
         match self {

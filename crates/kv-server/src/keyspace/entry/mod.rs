@@ -6,8 +6,8 @@ mod packed;
 use resp_codec::number::parse_i64;
 
 use self::label::Label;
-use crate::keyspace::table;
-use crate::value::{Form, Hash, Text, Value, ValueType as _};
+use crate::keyspace::table::{self, Entry as _};
+use crate::value::{Form, Hash, Held, Text, Value, ValueType as _};
 
 /// A slot of the keyspace's table.
 ///
@@ -25,7 +25,7 @@ const _: () = assert!(size_of::<Entry>() == 16);
 #[derive(Debug)]
 pub(crate) struct Object {
     label: Label,
-    value: Value,
+    value: Held<Value>,
 }
 
 const _: () = assert!(size_of::<Object>() <= 48);
@@ -36,6 +36,8 @@ const PACKED_MAX: usize = 1024;
 const EDITED_PACKED_MAX: usize = 128;
 /// Plain strings up to this length are `embstr` in `OBJECT ENCODING`, longer ones `raw`.
 const EMBEDDED_MAX: usize = 44;
+/// Larger values are shared with a snapshot rather than copied for it; copying so much takes a few microseconds.
+const SHARED_MIN: usize = 16 << 10;
 /// The `expire_at` of a key that does not expire.
 pub(crate) const NEVER: i64 = i64::MAX;
 /// The last time at which a key can expire, in the year 292,278,994.
@@ -77,7 +79,7 @@ impl Entry {
     pub(crate) fn object(key: &[u8], value: Value, expire_at: i64) -> Self {
         Self::Object(Box::new(Object {
             label: Label::new(key, expire_at),
-            value,
+            value: Held::Own(value),
         }))
     }
 
@@ -106,7 +108,7 @@ impl Entry {
     pub(crate) fn as_string(&self) -> Option<&[u8]> {
         match self {
             Self::Packed(packed) => Some(packed::value(packed)),
-            Self::Object(object) => match &object.value {
+            Self::Object(object) => match object.value.get() {
                 Value::String(text) => Some(text.as_slice()),
                 _ => None,
             },
@@ -134,7 +136,7 @@ impl Entry {
                 packed::set_form(packed, Form::Edited);
                 Some(packed::value_mut(packed))
             }
-            Self::Object(object) => match &mut object.value {
+            Self::Object(object) => match object.value.get_mut() {
                 Value::String(text) => Some(text.edit()),
                 _ => None,
             },
@@ -150,7 +152,7 @@ impl Entry {
                 *self = Self::edited(packed::key(packed), value, packed::expire_at(packed));
                 true
             }
-            Self::Object(object) => match &mut object.value {
+            Self::Object(object) => match object.value.get_mut() {
                 Value::String(text) => {
                     edit(text.edit());
                     true
@@ -163,7 +165,7 @@ impl Entry {
     fn form(&self) -> Form {
         match self {
             Self::Packed(packed) => packed::form(packed),
-            Self::Object(object) => match &object.value {
+            Self::Object(object) => match object.value.get() {
                 Value::String(text) => text.form(),
                 _ => Form::Plain,
             },
@@ -192,7 +194,7 @@ impl Entry {
     #[inline]
     pub(crate) fn value(&self) -> Option<&Value> {
         match self {
-            Self::Object(object) => Some(&object.value),
+            Self::Object(object) => Some(object.value.get()),
             Self::Packed(_) => None,
         }
     }
@@ -200,7 +202,15 @@ impl Entry {
     #[inline]
     pub(crate) fn value_mut(&mut self) -> Option<&mut Value> {
         match self {
-            Self::Object(object) => Some(&mut object.value),
+            Self::Object(object) => Some(object.value.get_mut()),
+            Self::Packed(_) => None,
+        }
+    }
+
+    /// The value of a collection, to be changed; `None` while somebody else reads it.
+    pub(crate) fn value_alone(&mut self) -> Option<&mut Value> {
+        match self {
+            Self::Object(object) => object.value.get_alone(),
             Self::Packed(_) => None,
         }
     }
@@ -232,8 +242,34 @@ impl Entry {
                 Self::string_in(form, key, value, self.expire_at())
             }
             Self::Object(object) => {
-                Self::object(key, object.value.clone(), object.label.expire_at())
+                Self::object(key, object.value.get().clone(), object.label.expire_at())
             }
+        }
+    }
+
+    /// Whether [`shared`](Self::shared) makes no copy.
+    pub(crate) fn is_worth_sharing(&self) -> bool {
+        let Self::Object(object) = self else {
+            return false;
+        };
+        let value = object.value.get();
+        value.memory() >= SHARED_MIN && value.is_readable_aside()
+    }
+
+    /// The same entry, for who only reads it: what is large is shared, and copied when it is changed meanwhile.
+    pub(crate) fn shared(&mut self) -> Self {
+        let is_large = self.is_worth_sharing();
+        match self {
+            Self::Object(object) if is_large => {
+                if let Some(value) = object.value.get_alone() {
+                    value.share_parts();
+                }
+                Self::Object(Box::new(Object {
+                    label: Label::new(object.label.key(), object.label.expire_at()),
+                    value: Held::Shared(object.value.share()),
+                }))
+            }
+            _ => self.copied(self.key()),
         }
     }
 
@@ -282,7 +318,7 @@ impl table::Slot for Entry {
         match self {
             Self::Packed(packed) => packed.len(),
             Self::Object(object) => {
-                size_of::<Object>() + object.label.memory() + object.value.memory()
+                size_of::<Object>() + object.label.memory() + object.value.get().memory()
             }
         }
     }

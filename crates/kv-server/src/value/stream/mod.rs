@@ -70,8 +70,8 @@ pub(crate) struct Stream {
     pub(crate) groups: BTreeMap<Box<[u8]>, Box<Group>>,
 }
 
-/// Nodes that are freed in one go.
-const FREED_AT_ONCE: usize = 256;
+/// Of 64 nodes each, which are freed in one go.
+const RUNS_FREED_AT_ONCE: usize = 4;
 
 impl Stream {
     /// How much there is to free, in allocations or so.
@@ -81,14 +81,17 @@ impl Stream {
         self.log.nodes() + pending
     }
 
+    /// Makes a copy cheap, but for its groups: nodes are copied when they change, a run of 64 at a time.
+    pub(crate) fn share_nodes(&mut self) {
+        self.log.nodes.share();
+    }
+
     /// Frees some nodes; returns whether more are left.
     pub(crate) fn free_some(&mut self) -> bool {
-        for _ in 0..FREED_AT_ONCE {
-            if self.log.nodes.pop_first().is_none() {
-                return false;
-            }
+        for _ in 0..RUNS_FREED_AT_ONCE {
+            self.log.nodes.pop_first_run();
         }
-        true
+        !self.log.nodes.is_empty()
     }
 
     /// Bytes allocated.

@@ -9,13 +9,26 @@ use crate::value::pack::{Iter, class, push_item, start_of_last};
 use crate::value::stream::Id;
 
 /// Entries one behind the other. Those that were deleted keep their place, marked.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 pub(crate) struct Node {
     /// Encoded items.
     pub(super) bytes: Vec<u8>,
     /// Entries that are not deleted.
     pub(super) live: u32,
     pub(super) deleted: u32,
+}
+
+impl Clone for Node {
+    /// With its room to grow: what a node takes is counted by its place.
+    fn clone(&self) -> Self {
+        let mut bytes = Vec::with_capacity(self.bytes.capacity());
+        bytes.extend_from_slice(&self.bytes);
+        Self {
+            bytes,
+            live: self.live,
+            deleted: self.deleted,
+        }
+    }
 }
 
 /// Flags of an entry.

@@ -4,6 +4,8 @@
 
 use std::collections::VecDeque;
 
+use crate::value::Held;
+
 /// Keys in ascending order with values, in runs without gaps.
 #[derive(Debug)]
 pub(crate) struct Runs<K, V> {
@@ -18,8 +20,13 @@ pub(crate) struct Runs<K, V> {
 struct Run<K, V> {
     /// Not greater than the first key, and greater than the last one of the run before; here, so that a search reads few runs.
     from: K,
-    entries: Vec<(K, V)>,
+    entries: Held<Vec<(K, V)>>,
 }
+
+const _: () = assert!(
+    size_of::<Run<u64, u64>>() == 32,
+    "who may share takes no room"
+);
 
 /// Entries of a run at most.
 const RUN: usize = 64;
@@ -50,8 +57,8 @@ impl<K: Clone, V: Clone> Clone for Runs<K, V> {
 impl<K, V> Runs<K, V> {
     fn of(runs: VecDeque<Run<K, V>>) -> Self {
         Self {
-            len: runs.iter().map(|run| run.entries.len()).sum(),
-            room: runs.iter().map(|run| run.entries.capacity()).sum(),
+            len: runs.iter().map(|run| run.entries.get().len()).sum(),
+            room: runs.iter().map(|run| run.entries.get().capacity()).sum(),
             runs,
         }
     }
@@ -59,17 +66,41 @@ impl<K, V> Runs<K, V> {
 
 impl<K: PartialEq, V: PartialEq> PartialEq for Runs<K, V> {
     fn eq(&self, other: &Self) -> bool {
-        let mut entries = self.runs.iter().flat_map(|run| &run.entries);
+        let mut entries = self.runs.iter().flat_map(|run| run.entries.get());
         self.len == other.len
             && other
                 .runs
                 .iter()
-                .flat_map(|run| &run.entries)
+                .flat_map(|run| run.entries.get())
                 .all(|entry| entries.next() == Some(entry))
     }
 }
 
-impl<K: Ord + Copy, V> Runs<K, V> {
+impl<K: Clone, V: Clone> Runs<K, V> {
+    /// Makes a copy cheap: from now on it has all runs in common with this one, until one of them changes.
+    pub(crate) fn share(&mut self) {
+        for run in &mut self.runs {
+            run.entries.share();
+        }
+    }
+}
+
+/// The entries of a run, to be changed; `room` is that of all runs.
+#[inline]
+fn own<'a, E: Clone>(entries: &'a mut Held<Vec<E>>, room: &mut usize) -> &'a mut Vec<E> {
+    if entries.is_shared() {
+        take_back(entries, room);
+    }
+    entries.get_mut()
+}
+
+#[cold]
+fn take_back<E: Clone>(entries: &mut Held<Vec<E>>, room: &mut usize) {
+    *room -= entries.get().capacity();
+    *room += entries.get_mut().capacity();
+}
+
+impl<K: Ord + Copy, V: Clone> Runs<K, V> {
     pub(super) fn len(&self) -> usize {
         self.len
     }
@@ -81,7 +112,10 @@ impl<K: Ord + Copy, V> Runs<K, V> {
     /// Adds a value behind all others. Its key is greater than theirs.
     pub(super) fn push(&mut self, key: K, value: V) -> &mut V {
         debug_assert!(self.last().is_none_or(|(last, _)| last < key), "in order");
-        let full = self.runs.back().is_none_or(|run| run.entries.len() == RUN);
+        let full = self
+            .runs
+            .back()
+            .is_none_or(|run| run.entries.get().len() == RUN);
         if full {
             // The first run grows as a vector does; a small map has few entries.
             let is_first = self.runs.is_empty();
@@ -90,11 +124,12 @@ impl<K: Ord + Copy, V> Runs<K, V> {
             }
             let entries = Vec::with_capacity(if is_first { 1 } else { RUN });
             self.room += entries.capacity();
+            let entries = Held::Own(entries);
             self.runs.push_back(Run { from: key, entries });
         }
         self.len += 1;
         let end = self.runs.len() - 1;
-        let entries = &mut self.runs[end].entries;
+        let entries = own(&mut self.runs[end].entries, &mut self.room);
         let len = entries.len();
         if len == entries.capacity() {
             self.room -= len;
@@ -105,33 +140,30 @@ impl<K: Ord + Copy, V> Runs<K, V> {
         &mut entries[len].1
     }
 
-    pub(super) fn first(&self) -> Option<(K, &V)> {
-        self.iter().next()
-    }
-
     pub(super) fn last(&self) -> Option<(K, &V)> {
         self.iter().next_back()
     }
 
     pub(super) fn last_mut(&mut self) -> Option<(K, &mut V)> {
-        let (key, value) = self.runs.back_mut()?.entries.last_mut()?;
+        let run = self.runs.back_mut()?;
+        let (key, value) = own(&mut run.entries, &mut self.room).last_mut()?;
         Some((*key, value))
     }
 
     /// The last value whose key is not greater than this one.
     pub(super) fn upto_mut(&mut self, key: K) -> Option<(K, &mut V)> {
         let Cursor { run, at } = self.back(self.count(|other| other <= key))?;
-        let (key, value) = &mut self.runs[run].entries[at];
+        let (key, value) = &mut own(&mut self.runs[run].entries, &mut self.room)[at];
         Some((*key, value))
     }
 
     /// Takes a value out.
     pub(super) fn remove(&mut self, key: K) -> Option<V> {
         let Cursor { run, at } = self.back(self.count(|other| other <= key))?;
-        let entries = &mut self.runs[run].entries;
-        if entries[at].0 != key {
+        if self.runs[run].entries.get()[at].0 != key {
             return None;
         }
+        let entries = own(&mut self.runs[run].entries, &mut self.room);
         let (_, value) = entries.remove(at);
         self.len -= 1;
         self.room -= entries.capacity();
@@ -147,9 +179,12 @@ impl<K: Ord + Copy, V> Runs<K, V> {
         Some(value)
     }
 
-    pub(super) fn pop_first(&mut self) -> Option<V> {
-        let (key, _) = self.first()?;
-        self.remove(key)
+    /// Takes out some values at the front, as many as go at once.
+    pub(super) fn pop_first_run(&mut self) {
+        if let Some(run) = self.runs.pop_front() {
+            self.len -= run.entries.get().len();
+            self.room -= run.entries.get().capacity();
+        }
     }
 
     /// Takes out the values of all lesser keys.
@@ -159,7 +194,8 @@ impl<K: Ord + Copy, V> Runs<K, V> {
         self.room -= taken.room;
         if at > 0 {
             let Run { from, entries } = &mut self.runs[0];
-            let (from, entries) = (*from, entries.drain(..at).collect());
+            let (from, entries) = (*from, own(entries, &mut self.room).drain(..at).collect());
+            let entries = Held::Own(entries);
             taken.runs.push_back(Run { from, entries });
             taken = Self::of(taken.runs);
         }
@@ -213,13 +249,13 @@ impl<K: Ord + Copy, V> Runs<K, V> {
         let Some(run) = runs.checked_sub(1) else {
             return Cursor { run: 0, at: 0 };
         };
-        let entries = &self.runs[run].entries;
+        let entries = self.runs[run].entries.get();
         let at = entries.partition_point(|(key, _)| holds(*key));
         self.normal(run, at)
     }
 
     fn normal(&self, run: usize, at: usize) -> Cursor {
-        if at < self.runs[run].entries.len() {
+        if at < self.runs[run].entries.get().len() {
             Cursor { run, at }
         } else {
             Cursor {
@@ -235,7 +271,7 @@ impl<K: Ord + Copy, V> Runs<K, V> {
             return Some(Cursor { run, at });
         }
         let run = run.checked_sub(1)?;
-        let at = self.runs[run].entries.len() - 1;
+        let at = self.runs[run].entries.get().len() - 1;
         Some(Cursor { run, at })
     }
 
@@ -265,14 +301,14 @@ impl<K, V> Clone for Range<'_, K, V> {
     }
 }
 
-impl<'a, K: Ord + Copy, V> Range<'a, K, V> {
+impl<'a, K: Ord + Copy, V: Clone> Range<'a, K, V> {
     fn entry(&self, Cursor { run, at }: Cursor) -> (K, &'a V) {
-        let (key, value) = &self.map.runs[run].entries[at];
+        let (key, value) = &self.map.runs[run].entries.get()[at];
         (*key, value)
     }
 }
 
-impl<'a, K: Ord + Copy, V> Iterator for Range<'a, K, V> {
+impl<'a, K: Ord + Copy, V: Clone> Iterator for Range<'a, K, V> {
     type Item = (K, &'a V);
 
     fn next(&mut self) -> Option<(K, &'a V)> {
@@ -285,7 +321,7 @@ impl<'a, K: Ord + Copy, V> Iterator for Range<'a, K, V> {
     }
 }
 
-impl<K: Ord + Copy, V> DoubleEndedIterator for Range<'_, K, V> {
+impl<K: Ord + Copy, V: Clone> DoubleEndedIterator for Range<'_, K, V> {
     fn next_back(&mut self) -> Option<Self::Item> {
         if self.start == self.end {
             return None;
@@ -312,6 +348,8 @@ mod tests {
         PopFirst(u32),
         SplitBefore(u32),
         Change(u32),
+        /// Somebody reads what there is now from here on.
+        Share,
     }
 
     fn edit() -> impl Strategy<Value = Edit> {
@@ -322,6 +360,7 @@ mod tests {
             2 => (0..80_u32).prop_map(Edit::PopFirst),
             2 => (0..1_500_u32).prop_map(Edit::SplitBefore),
             1 => (0..1_500_u32).prop_map(Edit::Change),
+            1 => Just(Edit::Share),
         ]
     }
 
@@ -332,6 +371,11 @@ mod tests {
             assert_eq!(runs.remove(key), model.remove(&key));
             assert_eq!(runs.remove(key), None);
         }
+    }
+
+    fn pop_first<V: Clone>(runs: &mut Runs<u32, V>) -> Option<V> {
+        let (key, _) = runs.iter().next()?;
+        runs.remove(key)
     }
 
     fn apply(runs: &mut Runs<u32, u32>, model: &mut Model, edit: Edit) {
@@ -350,7 +394,7 @@ mod tests {
             }
             Edit::PopFirst(count) => {
                 for _ in 0..count {
-                    assert_eq!(runs.pop_first(), model.pop_first().map(|(_, value)| value));
+                    assert_eq!(pop_first(runs), model.pop_first().map(|(_, value)| value));
                 }
             }
             Edit::SplitBefore(key) => {
@@ -374,6 +418,7 @@ mod tests {
                     *value += 7;
                 }
             }
+            Edit::Share => runs.share(),
         }
     }
 
@@ -388,7 +433,7 @@ mod tests {
         let mut back: Vec<_> = runs.iter().rev().map(owned).collect();
         back.reverse();
         assert_eq!(back, expected);
-        assert_eq!(runs.first().map(owned), expected.first().copied());
+        assert_eq!(runs.iter().next().map(owned), expected.first().copied());
         assert_eq!(runs.last().map(owned), expected.last().copied());
         let top = model.keys().next_back().copied().unwrap_or(0);
         for start in (0..=top + 2).step_by(37) {
@@ -410,7 +455,7 @@ mod tests {
             }
         }
         assert_eq!(runs, &runs.clone());
-        let room = runs.runs.iter().map(|run| run.entries.capacity());
+        let room = runs.runs.iter().map(|run| run.entries.get().capacity());
         assert_eq!(runs.room, room.sum::<usize>());
     }
 
@@ -419,8 +464,16 @@ mod tests {
         #[test]
         fn runs_do_what_a_btree_map_does(edits in prop::collection::vec(edit(), 1..25)) {
             let (mut runs, mut model) = (Runs::default(), Model::new());
+            let mut readers = Vec::new();
             for edit in edits {
+                let is_read = matches!(edit, Edit::Share);
                 apply(&mut runs, &mut model, edit);
+                check(&runs, &model);
+                if is_read {
+                    readers.push((runs.clone(), model.clone()));
+                }
+            }
+            for (runs, model) in readers {
                 check(&runs, &model);
             }
         }
@@ -429,13 +482,13 @@ mod tests {
     #[test]
     fn who_is_filled_in_order_has_no_gaps() {
         let mut runs = Runs::default();
-        for key in 0..10_000_u64 {
+        for key in 0..10_000_u32 {
             runs.push(key, [key; 5]);
         }
-        let needed = 10_000 * size_of::<(u64, [u64; 5])>();
+        let needed = 10_000 * size_of::<(u32, [u32; 5])>();
         assert!(runs.memory() < needed + needed / 20, "{}", runs.memory());
         while runs.len() > 100 {
-            runs.pop_first();
+            pop_first(&mut runs);
         }
         assert!(runs.memory() < needed / 20, "{}", runs.memory());
     }
