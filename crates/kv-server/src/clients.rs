@@ -90,15 +90,20 @@ impl Clients {
 
     pub(crate) fn put_back(&mut self, mut session: Box<Session>) {
         if self.counting {
-            let bytes = session.memory();
-            self.bytes = self.bytes - session.counted_bytes + bytes;
-            session.counted_bytes = bytes;
+            self.recount(&mut session);
         }
         if let Some(slot) = &mut self.slots[session.place] {
             if slot.peer.id == session.id {
                 slot.session = Some(session);
             }
         }
+    }
+
+    /// Counts what a session takes now.
+    pub(crate) fn recount(&mut self, session: &mut Session) {
+        let bytes = session.memory();
+        self.bytes = self.bytes - session.counted_bytes + bytes;
+        session.counted_bytes = bytes;
     }
 
     pub(crate) fn remove(&mut self, id: u64) -> Option<Box<Session>> {

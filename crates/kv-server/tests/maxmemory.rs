@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use common::{Client, bulk, start};
 use kv_server::{Builder, Clock, Server};
+use tokio::io::AsyncWriteExt;
 
 const OOM: &str = "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
 const OK: &str = "+OK\r\n";
@@ -429,6 +430,56 @@ async fn what_a_client_listens_to_counts_against_the_limit_of_clients() {
         assert!(count > 20, "{listen}: evicted after {count}");
         assert_eq!(info(&server, "evicted_clients"), 1, "{listen}");
     }
+}
+
+#[tokio::test]
+async fn a_request_that_is_too_large_for_all_connections_together_does_not_run() {
+    let server = start(with(&[("maxmemory-clients", "200kb")])).await;
+    let value = |bytes: usize| [b"SET".to_vec(), b"k".to_vec(), vec![b'x'; bytes]];
+    let mut client = Client::new(&server);
+    client.request(value(100_000)).await;
+    client.expect(OK).await;
+    client.send("MULTI\r\n").await;
+    client.request(value(50_000)).await;
+    client.request(value(50_000)).await;
+    client.send("EXEC\r\n").await;
+    client
+        .expect("+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n+OK\r\n+OK\r\n")
+        .await;
+
+    let mut greedy = Client::new(&server);
+    // Written while the server may have closed the connection already.
+    let _ = greedy.io.write_all(&common::request(value(300_000))).await;
+    assert_eq!(greedy.frame_or_end().await, None);
+    assert_eq!(info(&server, "evicted_clients"), 1);
+    client.check("STRLEN k", ":50000\r\n").await;
+
+    client.check("CLIENT NO-EVICT ON", OK).await;
+    client.request(value(300_000)).await;
+    client.expect(OK).await;
+}
+
+#[tokio::test]
+async fn a_request_runs_if_another_connection_takes_more() {
+    let server = start(with(&[("maxmemory-clients", "200kb")])).await;
+    let mut client = Client::new(&server);
+    let mut greedy = Client::new(&server);
+    greedy
+        .send("CLIENT SETNAME greedy\r\n*2\r\n$3\r\nGET\r\n$180000\r\n")
+        .await;
+    greedy.send(vec![b'x'; 150_000]).await;
+    greedy.expect(OK).await;
+    let holds = |list: &str| {
+        let line = list.lines().find(|line| line.contains("name=greedy"))?;
+        line.split("qbuf=").nth(1)?.split(' ').next()?.parse().ok()
+    };
+    while holds(&client.call("CLIENT LIST").await).is_none_or(|bytes: usize| bytes < 150_000) {}
+    client
+        .request([b"SET".to_vec(), b"k".to_vec(), vec![b'x'; 80_000]])
+        .await;
+    client.expect(OK).await;
+    assert_eq!(greedy.frame_or_end().await, None);
+    assert_eq!(info(&server, "evicted_clients"), 1);
 }
 
 #[tokio::test]

@@ -266,6 +266,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
             Some(mut session) => {
                 session.query_bytes = batch.buf.len();
                 session.query_room = batch.buf.capacity() - batch.buf.len();
+                if engine.limits_clients() && !engine.allows_request(&mut session) {
+                    engine.shared.clients.put_back(session);
+                    return Poll::Ready(Some(End::Cut));
+                }
                 let progress = self.execute_turn(&mut engine, &mut session, &mut batch);
                 engine.time(None);
                 // The rest of the buffer goes back to the thread.

@@ -37,20 +37,50 @@ impl Shared {
 }
 
 impl Engine {
+    /// Whether there is a limit of what connections take.
+    #[inline]
+    pub(crate) fn limits_clients(&self) -> bool {
+        self.shared.config.client_limit != ClientLimit::Bytes(0)
+    }
+
+    /// Before the requests of a session run, which are in its memory: closes the connections that take most while all
+    /// together take too much. `false` if this one is among them.
+    #[cold]
+    pub(crate) fn allows_request(&mut self, session: &mut Session) -> bool {
+        self.shared.clients.recount(session);
+        self.evict(Some(session));
+        !session.peer.is_closing()
+    }
+
     /// Closes the connections that take most while all together take more than `maxmemory-clients`.
     pub(crate) fn evict_clients(&mut self) {
+        self.evict(None);
+    }
+
+    /// `running` is not among the sessions, because its requests are about to run.
+    fn evict(&mut self, running: Option<&Session>) {
         let shared = &mut self.shared;
         let Some(limit) = shared.config.client_limit.bytes(shared.config.maxmemory) else {
             return;
         };
         let mut used = shared.clients.memory();
+        if used <= limit {
+            return;
+        }
+        let size = |session: &Session| session.memory() + session.peer.waiting_bytes();
+        // Those that are closed already are about to give back what they have.
+        let sessions = || shared.clients.iter().chain(running);
+        let leaving = sessions().filter(|session| session.peer.is_closing());
+        used = used.saturating_sub(leaving.map(size).sum());
         while used > limit {
-            let size = |session: &&Session| session.memory() + session.peer.waiting_bytes();
             let evictable = |session: &&Session| !session.no_evict && !session.peer.is_closing();
-            let Some(largest) = shared.clients.iter().filter(evictable).max_by_key(size) else {
+            let largest = sessions()
+                .filter(evictable)
+                .max_by_key(|session| size(session));
+            let Some(largest) = largest else {
                 return;
             };
-            let bytes = size(&largest);
+            let bytes = size(largest);
             debug!(id = largest.id, bytes, "evicting a connection");
             largest.peer.close(Close::Now);
             shared.stats.evicted_clients += 1;
