@@ -6,7 +6,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use resp_codec::DecodeError;
+use resp_codec::{DecodeError, DecodeErrorKind};
 
 use crate::url::UrlError;
 
@@ -108,7 +108,7 @@ pub enum ErrorKind {
         source: Arc<io::Error>,
     },
     /// What arrived is not RESP: the peer is no Redis, or the limits of the configuration are too narrow.
-    #[error("reply from {addr} cannot be read")]
+    #[error("reply from {addr} cannot be read{}", doubt(source))]
     Protocol {
         /// The server.
         addr: String,
@@ -132,7 +132,7 @@ pub enum ErrorKind {
     #[error("{0}")]
     Reply(ReplyError),
     /// The command cannot be sent on a connection that is shared between callers.
-    #[error("{command} cannot be sent as a plain command on a shared connection; {instead}")]
+    #[error("cannot be sent like this on a connection that others use too; {instead}")]
     Unshared {
         /// The command.
         command: String,
@@ -331,6 +331,14 @@ impl fmt::Debug for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         std::error::Error::source(&self.0.kind)
+    }
+}
+
+/// What the first byte of something else gives away.
+fn doubt(source: &DecodeError) -> &'static str {
+    match source.kind() {
+        DecodeErrorKind::UnknownType(_) => "; is it a redis server?",
+        _ => "",
     }
 }
 

@@ -73,6 +73,9 @@ impl Client {
                 );
             }
         };
+        if self.is_closed() {
+            return Err(Error::new(ErrorKind::Closed, Outcome::NotSent).of("MONITOR"));
+        }
         let config = &Config {
             caching: None,
             ..(*node.config).clone()

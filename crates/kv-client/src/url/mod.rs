@@ -8,7 +8,7 @@ mod write;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use self::options::options;
+use self::options::{KNOWN, options};
 use crate::config::{Address, Config, Credentials, CredentialsProvider};
 
 /// Why a URL is refused.
@@ -47,7 +47,7 @@ pub enum UrlError {
     #[error("tls is not compiled in: it is the feature 'tls' of kv-client")]
     NoTls,
     /// The option is not known; nothing is ignored.
-    #[error("unknown option '{0}'")]
+    #[error("unknown option '{0}'; known are {KNOWN}")]
     UnknownOption(String),
     /// The option is given twice.
     #[error("option '{0}' is given twice")]
@@ -81,6 +81,7 @@ impl FromStr for Config {
                 authority => host_and_port(authority, DEFAULT_PORT).map(Self::new),
             };
         };
+        let scheme = &scheme.to_ascii_lowercase();
         let whole = rest;
         let (rest, query) = match rest.split_once('?') {
             Some((rest, query)) => (rest, Some(query)),

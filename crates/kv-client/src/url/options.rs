@@ -26,6 +26,13 @@ pub(super) const RETRIES: [(&str, Retry); 4] = [
 ];
 const YES_NO: [(&str, bool); 2] = [("yes", true), ("no", false)];
 
+/// The names of all options.
+pub(super) const KNOWN: &str = "db, name, protocol, connect_timeout_ms, command_timeout_ms, keepalive_ms, \
+    reconnect, retry, max_retries, backoff_min_ms, backoff_max_ms, max_in_flight, max_unwritten_bytes, max_lanes, \
+    bulk_from, cache_bytes, cache_age_ms, limit_depth, limit_elements, limit_bulk_bytes, limit_inline_bytes and \
+    limit_frame_bytes; of a cluster read_from and refresh_ms; of sentinels sentinel_user and sentinel_password; with \
+    TLS ca_file, cert_file, key_file and server_name";
+
 pub(super) fn options(config: &mut Config, query: &str) -> Result<(), UrlError> {
     let mut seen = Vec::new();
     let is_cluster = matches!(config.address, Address::Cluster(_));

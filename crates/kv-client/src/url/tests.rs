@@ -77,7 +77,7 @@ fn nothing_that_is_wrong_is_ignored() {
         ("redis://h:0", "'0' is not a port"),
         ("redis://h:65536", "'65536' is not a port"),
         ("redis://h/x", "'x' is not the number of a database"),
-        ("redis://h?tls=yes", "unknown option 'tls'"),
+        ("redis://h?tls=yes", "unknown option \'tls\'; known are ..."),
         ("redis://h?db=1&db=2", "option 'db' is given twice"),
         ("redis://h/1?db=2", "option 'db' is given twice"),
         ("redis-cluster://", "no host"),
@@ -94,7 +94,10 @@ fn nothing_that_is_wrong_is_ignored() {
             "redis-cluster://a?read_from=all",
             "option read_from: 'all' is not primary, replica or any",
         ),
-        ("redis://a?read_from=any", "unknown option 'read_from'"),
+        (
+            "redis://a?read_from=any",
+            "unknown option \'read_from\'; known are ...",
+        ),
         ("redis-sentinel://a", "no name of a service"),
         (
             "redis-sentinel://a/b/c",
@@ -102,7 +105,7 @@ fn nothing_that_is_wrong_is_ignored() {
         ),
         (
             "redis://a?sentinel_user=u",
-            "unknown option 'sentinel_user'",
+            "unknown option \'sentinel_user\'; known are ...",
         ),
         (
             "redis://h?protocol=4",
@@ -131,8 +134,31 @@ fn nothing_that_is_wrong_is_ignored() {
             "bad percent-encoding in the password",
         ),
     ] {
-        assert_eq!(refused(url).to_string(), message, "{url}");
+        let said = refused(url).to_string().replace(KNOWN, "...");
+        assert_eq!(said, message, "{url}");
     }
+}
+
+#[test]
+fn an_unknown_option_is_told_those_that_are_known() {
+    let is_part_of_a_name = |c: char| c.is_ascii_lowercase() || c == '_';
+    let words = KNOWN.split(|c| !is_part_of_a_name(c));
+    let prose = ["", "and", "of", "a", "cluster", "sentinels", "with"];
+    for name in words.filter(|word| !prose.contains(word)) {
+        let is_known = |server: &str| {
+            let read = format!("{server}?{name}=1").parse::<Config>();
+            !matches!(read, Err(UrlError::UnknownOption(_)))
+        };
+        let servers = ["redis://h", "redis-cluster://h", "redis-sentinel://h/s"];
+        // Those of TLS are unknown without it.
+        let is_of_tls = name.ends_with("_file") || name == "server_name";
+        assert!(is_of_tls || servers.into_iter().any(is_known), "{name}");
+    }
+}
+
+#[test]
+fn a_scheme_may_be_in_capital_letters() {
+    assert_eq!(config("REDIS://h").to_string(), "redis://h:6379");
 }
 
 #[test]

@@ -97,7 +97,7 @@ async fn an_old_server_is_spoken_to_in_resp2() {
 
 #[tokio::test(start_paused = true)]
 async fn closing_lets_commands_finish_and_takes_no_more() {
-    let (client, _peers, mut peer) = connected(1024).await;
+    let (client, mut peers, mut peer) = connected(1024).await;
     let other = client.clone();
     let (result, (), ()) = join!(
         client.incr("n").into_future(),
@@ -113,9 +113,19 @@ async fn closing_lets_commands_finish_and_takes_no_more() {
         }
     );
     assert_eq!(result.unwrap(), 1);
-    let error = client.incr("n").await.unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::Closed), "{error:?}");
-    assert_eq!(error.outcome(), Outcome::NotSent);
+    for error in [
+        client.incr("n").await.unwrap_err(),
+        client.blpop("q", Duration::ZERO).await.unwrap_err(),
+        client.pipeline((client.get("k"),)).await.unwrap_err(),
+        client.set("k", "v".repeat(2_000_000)).await.unwrap_err(),
+        client.subscribe("c").await.unwrap_err(),
+        client.monitor().await.unwrap_err(),
+        client.watch("k").run(async |_| Ok(())).await.unwrap_err(),
+    ] {
+        assert!(matches!(error.kind(), ErrorKind::Closed), "{error:?}");
+        assert_eq!(error.outcome(), Outcome::NotSent);
+    }
+    assert!(peers.none_waiting(), "nothing was connected for that");
 }
 
 #[tokio::test(start_paused = true)]

@@ -54,8 +54,10 @@ async fn a_peer_that_is_no_redis_is_recognised() {
     );
     assert_eq!(
         error.to_string(),
-        "reply from the caller's stream cannot be read"
+        "reply from the caller's stream cannot be read; is it a redis server?"
     );
+    let cause = error.source().expect("what is wrong").to_string();
+    assert_eq!(cause, "unknown type byte 'H' at byte 0");
 }
 
 #[tokio::test(start_paused = true)]
@@ -86,6 +88,11 @@ async fn commands_that_would_break_a_shared_connection_are_refused_unsent() {
         );
         assert_eq!(error.outcome(), Outcome::NotSent);
     }
+    let error = client.command("multi").await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "MULTI: cannot be sent like this on a connection that others use too; use Client::transaction (not sent)"
+    );
     let error = client
         .command("client")
         .arg("reply")
