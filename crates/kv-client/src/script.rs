@@ -190,13 +190,8 @@ impl Client {
             true => row!("EVALSHA_RO"),
             false => row!("EVALSHA"),
         };
-        ScriptCall {
-            client: self,
-            kept: Kept::Script(Arc::clone(&script.source)),
-            request: call(row, script.sha1.as_bytes(), keys, args),
-            decode: Frame::from_reply,
-            settings: Settings::default(),
-        }
+        let request = call(row, script.sha1.as_bytes(), keys, args);
+        ScriptCall::new(self, Kept::Script(Arc::clone(&script.source)), request)
     }
 
     /// Calls a function of a library with these keys and arguments: [FCALL](https://redis.io/docs/latest/commands/fcall/). If
@@ -234,10 +229,17 @@ impl Client {
         keys: impl ToArgs,
         args: impl ToArgs,
     ) -> ScriptCall<'_, Frame> {
-        ScriptCall {
-            client: self,
-            kept: Kept::Library(library.clone()),
-            request: call(row, name.as_bytes(), keys, args),
+        let request = call(row, name.as_bytes(), keys, args);
+        ScriptCall::new(self, Kept::Library(library.clone()), request)
+    }
+}
+
+impl<'a> ScriptCall<'a, Frame> {
+    fn new(client: &'a Client, kept: Kept, request: Request) -> Self {
+        Self {
+            client,
+            kept,
+            request,
             decode: Frame::from_reply,
             settings: Settings::default(),
         }

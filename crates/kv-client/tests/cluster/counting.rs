@@ -55,12 +55,7 @@ fn note(count: &mut Count, result: kv_client::Result<i64>) {
 pub(crate) async fn check(client: &Client, counts: Vec<(String, Count)>) -> Count {
     let mut all = Count::default();
     for (key, count) in counts {
-        let value = client
-            .get(&key)
-            .into::<Option<i64>>()
-            .await
-            .expect("recovered")
-            .unwrap_or(0);
+        let value = value_of(client, &key).await;
         let range = count.sure..=count.sure + count.maybe;
         assert!(
             range.contains(&value),
@@ -70,4 +65,10 @@ pub(crate) async fn check(client: &Client, counts: Vec<(String, Count)>) -> Coun
         all.maybe += count.maybe;
     }
     all
+}
+
+/// What a counter has come to.
+pub(crate) async fn value_of(client: &Client, key: &str) -> i64 {
+    let value: Option<i64> = client.get(key).into().await.expect("recovered");
+    value.unwrap_or(0)
 }

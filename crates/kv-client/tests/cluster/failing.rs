@@ -8,7 +8,7 @@ use bytes::Bytes;
 use kv_client::{Address, Client, Event, Gap, Protocol, Subscription, key_slot};
 use tokio::time::timeout;
 
-use crate::counting::count;
+use crate::counting::{count, value_of};
 use crate::moving::neighbours;
 use crate::support::RedisCluster;
 
@@ -107,12 +107,7 @@ pub(crate) async fn a_primary_dies_and_nothing_is_counted_twice(cluster: &mut Re
     // Replication is asynchronous: the promoted replica may lack the last increments that the dead primary answered. No
     // counter may be higher than what was said, though.
     for (key, count) in counts {
-        let value = client
-            .get(&key)
-            .into::<Option<i64>>()
-            .await
-            .expect("recovered")
-            .unwrap_or(0);
+        let value = value_of(&client, &key).await;
         assert!(
             value <= count.sure + count.maybe,
             "{key} is {value}, {} sure and {} maybe",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kv_client::{Client, Config, ErrorKind, Outcome, Phase};
+use kv_client::{Client, Config, Outcome, Phase};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::join;
 use tokio::net::TcpListener;
@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::connected;
 use crate::support::{Peer, Peers, peers, request};
+use crate::timeouts::assert_timed_out;
 
 /// A lane on which a command blocks.
 async fn blocked(peers: &mut Peers, args: &[&str]) -> Peer {
@@ -31,18 +32,7 @@ async fn a_server_that_does_not_answer_in_the_time_of_a_blocking_command_is_not_
     );
     let error = result.expect_err("nobody answers");
     assert_eq!(start.elapsed().as_secs(), 8, "its own time, and ours");
-    let kind = error.kind();
-    assert!(
-        matches!(
-            kind,
-            ErrorKind::Timeout {
-                phase: Phase::Waiting,
-                ..
-            }
-        ),
-        "{error:?}"
-    );
-    assert_eq!(error.outcome(), Outcome::MaybeExecuted);
+    assert_timed_out(&error, Phase::Waiting, Outcome::MaybeExecuted);
     lane.expect_end().await;
 }
 

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use kv_client::{Client, Error, ErrorKind, Outcome, Phase};
+use kv_client::{Client, Error, Outcome, Phase};
 use tokio::join;
 use tokio::time::sleep;
 
 use crate::connected;
 use crate::support::{Peer, request};
+use crate::timeouts::assert_timed_out;
 use crate::waiting::futures_poll;
 
 const LIMIT: Duration = Duration::from_millis(100);
@@ -22,24 +23,14 @@ async fn the_next_command_gets_its_own(client: &Client, peer: &mut Peer, late: &
     assert_eq!(client.stats().in_flight, 0);
 }
 
-fn assert_timed_out(error: &Error) {
-    assert!(
-        matches!(
-            error.kind(),
-            ErrorKind::Timeout {
-                phase: Phase::Waiting,
-                ..
-            }
-        ),
-        "{error:?}"
-    );
-    assert_eq!(error.outcome(), Outcome::MaybeExecuted);
+fn assert_late(error: &Error) {
+    assert_timed_out(error, Phase::Waiting, Outcome::MaybeExecuted);
 }
 
 /// What is said of a pipeline of two whose time was over after the first reply.
 fn assert_half([first, second]: [Result<i64, Error>; 2]) {
     assert_eq!(first.expect("it came in time"), 1);
-    assert_timed_out(&second.expect_err("it came too late"));
+    assert_late(&second.expect_err("it came too late"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -65,7 +56,7 @@ async fn the_late_rest_of_a_transaction_is_thrown_away_and_the_next_command_gets
         peer.expect(&["EXEC"]).await;
         peer.send("+OK\r\n+QUEUED\r\n").await;
     });
-    assert_timed_out(&result.expect_err("EXEC has no reply"));
+    assert_late(&result.expect_err("EXEC has no reply"));
     the_next_command_gets_its_own(&client, &mut peer, "*1\r\n:1\r\n").await;
 }
 

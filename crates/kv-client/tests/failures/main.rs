@@ -8,6 +8,8 @@ mod outcomes;
 mod repeated;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/timeouts.rs"]
+mod timeouts;
 mod waiting;
 mod wrong_use;
 

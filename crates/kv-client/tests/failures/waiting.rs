@@ -3,12 +3,13 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use kv_client::{Client, ErrorKind, Outcome, Phase};
+use kv_client::{Client, Outcome, Phase};
 use tokio::io::AsyncReadExt;
 use tokio::join;
 
 use crate::connected;
 use crate::support::peers;
+use crate::timeouts::assert_timed_out;
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_reply_is_thrown_away_and_the_next_command_gets_its_own() {
@@ -16,17 +17,7 @@ async fn a_slow_reply_is_thrown_away_and_the_next_command_gets_its_own() {
     let slow = client.incr("slow").timeout(Duration::from_millis(100));
     let (result, ()) = join!(slow.into_future(), peer.expect(&["INCR", "slow"]));
     let error = result.unwrap_err();
-    assert_eq!(error.outcome(), Outcome::MaybeExecuted);
-    assert!(
-        matches!(
-            error.kind(),
-            ErrorKind::Timeout {
-                phase: Phase::Waiting,
-                ..
-            }
-        ),
-        "{error:?}"
-    );
+    assert_timed_out(&error, Phase::Waiting, Outcome::MaybeExecuted);
     assert_eq!(
         error.to_string(),
         "INCR: timed out after 100ms waiting for the reply (maybe executed)"
@@ -104,17 +95,7 @@ async fn a_command_that_runs_out_of_time_before_it_is_written_is_never_sent() {
     first.unwrap();
     assert_eq!(third.unwrap(), 1);
     let error = second.unwrap_err();
-    assert_eq!(error.outcome(), Outcome::NotSent);
-    assert!(
-        matches!(
-            error.kind(),
-            ErrorKind::Timeout {
-                phase: Phase::Writing,
-                ..
-            }
-        ),
-        "{error:?}"
-    );
+    assert_timed_out(&error, Phase::Writing, Outcome::NotSent);
 }
 
 #[tokio::test(start_paused = true)]
@@ -144,17 +125,7 @@ async fn a_command_waits_for_a_connection_until_its_time_is_over_and_says_why_th
     drop(peers); // nobody answers any more
     let client = Client::connect_lazy(config.command_timeout(Duration::from_secs(1))).unwrap();
     let error = client.incr("n").await.unwrap_err();
-    assert_eq!(error.outcome(), Outcome::NotSent);
-    assert!(
-        matches!(
-            error.kind(),
-            ErrorKind::Timeout {
-                phase: Phase::Connecting,
-                ..
-            }
-        ),
-        "{error:?}"
-    );
+    assert_timed_out(&error, Phase::Connecting, Outcome::NotSent);
     assert_eq!(
         error.to_string(),
         "INCR: timed out after 1s without a connection (not sent)"
@@ -239,17 +210,7 @@ async fn waiting_in_the_queue_counts_against_the_time_limit() {
         peer.send(":1\r\n").await;
     });
     let error = second.unwrap_err();
-    assert!(
-        matches!(
-            error.kind(),
-            ErrorKind::Timeout {
-                phase: Phase::Queued,
-                ..
-            }
-        ),
-        "{error:?}"
-    );
-    assert_eq!(error.outcome(), Outcome::NotSent);
+    assert_timed_out(&error, Phase::Queued, Outcome::NotSent);
 }
 
 #[tokio::test(start_paused = true)]

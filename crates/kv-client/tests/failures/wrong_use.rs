@@ -7,7 +7,7 @@ use kv_client::{Client, Credentials, ErrorKind, Limits, Outcome};
 use tokio::join;
 
 use crate::connected;
-use crate::support::{Peers, peers};
+use crate::support::{Peer, Peers, peers};
 
 #[tokio::test(start_paused = true)]
 async fn a_wrong_password_is_an_error_at_once_and_not_a_time_out() {
@@ -131,15 +131,20 @@ async fn a_reply_of_the_wrong_type_names_command_and_types() {
     );
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_argument_that_no_server_takes_is_refused_unsent_and_hurts_nobody_else() {
+/// Strings may have 1000 bytes, in both directions.
+async fn limited() -> (Client, Peers, Peer) {
     let limits = Limits {
         bulk_bytes: 1000,
         ..Limits::client()
     };
     let (config, mut peers) = peers(4096);
-    let (client, mut peer) = join!(Client::connect(config.limits(limits)), peers.accept());
-    let client = client.unwrap();
+    let (client, peer) = join!(Client::connect(config.limits(limits)), peers.accept());
+    (client.expect("the peer accepts"), peers, peer)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_argument_that_no_server_takes_is_refused_unsent_and_hurts_nobody_else() {
+    let (client, _peers, mut peer) = limited().await;
     let error = client.set("k", vec![b'x'; 1001]).await.unwrap_err();
     assert!(
         matches!(
@@ -174,13 +179,7 @@ async fn an_argument_that_no_server_takes_is_refused_unsent_and_hurts_nobody_els
 
 #[tokio::test(start_paused = true)]
 async fn a_reply_beyond_the_limit_says_which_and_the_connection_is_made_anew() {
-    let limits = Limits {
-        bulk_bytes: 1000,
-        ..Limits::client()
-    };
-    let (config, mut peers) = peers(4096);
-    let (client, mut peer) = join!(Client::connect(config.limits(limits)), peers.accept());
-    let client = client.unwrap();
+    let (client, mut peers, mut peer) = limited().await;
     let (result, mut peer) = join!(client.get("large").into_future(), async {
         peer.expect(&["GET", "large"]).await;
         peer.send("$1001\r\n").await;

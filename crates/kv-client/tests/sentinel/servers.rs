@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kv_client::Config;
 
-use crate::cluster::Secured;
+use crate::cluster::{Secured, until};
 use crate::ports::free_port;
 
 /// The processes end, and their files go, with this value.
@@ -114,24 +114,11 @@ impl Servers {
     }
 
     pub(crate) fn cli(&self, port: u16, args: &[&str]) -> String {
-        let output = Command::new("redis-cli")
-            .args(["-p", &port.to_string()])
-            .args(&self.secured.cli)
-            .args(args)
-            .output()
-            .unwrap();
-        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+        self.secured.ask(port, args)
     }
 
     pub(crate) async fn until(&self, condition: impl Fn(&Self) -> bool) {
-        let begin = Instant::now();
-        while !condition(self) {
-            assert!(
-                begin.elapsed() < Duration::from_secs(120),
-                "the sentinels do not get there"
-            );
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        until(|| condition(self)).await;
     }
 
     pub(crate) fn config(&self) -> Config {

@@ -35,6 +35,29 @@ impl Secured {
         };
         options.into_iter().map(str::to_owned).collect()
     }
+
+    /// What redis-cli prints of the server at this port.
+    pub(crate) fn ask(&self, port: u16, args: &[&str]) -> String {
+        let output = Command::new("redis-cli")
+            .args(["-p", &port.to_string()])
+            .args(&self.cli)
+            .args(args)
+            .output()
+            .expect("redis-cli runs");
+        text(&output)
+    }
+}
+
+/// Waits for something that servers come to by themselves.
+pub(crate) async fn until(condition: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !condition() {
+        assert!(
+            begin.elapsed() < Duration::from_secs(120),
+            "the servers do not get there"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 struct Process {
@@ -159,13 +182,7 @@ impl RedisCluster {
 
     /// What redis-cli prints.
     pub(crate) fn cli(&self, port: u16, args: &[&str]) -> String {
-        let output = Command::new("redis-cli")
-            .args(["-p", &port.to_string()])
-            .args(&self.secured.cli)
-            .args(args)
-            .output()
-            .expect("redis-cli runs");
-        text(&output)
+        self.secured.ask(port, args)
     }
 
     /// The identifier of a node.
@@ -243,14 +260,7 @@ impl RedisCluster {
 
     /// Waits for something that the nodes come to by themselves.
     pub(crate) async fn until(&self, condition: impl Fn(&Self) -> bool) {
-        let begin = Instant::now();
-        while !condition(self) {
-            assert!(
-                begin.elapsed() < Duration::from_secs(120),
-                "the cluster does not get there"
-            );
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        until(|| condition(self)).await;
     }
 }
 
