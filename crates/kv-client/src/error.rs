@@ -44,7 +44,8 @@ struct Inner {
 pub enum Outcome {
     /// The server cannot have run it: at least its last byte never left this process.
     NotSent,
-    /// It was sent whole and no reply came: the server may have run it, or not.
+    /// It was sent whole and no reply came: the server may have run it, or not. That is also what became of a command that was
+    /// sent again, if that holds for one of its attempts and the last one failed, in whatever way.
     MaybeExecuted,
     /// The server answered with an error. Redis then changed nothing, except for what a script or a function had
     /// written before it failed.

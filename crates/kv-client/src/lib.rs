@@ -83,7 +83,8 @@
 //! | [`Rejected`](Outcome::Rejected) | was answered with an error | trying again gives the same |
 //! | [`Executed`](Outcome::Executed) | was run; its reply has another type than was asked for | the program is to be corrected |
 //!
-//! A command counts as sent only if its last byte went to the operating system: a server cannot run half a command.
+//! A command counts as sent only if its last byte went to the operating system: a server cannot run half a command. One that
+//! was sent again is *maybe executed* if any of its attempts may have been, also if the last one was refused.
 //!
 //! # What happens on a reconnect
 //!
@@ -146,7 +147,7 @@
 //! | what | what happens to it |
 //! |---|---|
 //! | another server becomes the primary | the sentinel that is listened to says so; the old one gets nothing more, has half a second to answer what it was sent, and is left |
-//! | the old primary refuses a write with READONLY | it is left in the same way, and the command goes to the next, not with [`Retry::Never`] |
+//! | the old primary refuses a write with READONLY, or ends what blocks on it with UNBLOCKED | it is left in the same way, and the command goes to the next, not with [`Retry::Never`] |
 //! | the primary dies | its commands wait for the next one, as after any lost connection |
 //! | no sentinel knows the service | [`ErrorKind::NoPrimary`], at once when connecting; later the client goes on asking |
 //!
