@@ -360,17 +360,20 @@ fn the_descriptor_limit_is_raised_when_asked() {
             "-o",
             &file,
         ];
-        assert_eq!(run(&[&common, args].concat()).status.code(), Some(1));
+        let output = run(&[&common, args].concat());
         let report = Report::read_json(fs::File::open(&file).unwrap()).unwrap();
-        assert_eq!(report.counts().filtered, 400, "{report}");
-        report.statistics().elapsed.as_millis()
+        // A machine that is held up too often leaves some ports undecided, and then this says nothing.
+        let (counts, code) = (report.counts(), output.status.code());
+        let known = code == Some(1) && counts.filtered == 400;
+        assert!(known || counts.undecided > 0, "{code:?}: {report}");
+        known.then(|| report.statistics().elapsed)
     };
     // Some fifty at a time against all at once, 0.3 s each; a busy machine takes longer, but hardly each time.
     let took: Vec<_> = (0..5)
         .map(|_| (waited(&[]), waited(&["--raise-limit"])))
-        .take_while(|(few, all)| *few < 2 * all)
+        .take_while(|(few, all)| few.zip(*all).is_none_or(|(few, all)| few < 2 * all))
         .collect();
-    assert!(took.len() < 5, "milliseconds without and with: {took:?}");
+    assert!(took.len() < 5, "without and with: {took:?}");
 }
 
 #[test]

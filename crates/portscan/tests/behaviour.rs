@@ -16,7 +16,7 @@ use std::{
 use futures::StreamExt;
 use portscan::{Checkpoint, Error, Event, Notice, Reason, Report, Scanner, State, Technique};
 
-use crate::common::{LISTENERS, Peer, inside, listen};
+use crate::common::{LISTENERS, Peer, inside, listen, undisturbed};
 
 const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
@@ -68,13 +68,10 @@ async fn a_firewall_that_answers_is_told_from_a_closed_port() {
          nft add rule inet f input tcp dport 14 drop",
     );
     for addr in ["10.66.0.2", "fd66::2"] {
-        let scan = |technique| {
-            Scanner::new(addr, "10-15")
-                .unwrap()
-                .technique(technique)
-                .run()
+        let scan = async |technique| {
+            undisturbed(|| Scanner::new(addr, "10-15").unwrap().technique(technique)).await
         };
-        let syn = scan(Technique::Syn).await.unwrap();
+        let syn = scan(Technique::Syn).await;
         assert_eq!(
             state(&syn, addr, 10),
             (State::Filtered, Reason::AdminProhibited)
@@ -87,7 +84,7 @@ async fn a_firewall_that_answers_is_told_from_a_closed_port() {
             state(&syn, addr, 12),
             (State::Filtered, Reason::PortUnreach)
         );
-        let connect = scan(Technique::Connect).await.unwrap();
+        let connect = scan(Technique::Connect).await;
         // An ICMP message that arrives while `connect` itself still runs is dropped by the system.
         assert_eq!(state(&connect, addr, 11).0, State::Filtered);
         for (report, refusal) in [(&syn, Reason::Reset), (&connect, Reason::ConnRefused)] {

@@ -15,6 +15,8 @@ use std::{
     thread,
 };
 
+use portscan::{Reason, Report, Scanner};
+
 /// Twenty ports with listeners: low ones, high ones, some among the source ports of connections, and the last.
 pub const LISTENERS: [u16; 20] = [
     22, 25, 53, 80, 110, 143, 443, 993, 1433, 3306, 5432, 6379, 8080, 8443, 9200, 11211, 27017,
@@ -201,6 +203,34 @@ pub fn loss(device: &str, percent: u8) -> String {
          nft 'add chain inet loss input {{ type filter hook input priority 0; }}'; \
          nft 'add rule inet loss input iifname {device} numgen random mod 100 < {percent} drop'; }}"
     )
+}
+
+/// Runs a scan, and runs it again if this machine was so busy that it could not tell silence from being held up itself.
+pub async fn undisturbed(scanner: impl Fn() -> Scanner) -> Report {
+    let mut report = scanner().run().await.unwrap();
+    for _ in 0..10 {
+        let mut ports = report.hosts().flat_map(|host| host.ports());
+        if !ports.any(|port| port.reason == Reason::Lag) {
+            break;
+        }
+        drop(ports);
+        report = scanner().run().await.unwrap();
+    }
+    report
+}
+
+/// Scans all ports of an address and holds the report against the truth.
+pub async fn all_ports(scanner: Scanner, run: usize) -> Report {
+    let report = scanner.run().await.unwrap();
+    let open: Vec<u16> = report.open_ports().into_iter().collect();
+    assert_eq!(open, LISTENERS, "run {run}: {:?}", report.statistics());
+    let counts = report.counts();
+    assert_eq!(
+        (counts.closed, counts.filtered, counts.undecided),
+        (65_515, 0, 0),
+        "run {run}"
+    );
+    report
 }
 
 /// How often an accuracy test repeats its scan: 2, or what `PORTSCAN_RUNS` says.
