@@ -125,7 +125,7 @@
 //! | a transaction | must be in one slot |
 //! | DBSIZE, KEYS, FLUSHALL, SCRIPT LOAD, CONFIG SET and the like | go to all primaries, and their replies are put together |
 //! | other commands without keys | go to any primary; [`Client::cluster_nodes`] has a handle for each |
-//! | MOVED, ASK | the command goes on to the node that was named, whatever the [`Retry`] policy: it was refused, not run |
+//! | MOVED, ASK | the command goes on to the node that was named, whatever the [`Retry`] policy: it was refused, not run. If nodes send it to each other, it waits in between, and gives up after 16 times |
 //! | TRYAGAIN, CLUSTERDOWN, LOADING, MASTERDOWN, READONLY | the command waits for a better map, within its time limit; not with [`Retry::Never`] |
 //! | a node that cannot be reached | its commands that were not sent wait for a better map; those that were, as on any lost connection |
 //! | a node that leaves | answers what it was sent, and is let go |

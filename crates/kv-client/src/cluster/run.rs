@@ -27,6 +27,8 @@ use crate::table::row;
 
 /// How often a request is sent on by nodes that disagree about a slot.
 pub(super) const MAX_HOPS: u32 = 16;
+/// After so many, and so many more, it waits a while: nodes that send it to each other need time to agree.
+const HOPS_AT_ONCE: u32 = 4;
 
 /// How far a request has come.
 #[derive(Debug)]
@@ -244,6 +246,10 @@ impl Cluster {
         // Whatever ASK said held for one attempt only.
         journey.sent_on = None;
         let sent = |failure: &Failure| failure.outcome == Outcome::MaybeExecuted;
+        let said = match &answer {
+            Ok(reply @ Reply::Error(_)) => reply.clone(),
+            _ => Reply::Null,
+        };
         let may_have_run = answer.as_ref().is_err_and(sent);
         match judge(answer, addr, &mut journey.again) {
             Verdict::Done(result) => {
@@ -255,11 +261,11 @@ impl Cluster {
             }
             Verdict::Moved(slot, to) => {
                 self.moved(slot, &to);
-                self.send_on(journey, to, false)
+                self.send_on(journey, to, false, said)
             }
             Verdict::Ask(to) => {
                 self.count_redirect();
-                self.send_on(journey, to, true)
+                self.send_on(journey, to, true, said)
             }
             Verdict::Later(result) => {
                 self.retries.fetch_add(1, Ordering::Relaxed);
@@ -270,7 +276,8 @@ impl Cluster {
         }
     }
 
-    fn send_on(&self, journey: &mut Journey, to: Addr, ask: bool) -> Next {
+    /// `said` is the reply that sends it on.
+    fn send_on(&self, journey: &mut Journey, to: Addr, ask: bool, said: Reply) -> Next {
         journey.hops += 1;
         if journey.hops > MAX_HOPS {
             let kind = ErrorKind::TooManyRedirects { hops: MAX_HOPS };
@@ -282,6 +289,9 @@ impl Cluster {
             return Next::Done(journey.all_attempts(Err(failure)));
         }
         journey.sent_on = Some((to, ask));
+        if journey.hops % HOPS_AT_ONCE == 0 {
+            return Next::Wait(Ok(said));
+        }
         Next::Go
     }
 

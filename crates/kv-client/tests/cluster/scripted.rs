@@ -1,8 +1,8 @@
 //! What is said of a command when the only node does what a test tells it to.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use kv_client::{Client, Config, Outcome, Retry};
+use kv_client::{Client, Config, ErrorKind, Outcome, Retry};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::join;
 use tokio::net::{TcpListener, TcpStream};
@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 /// What callers have sent, over whichever connection.
 struct Node {
     asked: mpsc::Receiver<Asked>,
+    port: u16,
     /// Accepts connections, until it is dropped.
     _serving: JoinSet<()>,
 }
@@ -19,7 +20,7 @@ struct Node {
 /// A command, and where its reply goes. Without one its connection is cut.
 struct Asked {
     args: Vec<String>,
-    reply: oneshot::Sender<&'static str>,
+    reply: oneshot::Sender<String>,
 }
 
 impl Node {
@@ -36,19 +37,23 @@ impl Node {
             }
         });
         let config = Config::cluster([("127.0.0.1", port)]);
-        let _serving = serving;
-        (config, Self { asked, _serving })
+        let node = Self {
+            asked,
+            port,
+            _serving: serving,
+        };
+        (config, node)
     }
 
-    async fn expect(&mut self, name: &str) -> oneshot::Sender<&'static str> {
+    async fn expect(&mut self, name: &str) -> oneshot::Sender<String> {
         let asked = self.asked.recv().await.expect("connections are accepted");
         assert_eq!(asked.args[0], name);
         asked.reply
     }
 
-    async fn answer(&mut self, name: &str, reply: &'static str) {
+    async fn answer(&mut self, name: &str, reply: &str) {
         let to = self.expect(name).await;
-        to.send(reply).expect("the connection stands");
+        to.send(reply.to_owned()).expect("the connection stands");
     }
 }
 
@@ -65,9 +70,9 @@ async fn serve(
     loop {
         let args = read(&mut stream).await?;
         let reply = match args[0].as_str() {
-            "HELLO" => "-ERR unknown command\r\n",
-            "PING" => "+PONG\r\n",
-            "CLUSTER" => &shards,
+            "HELLO" => "-ERR unknown command\r\n".to_owned(),
+            "PING" => "+PONG\r\n".to_owned(),
+            "CLUSTER" => shards.clone(),
             _ => {
                 let (reply, replied) = oneshot::channel();
                 ask.send(Asked { args, reply }).await.ok()?;
@@ -167,4 +172,34 @@ async fn a_blocking_command_that_somebody_ends_is_not_begun_again() {
         node.answer("BLPOP", "*-1\r\n").await;
     });
     assert_eq!(result.expect("it goes on"), None);
+}
+
+#[tokio::test]
+async fn a_command_outlasts_a_moment_in_which_no_node_takes_its_slot() {
+    let (config, mut node) = Node::start().await;
+    let client = Client::connect(config).await.expect("it is a cluster");
+    let moved = format!("-MOVED 1649 127.0.0.1:{}\r\n", node.port);
+    let (result, ()) = join!(client.incr("n").into_future(), async {
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_millis(150) {
+            node.answer("INCR", &moved).await;
+        }
+        node.answer("INCR", ":1\r\n").await;
+    });
+    assert_eq!(result.expect("the nodes agree in the end"), 1);
+
+    // And if they never do, that is said before its time is over.
+    let incr = client.incr("n").timeout(Duration::from_secs(60));
+    let (result, ()) = join!(incr.into_future(), async {
+        for _ in 0..17 {
+            node.answer("INCR", &moved).await;
+        }
+    });
+    let error = result.expect_err("nobody takes it");
+    let kind = error.kind();
+    assert!(
+        matches!(kind, ErrorKind::TooManyRedirects { hops: 16 }),
+        "{error:?}"
+    );
+    assert_eq!(error.outcome(), Outcome::Rejected);
 }
