@@ -29,7 +29,7 @@ use crate::generate::Rng;
 use crate::reference::Servers;
 
 /// So many are run, whatever the machine.
-const SEQUENCES: u64 = 1000;
+const SEQUENCES: u64 = 600;
 const SEED: u64 = 0x5eed;
 /// Commands in a sequence.
 const LENGTH: u64 = 60;
