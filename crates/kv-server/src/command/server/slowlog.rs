@@ -1,5 +1,7 @@
 //! SLOWLOG: what took long.
 
+use resp_codec::number;
+
 use crate::command::{Args, Command, Flags, Keys, row};
 use crate::context::Context;
 use crate::error::{ReplyError, Result};
@@ -25,10 +27,13 @@ const COUNT: usize = 10;
 fn get(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     let count = match args.remaining() {
         0 => COUNT,
-        1 => match args.integer()? {
-            -1 => usize::MAX,
-            count => usize::try_from(count)
-                .map_err(|_| ReplyError::text("ERR count should be greater than or equal to -1"))?,
+        1 => match args.next()? {
+            b"-1" => usize::MAX,
+            count => number::parse_i64(count)
+                .and_then(|count| usize::try_from(count).ok())
+                .ok_or_else(|| {
+                    ReplyError::text("ERR count should be greater than or equal to -1")
+                })?,
         },
         _ => return Err(ReplyError::subcommand_syntax(&args)),
     };
