@@ -117,6 +117,43 @@ async fn used_memory_follows_the_data() {
 }
 
 #[tokio::test]
+async fn object_and_xack_are_lookups_that_count() {
+    let server = server().await;
+    let mut client = Client::new(&server);
+    for line in ["SET k v", "XADD s 1-1 f v", "XGROUP CREATE s g 0"] {
+        client.call(line).await;
+    }
+    let (mut hits, mut misses) = (0, 0);
+    for command in [
+        "OBJECT ENCODING %",
+        "OBJECT REFCOUNT %",
+        "OBJECT IDLETIME %",
+        "OBJECT FREQ %",
+        "XACK % g 1-1",
+    ] {
+        let key = if command.starts_with("XACK") {
+            "s"
+        } else {
+            "k"
+        };
+        client.call(&command.replace('%', key)).await;
+        client.call(&command.replace('%', "nothing")).await;
+        (hits, misses) = (hits + 1, misses + 1);
+        let stats = info(&mut client, "INFO stats").await;
+        assert_eq!(
+            field(&stats, "keyspace_hits"),
+            hits.to_string(),
+            "{command}"
+        );
+        assert_eq!(
+            field(&stats, "keyspace_misses"),
+            misses.to_string(),
+            "{command}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn memory_usage_counts_key_value_and_slot() {
     let server = server().await;
     let mut client = Client::new(&server);

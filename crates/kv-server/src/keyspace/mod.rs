@@ -214,6 +214,14 @@ impl Db {
         }
     }
 
+    /// As [`look`](Self::look), without the event of a miss: OBJECT.
+    pub(crate) fn inspect(&mut self, key: &[u8]) -> Option<&Entry> {
+        let found = self.find_to_read(key);
+        self.counters.hits += u64::from(found.is_some());
+        self.counters.misses += u64::from(found.is_none());
+        found.map(|at| self.table.at(at))
+    }
+
     #[inline]
     fn note_miss(&mut self, key: &[u8]) {
         self.counters.misses += 1;

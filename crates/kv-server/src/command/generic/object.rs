@@ -1,4 +1,4 @@
-//! OBJECT: a look inside of values. None of it counts as a use of the key.
+//! OBJECT: a look inside of values. None of it counts as a use of the key, though it is a lookup for `keyspace_hits`.
 
 use crate::command::Args;
 use crate::context::Context;
@@ -13,7 +13,7 @@ const SHARED: i64 = i32::MAX as i64;
 
 pub(super) fn encoding(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     let key = args.next()?;
-    let name = cx.db.peek(key).map(Entry::encoding);
+    let name = cx.db.inspect(key).map(Entry::encoding);
     cx.out.bulk_or_null(name.map(str::as_bytes));
     Ok(())
 }
@@ -30,7 +30,7 @@ pub(super) fn refcount(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
                 .is_some_and(|number| (0..SHARED_INTEGERS).contains(&number))
     };
     let shares = cx.shared.config.maxmemory == 0 || !cx.shared.config.policy.needs_clocks();
-    match cx.db.peek(key).map(|entry| shares && is_shared(entry)) {
+    match cx.db.inspect(key).map(|entry| shares && is_shared(entry)) {
         Some(shared) => cx.out.integer(if shared { SHARED } else { 1 }),
         None => cx.out.null(),
     }
@@ -39,6 +39,7 @@ pub(super) fn refcount(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
 
 pub(super) fn idletime(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     let key = args.next()?;
+    cx.db.inspect(key);
     let idle = cx.db.idle_seconds(key);
     if idle.is_some() && cx.shared.config.policy.worth == Worth::Frequency {
         return Err(ReplyError::text(
@@ -55,11 +56,12 @@ pub(super) fn idletime(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
 /// Frequencies are counted under an LFU policy of `maxmemory-policy` only.
 pub(super) fn freq(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     let key = args.next()?;
+    let is_there = cx.db.inspect(key).is_some();
     if let Some(frequency) = cx.db.frequency(key) {
         cx.out.integer(frequency.into());
         return Ok(());
     }
-    if cx.db.contains(key) {
+    if is_there {
         return Err(ReplyError::text(
             "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.",
         ));

@@ -11,6 +11,8 @@ use crate::value::stream::{Group, Id};
 pub(super) fn xack(mut args: Args<'_>, cx: &mut Context<'_>) -> Result {
     let (key, name) = (args.next()?, args.next()?);
     let ids = parse::ids(&mut args);
+    // In Redis this lookup counts for `keyspace_hits`, unlike those of other writes.
+    cx.db.get::<Stream>(key)?;
     let stream = cx.db.get_mut::<Stream>(key)?;
     let Some(group) = stream.and_then(|stream| stream.groups.get_mut(name)) else {
         // Whatever the ids are.
