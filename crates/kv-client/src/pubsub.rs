@@ -153,7 +153,8 @@ impl Client {
     /// ```
     ///
     /// With RESP3 the messages come over the shared connection, with RESP2 over one of their own, which all subscriptions
-    /// share. After a reconnect the subscription is renewed, and a [`Gap`] marks the place.
+    /// share. After a reconnect the subscription is renewed, and a [`Gap`] marks the place. Of no channels, the stream ends at
+    /// once.
     pub fn subscribe(&self, channels: impl ToArgs) -> Subscribe<'_> {
         self.subscription(TopicKind::Channel, &channels)
     }
@@ -190,7 +191,7 @@ impl Client {
 }
 
 impl Subscribe<'_> {
-    /// How many messages may wait for the subscriber. Default: 1024.
+    /// How many messages may wait for the subscriber, at least one. Default: 1024.
     pub fn capacity(mut self, messages: usize) -> Self {
         self.capacity = messages.max(1);
         self
@@ -222,6 +223,10 @@ impl Subscribe<'_> {
             home,
             _client: self.client.clone(),
         };
+        if subscription.names.is_empty() {
+            subscription.mailbox.end(); // nothing will ever come
+            return Ok(subscription);
+        }
         subscription.register();
         let confirmed = poll_fn(|cx| subscription.mailbox.poll_confirmed(cx));
         let confirmed = match self.client.config().command_timeout {

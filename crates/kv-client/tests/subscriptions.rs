@@ -36,6 +36,19 @@ async fn accept(peers: &mut Peers) -> Peer {
     peer
 }
 
+#[tokio::test]
+async fn a_subscription_to_nothing_ends_at_once() {
+    let (client, mut peers, mut peer) = connected().await;
+    let none: [&str; 0] = [];
+    for subscribe in [client.subscribe(none), client.psubscribe(none)] {
+        let mut subscription = subscribe.await.expect("there is nothing to refuse");
+        assert!(subscription.next().await.is_none());
+    }
+    // The server was not asked.
+    join!(client.close(), peer.expect_end());
+    assert!(peers.none_waiting());
+}
+
 fn push(args: &[&str]) -> String {
     let parts: String = args
         .iter()

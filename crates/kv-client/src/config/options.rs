@@ -85,7 +85,7 @@ impl Config {
         self
     }
 
-    /// The most commands that may be under way at once; more wait their turn, in order of arrival. Default: 10,000.
+    /// The most commands that may be under way at once, at least one; more wait their turn, in order of arrival. Default: 10,000.
     #[must_use]
     pub fn max_in_flight(mut self, commands: usize) -> Self {
         self.max_in_flight = commands.max(1);
@@ -101,7 +101,7 @@ impl Config {
     }
 
     /// The most connections that blocking commands (BLPOP and its like) may have beside the shared one, each lent to one
-    /// command at a time; more of them wait their turn. Default: 16.
+    /// command at a time; more of them wait their turn. At least one. Default: 16.
     #[must_use]
     pub fn max_lanes(mut self, lanes: usize) -> Self {
         self.max_lanes = lanes.max(1);
