@@ -73,8 +73,8 @@ pub enum Phase {
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The URL is not one.
-    #[error("invalid url")]
-    Url(#[source] UrlError),
+    #[error("invalid url: {0}")]
+    Url(UrlError),
     /// The server could not be reached.
     #[error("connection to {addr} failed")]
     Connect {

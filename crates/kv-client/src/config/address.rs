@@ -116,7 +116,7 @@ impl fmt::Display for Address {
 }
 
 /// `host:port,host:port`
-pub(crate) fn write_list(f: &mut fmt::Formatter<'_>, list: &[(String, u16)]) -> fmt::Result {
+fn write_list(f: &mut fmt::Formatter<'_>, list: &[(String, u16)]) -> fmt::Result {
     for (position, (host, port)) in list.iter().enumerate() {
         let comma = if position > 0 { "," } else { "" };
         match host.contains(':') {

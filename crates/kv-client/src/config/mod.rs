@@ -14,7 +14,7 @@ use resp_codec::Limits;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use self::address::{Address, Connector};
-pub(crate) use self::address::{AddressMap, Stream, write_list};
+pub(crate) use self::address::{AddressMap, Stream};
 pub use self::credentials::{Credentials, CredentialsProvider};
 use crate::cache::Caching;
 use crate::class::Retry;

@@ -5,6 +5,7 @@ mod options;
 mod tests;
 mod write;
 
+use std::net::Ipv6Addr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -23,6 +24,17 @@ pub enum UrlError {
     /// There is no host, or no path of a socket.
     #[error("no {0}")]
     Missing(&'static str),
+    /// Without a scheme there is more than a host and a port.
+    #[error(
+        "only a host and a port can stand without a scheme; with more it is redis://user:password@host:port/db?option=value"
+    )]
+    NoScheme,
+    /// The host is neither a name nor an address.
+    #[error("'{0}' is not the name or the address of a host")]
+    Host(String),
+    /// There are several hosts where one server is meant.
+    #[error("'{0}' is more than one host; several are for redis-cluster:// and redis-sentinel://")]
+    Hosts(String),
     /// A `%` is not followed by two hexadecimal digits, or the decoded text is not UTF-8.
     #[error("bad percent-encoding in '{0}'")]
     Percent(String),
@@ -49,6 +61,14 @@ pub enum UrlError {
     /// The option is not known; nothing is ignored.
     #[error("unknown option '{0}'; known are {KNOWN}")]
     UnknownOption(String),
+    /// The option means nothing to such a server.
+    #[error("option '{option}' is for {server}")]
+    Misplaced {
+        /// The option.
+        option: String,
+        /// What it is for.
+        server: &'static str,
+    },
     /// The option is given twice.
     #[error("option '{0}' is given twice")]
     Repeated(String),
@@ -78,6 +98,7 @@ impl FromStr for Config {
             return match text {
                 "" => Err(UrlError::Missing("host")),
                 path if path.starts_with('/') => Ok(Self::new(Address::Unix(path.into()))),
+                more if more.contains(['@', '/', '?']) => Err(UrlError::NoScheme),
                 authority => host_and_port(authority, DEFAULT_PORT).map(Self::new),
             };
         };
@@ -107,6 +128,8 @@ impl FromStr for Config {
             UrlError::Port(_)
             | UrlError::Database(_)
             | UrlError::ClusterDatabase(_)
+            | UrlError::Host(_)
+            | UrlError::Hosts(_)
             | UrlError::Missing(_)
                 if cuts_login(whole) =>
             {
@@ -118,10 +141,21 @@ impl FromStr for Config {
             require_tls(&mut config)?;
         }
         if let Some(query) = query {
-            options(&mut config, query)?;
+            options(&mut config, query, names_database(&kind, rest))?;
         }
         Ok(config)
     }
+}
+
+/// Whether the path says which database, if only that it is 0.
+fn names_database(kind: &str, rest: &str) -> bool {
+    let mut parts = rest.rsplit('@').next().unwrap_or(rest).split('/');
+    let database = match kind {
+        "redis" | "valkey" => parts.nth(1),
+        "redis-sentinel" | "valkey-sentinel" => parts.nth(2),
+        _ => None,
+    };
+    database.is_some_and(|database| !database.is_empty())
 }
 
 /// Whether an `@` stands behind what would end a login.
@@ -220,20 +254,28 @@ fn unix(rest: &str) -> Result<Config, UrlError> {
 }
 
 fn host_and_port(authority: &str, default_port: u16) -> Result<Address, UrlError> {
-    let (host, port) = match authority
+    let (host, port, is_v6) = match authority
         .strip_prefix('[')
         .and_then(|rest| rest.split_once(']'))
     {
-        Some((host, port)) => (host, port.strip_prefix(':')),
+        Some((host, "")) => (host, None, true),
+        Some((host, port)) => {
+            let port = port.strip_prefix(':');
+            let port = port.ok_or_else(|| UrlError::Host(authority.to_owned()))?;
+            (host, Some(port), true)
+        }
         None => match authority.split_once(':') {
             // More than one colon outside of brackets: an IPv6 address without a port.
-            Some((_, rest)) if rest.contains(':') => (authority, None),
-            Some((host, port)) => (host, Some(port)),
-            None => (authority, None),
+            Some((_, rest)) if rest.contains(':') => (authority, None, true),
+            Some((host, port)) => (host, Some(port), false),
+            None => (authority, None, false),
         },
     };
     if host.is_empty() {
         return Err(UrlError::Missing("host"));
+    }
+    if authority.contains(',') {
+        return Err(UrlError::Hosts(authority.to_owned()));
     }
     let port = match port {
         None => default_port,
@@ -243,10 +285,22 @@ fn host_and_port(authority: &str, default_port: u16) -> Result<Address, UrlError
             .filter(|&port| port != 0)
             .ok_or_else(|| UrlError::Port(port.to_owned()))?,
     };
-    Ok(Address::Tcp {
-        host: decode(host)?,
-        port,
-    })
+    let host = decode(host)?;
+    let is_host = match is_v6 {
+        // An address of one link only has the name of that link behind a `%`.
+        true => {
+            let address = host.split_once('%').map_or(&*host, |(address, _)| address);
+            address.parse::<Ipv6Addr>().is_ok()
+        }
+        // Names with an underscore are none of the DNS, but of many a network of containers.
+        false => host
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, '-' | '.' | '_')),
+    };
+    match is_host {
+        true => Ok(Address::Tcp { host, port }),
+        false => Err(UrlError::Host(host)),
+    }
 }
 
 fn credentials(user: &str) -> Result<Option<CredentialsProvider>, UrlError> {

@@ -33,8 +33,12 @@ pub(super) const KNOWN: &str = "db, name, protocol, connect_timeout_ms, command_
     limit_frame_bytes; of a cluster read_from and refresh_ms; of sentinels sentinel_user and sentinel_password; with \
     TLS ca_file, cert_file, key_file and server_name";
 
-pub(super) fn options(config: &mut Config, query: &str) -> Result<(), UrlError> {
+/// Applies the options of `query`; `has_db` if the path has said already which database is meant.
+pub(super) fn options(config: &mut Config, query: &str, has_db: bool) -> Result<(), UrlError> {
     let mut seen = Vec::new();
+    if has_db {
+        seen.push("db");
+    }
     let is_cluster = matches!(config.address, Address::Cluster(_));
     let mut sentinel_login = (None, None);
     let mut files = TlsFiles::default();
@@ -63,7 +67,6 @@ pub(super) fn options(config: &mut Config, query: &str) -> Result<(), UrlError> 
             "refresh_ms" if is_cluster => {
                 config.refresh_interval = millis_or_none("refresh_ms", &value)?
             }
-            "db" if config.db != 0 => return Err(UrlError::Repeated("db".to_owned())),
             "db" => config.db = number("db", &value)?,
             "name" => config.name = Some(value),
             "protocol" => config.protocol = word("protocol", &value, &PROTOCOLS, "2, 3 or auto")?,
@@ -72,13 +75,11 @@ pub(super) fn options(config: &mut Config, query: &str) -> Result<(), UrlError> 
                 config.command_timeout = millis_or_none("command_timeout_ms", &value)?
             }
             "keepalive_ms" => config.keepalive = millis_or_none("keepalive_ms", &value)?,
-            "max_in_flight" => {
-                config.max_in_flight = number::<usize>("max_in_flight", &value)?.max(1)
-            }
+            "max_in_flight" => config.max_in_flight = one_or_more("max_in_flight", &value)?,
             "max_unwritten_bytes" => {
-                config.max_unwritten_bytes = number::<usize>("max_unwritten_bytes", &value)?.max(1)
+                config.max_unwritten_bytes = one_or_more("max_unwritten_bytes", &value)?
             }
-            "max_lanes" => config.max_lanes = number::<usize>("max_lanes", &value)?.max(1),
+            "max_lanes" => config.max_lanes = one_or_more("max_lanes", &value)?,
             "cache_bytes" => {
                 let caching = config.caching.unwrap_or_default();
                 config.caching = Some(caching.max_bytes(number("cache_bytes", &value)?));
@@ -110,7 +111,7 @@ pub(super) fn options(config: &mut Config, query: &str) -> Result<(), UrlError> 
                 config.limits.inline_bytes = number("limit_inline_bytes", &value)?
             }
             "limit_frame_bytes" => config.limits.frame_bytes = number("limit_frame_bytes", &value)?,
-            other => return Err(UrlError::UnknownOption(other.to_owned())),
+            other => return Err(not_for_this(other)),
         }
     }
     files.apply(config)?;
@@ -122,6 +123,18 @@ pub(super) fn options(config: &mut Config, query: &str) -> Result<(), UrlError> 
     };
     config.sentinel_credentials = sentinel_login.map(Into::into);
     Ok(())
+}
+
+/// Says what an option is for that is none of this server.
+fn not_for_this(option: &str) -> UrlError {
+    let server = match option {
+        "ca_file" | "cert_file" | "key_file" | "server_name" => "TLS, as of rediss://",
+        "sentinel_user" | "sentinel_password" => "redis-sentinel://",
+        "read_from" | "refresh_ms" => "redis-cluster://",
+        _ => return UrlError::UnknownOption(option.to_owned()),
+    };
+    let option = option.to_owned();
+    UrlError::Misplaced { option, server }
 }
 
 /// What the options say about the delays between attempts to reconnect.
@@ -192,11 +205,26 @@ impl TlsFiles {
 }
 
 fn number<T: FromStr>(name: &'static str, value: &str) -> Result<T, UrlError> {
+    let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
     value.parse().map_err(|_| UrlError::Value {
         name,
         value: value.to_owned(),
-        expected: "a number",
+        expected: match is_number {
+            true => "small enough",
+            false => "a whole number, 0 or more",
+        },
     })
+}
+
+fn one_or_more(name: &'static str, value: &str) -> Result<usize, UrlError> {
+    match number(name, value)? {
+        0 => Err(UrlError::Value {
+            name,
+            value: value.to_owned(),
+            expected: "at least 1",
+        }),
+        number => Ok(number),
+    }
 }
 
 /// One of a few words.

@@ -96,7 +96,7 @@ fn nothing_that_is_wrong_is_ignored() {
         ),
         (
             "redis://a?read_from=any",
-            "unknown option \'read_from\'; known are ...",
+            "option 'read_from' is for redis-cluster://",
         ),
         ("redis-sentinel://a", "no name of a service"),
         (
@@ -105,7 +105,7 @@ fn nothing_that_is_wrong_is_ignored() {
         ),
         (
             "redis://a?sentinel_user=u",
-            "unknown option \'sentinel_user\'; known are ...",
+            "option 'sentinel_user' is for redis-sentinel://",
         ),
         (
             "redis://h?protocol=4",
@@ -125,7 +125,44 @@ fn nothing_that_is_wrong_is_ignored() {
         ),
         (
             "redis://h?max_retries=many",
-            "option max_retries: 'many' is not a number",
+            "option max_retries: 'many' is not a whole number, 0 or more",
+        ),
+        (
+            "redis://h?max_retries=4294967296",
+            "option max_retries: '4294967296' is not small enough",
+        ),
+        (
+            "redis://h?max_lanes=0",
+            "option max_lanes: '0' is not at least 1",
+        ),
+        (
+            "redis-cluster://h?ca_file=ca.pem",
+            "option 'ca_file' is for TLS, as of rediss://",
+        ),
+        ("redis://h/0?db=2", "option 'db' is given twice"),
+        (
+            "redis-sentinel://u:p@h/s/0?db=2",
+            "option 'db' is given twice",
+        ),
+        (
+            "redis://h 2",
+            "'h 2' is not the name or the address of a host",
+        ),
+        (
+            "redis://h\n",
+            "'h\n' is not the name or the address of a host",
+        ),
+        (
+            "redis://[::1]7000",
+            "'[::1]7000' is not the name or the address of a host",
+        ),
+        (
+            "redis://a:1:2",
+            "'a:1:2' is not the name or the address of a host",
+        ),
+        (
+            "redis://a:1,b:2",
+            "'a:1,b:2' is more than one host; several are for redis-cluster:// and redis-sentinel://",
         ),
         ("redis://%zz@h", "bad percent-encoding in '%zz'"),
         ("redis://:%+1@h", "bad percent-encoding in the password"),
@@ -175,11 +212,30 @@ fn a_password_that_is_not_encoded_is_refused_without_showing_a_part_of_it() {
 }
 
 #[test]
+fn a_login_without_a_scheme_is_not_taken_for_a_host_and_shown() {
+    for text in ["user:secret@h:6379", "secret@h", "h:6379/0", "h?db=1"] {
+        assert_eq!(refused(text), UrlError::NoScheme, "{text}");
+    }
+}
+
+#[test]
+fn a_time_below_a_millisecond_is_not_written_as_none() {
+    let short = Config::default()
+        .command_timeout(Duration::from_micros(500))
+        .keepalive(Duration::from_nanos(1_000_001));
+    let read = config(&short.to_string());
+    assert_eq!(read.command_timeout, Some(Duration::from_millis(1)));
+    assert_eq!(read.keepalive, Some(Duration::from_millis(2)));
+}
+
+#[test]
 fn a_configuration_is_written_as_a_url_that_reads_the_same_but_for_the_password() {
     for url in [
         "redis://localhost:6379",
         "redis://us%40er@h:7/5?name=a%20b&protocol=2&command_timeout_ms=0&keepalive_ms=1&max_in_flight=7&max_retries=0",
         "redis://[::1]:6379?protocol=3&connect_timeout_ms=1&max_unwritten_bytes=5",
+        "redis://[fe80::1%25eth0]:6379",
+        "redis-cluster://[fe80::1%25eth0]:6379,my_node-1:1",
         "redis+unix:///run/a%20b.sock?db=2",
         "redis://h:1?cache_bytes=5&cache_age_ms=7",
         "redis://h:1?max_lanes=3&bulk_from=0&retry=repeatable&max_retries=1&reconnect=no",

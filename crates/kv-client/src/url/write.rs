@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::options::{PROTOCOLS, READ_FROM, RETRIES};
 use crate::cache::Caching;
-use crate::config::{Address, Config, Credentials, CredentialsProvider, write_list};
+use crate::config::{Address, Config, Credentials, CredentialsProvider};
 
 fn encode(out: &mut impl fmt::Write, text: &str, also: &[u8]) -> fmt::Result {
     for &byte in text.as_bytes() {
@@ -18,7 +18,8 @@ fn encode(out: &mut impl fmt::Write, text: &str, also: &[u8]) -> fmt::Result {
     Ok(())
 }
 
-/// The URL of this configuration, without the password; reading it gives the same configuration otherwise.
+/// The URL of this configuration, without the password; reading it gives the same configuration otherwise, with times
+/// rounded up to whole milliseconds.
 ///
 /// An address of the caller's own (see [`Config::connector`]) has no URL; its description is shown instead.
 impl fmt::Display for Config {
@@ -41,12 +42,7 @@ impl fmt::Display for Config {
             Address::Tcp { host, port } => {
                 write!(f, "redis{secure}://")?;
                 user(f)?;
-                if host.contains(':') {
-                    write!(f, "[{host}]:{port}")?;
-                } else {
-                    encode(f, host, b"")?;
-                    write!(f, ":{port}")?;
-                }
+                write_host(f, host, *port)?;
                 if self.db != 0 {
                     write!(f, "/{}", self.db)?;
                 }
@@ -60,15 +56,16 @@ impl fmt::Display for Config {
                 }
             }
             Address::Custom(custom) => return write!(f, "{custom:?}"),
-            Address::Cluster(_) => {
+            Address::Cluster(seeds) => {
                 write!(f, "redis{secure}-cluster://")?;
                 user(f)?;
-                write!(f, "{}", self.address)?;
+                write_hosts(f, seeds)?;
             }
             Address::Sentinel { service, sentinels } => {
                 write!(f, "redis{secure}-sentinel://")?;
                 user(f)?;
-                write!(f, "{}/", List(sentinels))?;
+                write_hosts(f, sentinels)?;
+                f.write_char('/')?;
                 encode(f, service, b"")?;
                 if self.db != 0 {
                     write!(f, "/{}", self.db)?;
@@ -76,7 +73,7 @@ impl fmt::Display for Config {
             }
         }
         let default = Self::default();
-        let millis = |time: Option<Duration>| time.map_or(0, |time| time.as_millis()).to_string();
+        let millis = |time: Option<Duration>| time.map_or(0, millis).to_string();
         if let Some(name) = &self.name {
             options.write(f, "name", name)?;
         }
@@ -141,12 +138,31 @@ fn word<T: PartialEq>(words: &[(&'static str, T)], meaning: T) -> &'static str {
     found.map_or("", |(word, _)| word)
 }
 
-struct List<'a>(&'a [(String, u16)]);
-
-impl fmt::Display for List<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_list(f, self.0)
+fn write_hosts(f: &mut fmt::Formatter<'_>, hosts: &[(String, u16)]) -> fmt::Result {
+    for (position, (host, port)) in hosts.iter().enumerate() {
+        if position > 0 {
+            f.write_char(',')?;
+        }
+        write_host(f, host, *port)?;
     }
+    Ok(())
+}
+
+fn write_host(f: &mut fmt::Formatter<'_>, host: &str, port: u16) -> fmt::Result {
+    let is_v6 = host.contains(':');
+    if is_v6 {
+        f.write_char('[')?;
+    }
+    encode(f, host, b":")?;
+    if is_v6 {
+        f.write_char(']')?;
+    }
+    write!(f, ":{port}")
+}
+
+/// Whole milliseconds, rounded up: a short time is not to become 0, which stands for none.
+fn millis(time: Duration) -> u128 {
+    time.as_nanos().div_ceil(1_000_000)
 }
 
 struct Options {
