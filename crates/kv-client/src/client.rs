@@ -74,7 +74,8 @@ impl Client {
 
     /// Makes a client without waiting for its connection, which is made in the background.
     ///
-    /// Commands wait for it, until their time limit. Must be called in a Tokio runtime, which then runs the connection.
+    /// Commands wait for it, until their time limit; they fail at once if the server refuses what the configuration asks for,
+    /// or is not what it says: no cluster, or no Redis at all. Must be called in a Tokio runtime, which then runs the connection.
     ///
     /// # Errors
     ///

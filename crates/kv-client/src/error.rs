@@ -84,7 +84,7 @@ pub enum ErrorKind {
         source: Arc<io::Error>,
     },
     /// The connection stands, but the server refused what the configuration asks for: AUTH, SELECT, HELLO.
-    #[error("server at {addr} refused {step}: {reply}")]
+    #[error("server at {addr} refused {step}: {reply}{}", login_hint(reply))]
     Refused {
         /// The server.
         addr: String,
@@ -127,7 +127,7 @@ pub enum ErrorKind {
         source: Option<Box<Error>>,
     },
     /// The server answered with an error.
-    #[error("{0}")]
+    #[error("{0}{hint}", hint = cluster_hint(.0))]
     Server(ServerError),
     /// The reply has another type than the one asked for.
     #[error("{0}")]
@@ -202,6 +202,8 @@ pub enum ErrorKind {
     NoNode {
         /// `slot 5`.
         slots: Cow<'static, str>,
+        /// Why there is no map of the cluster, if none could be had when it was last asked for.
+        source: Option<Box<Error>>,
     },
     /// The nodes of the cluster sent the command to each other, again and again.
     #[error("the nodes of the cluster sent it on {hops} times")]
@@ -338,7 +340,25 @@ impl std::error::Error for Error {
 /// What the first byte of something else gives away.
 fn doubt(source: &DecodeError) -> &'static str {
     match source.kind() {
+        // An alert of TLS.
+        DecodeErrorKind::UnknownType(0x15) => "; does this port speak TLS (rediss://)?",
         DecodeErrorKind::UnknownType(_) => "; is it a redis server?",
+        _ => "",
+    }
+}
+
+/// What to do about a server that wants a login.
+fn login_hint(reply: &ServerError) -> &'static str {
+    match reply.code() {
+        "NOAUTH" => " (it wants a login: user:password@ in the url, or Config::credentials)",
+        _ => "",
+    }
+}
+
+/// What to do about a node of a cluster that was taken for a single server.
+fn cluster_hint(reply: &ServerError) -> &'static str {
+    match reply.code() {
+        "MOVED" | "ASK" => " (a node of a cluster: a redis-cluster:// url follows this)",
         _ => "",
     }
 }

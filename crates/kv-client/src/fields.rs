@@ -36,11 +36,11 @@ impl Fields {
     pub fn take<T: FromReply>(&mut self, name: &str) -> Result<T, ReplyError> {
         let Some(value) = self.0.remove(name.as_bytes()) else {
             return T::from_reply(Reply::Null).map_err(|_| {
-                ReplyError::new(format!("a map with the field {name}"), "one without it")
+                ReplyError::new(format!("a map with the field '{name}'"), "one without it")
             });
         };
         T::from_reply(value).map_err(|error| {
-            let expected = format!("{} in the field {name}", error.expected());
+            let expected = format!("{} in the field '{name}'", error.expected());
             ReplyError::new(expected, error.got().to_owned())
         })
     }

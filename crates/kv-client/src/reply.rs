@@ -160,6 +160,7 @@ impl Reply {
             Self::Double(number) => format!("the double {number}"),
             Self::Boolean(flag) => format!("the boolean {flag}"),
             Self::Simple(status) => format!("the status {}", String::from_utf8_lossy(status)),
+            Self::Bulk(bytes) if bytes.len() == 1 => "a bulk string of 1 byte".to_owned(),
             Self::Bulk(bytes) => format!("a bulk string of {} bytes", bytes.len()),
             Self::BigNumber(_) => "a big number".to_owned(),
             Self::Error(error) => format!("the error {error}"),

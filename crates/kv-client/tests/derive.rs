@@ -110,12 +110,12 @@ async fn an_error_names_the_command_the_field_and_what_is_wrong_with_it() {
     on_every_server("HGETALL", async |client: Client| {
         client.hset("u", ("name", "x")).await.unwrap();
         let missing = client.hgetall("u").into::<User>().await.unwrap_err();
-        assert_eq!(missing.to_string(), "HGETALL: expected a map with the field birth-year, got one without it");
+        assert_eq!(missing.to_string(), "HGETALL: expected a map with the field 'birth-year', got one without it");
         client.hset("u", ("birth-year", "long ago")).await.unwrap();
         let wrong = client.hgetall("u").into::<User>().await.unwrap_err();
         assert_eq!(
             wrong.to_string(),
-            "HGETALL: expected an integer (u16) in the field birth-year, got a bulk string of 8 bytes"
+            "HGETALL: expected an integer (u16) in the field 'birth-year', got a bulk string of 8 bytes"
         );
         assert!(matches!(wrong.kind(), ErrorKind::Reply(_)));
         assert_eq!(wrong.outcome(), Outcome::Executed);

@@ -8,7 +8,7 @@ use crate::class::Class;
 use crate::cluster::Cluster;
 use crate::cluster::map::Addr;
 use crate::cluster::route::{Fold, Route, route, split};
-use crate::cluster::run::{Journey, Next, no_node, not_sent};
+use crate::cluster::run::{Journey, Next, not_sent};
 use crate::cluster::send;
 use crate::config::ReadFrom;
 use crate::connection::exchange::{Again, Exchange, Requests};
@@ -91,7 +91,7 @@ impl Cluster {
             Some(result) => (item.request, result),
             None => {
                 let late = item.journey.late.take();
-                let late = late.unwrap_or_else(|| Err(no_node(&item.journey)));
+                let late = late.unwrap_or_else(|| Err(self.no_node(item.journey.slot)));
                 let result = item.journey.all_attempts(self.out_of_time(late, limit));
                 (item.request, result)
             }
@@ -160,9 +160,7 @@ impl Cluster {
                         .collect(),
                 };
                 if everywhere.is_empty() {
-                    return Plan::Refused(not_sent(ErrorKind::NoNode {
-                        slots: "any slot".into(),
-                    }));
+                    return Plan::Refused(self.no_node(None));
                 }
                 let positions = vec![Vec::new(); everywhere.len()];
                 items.extend(

@@ -48,6 +48,8 @@ pub(crate) struct Cluster {
     nodes: Mutex<HashMap<Addr, Arc<Node>>>,
     /// Sent anew with every refresh and every slot that moves.
     map: watch::Sender<Arc<SlotMap>>,
+    /// Why nobody gave a map when it was last asked for.
+    no_map: Mutex<Option<Error>>,
     /// Tells the background task that the map seems to be out of date.
     wish: Arc<Notify>,
     /// Subscriptions that lost their node.
@@ -82,6 +84,7 @@ impl Cluster {
             config,
             nodes: Mutex::default(),
             map: watch::Sender::default(),
+            no_map: Mutex::default(),
             orphanage: Arc::new(Orphanage::new(Arc::clone(&wish))),
             wish,
             task: Mutex::default(),

@@ -12,9 +12,10 @@ use crate::cluster::Cluster;
 use crate::cluster::map::{Addr, SlotMap};
 use crate::connection::backoff::random;
 use crate::connection::exchange::{Again, Exchange};
+use crate::connection::handshake::is_transient;
 use crate::connection::link::{Answer, TimeLimit};
-use crate::connection::node::Node;
-use crate::error::{Error, ErrorKind, Outcome, Result};
+use crate::connection::node::{Node, locked};
+use crate::error::{Error, ErrorKind, Outcome, Phase, Result};
 use crate::reply::Reply;
 use crate::request::Request;
 use crate::table::{Row, row};
@@ -61,6 +62,7 @@ pub(super) async fn maintain(cluster: Weak<Cluster>, wish: Arc<Notify>, period: 
 impl Cluster {
     /// Asks one node after the other until one gives a map. Whether that is another one than before.
     async fn refresh(&self) -> bool {
+        let mut last = None;
         for addr in self.candidates() {
             if self.is_closed() {
                 return false;
@@ -68,15 +70,33 @@ impl Cluster {
             let node = self.node(&addr);
             match timeout(PATIENCE, self.ask_for_map(&addr, &node)).await {
                 Ok(Ok(map)) => {
+                    *locked(&self.no_map) = None;
                     let changed = self.adopt(map);
                     if changed {
                         info!(%addr, "the map of the cluster has changed");
                     }
                     return changed;
                 }
-                Ok(Err(error)) => debug!(%addr, %error, "no map of the cluster"),
-                Err(_) => debug!(%addr, "no map of the cluster in time"),
+                Ok(Err(error)) => {
+                    debug!(%addr, %error, "no map of the cluster");
+                    // One that may give it later counts for more than one that never will.
+                    if last.as_ref().is_none_or(is_final) {
+                        last = Some(error);
+                    }
+                }
+                Err(_) => {
+                    debug!(%addr, "no map of the cluster in time");
+                    let late = ErrorKind::Timeout {
+                        phase: Phase::Waiting,
+                        after: PATIENCE,
+                        source: None,
+                    };
+                    last = Some(Error::new(late, Outcome::MaybeExecuted).of("CLUSTER SHARDS"));
+                }
             }
+        }
+        if last.is_some() {
+            *locked(&self.no_map) = last;
         }
         false
     }
@@ -142,7 +162,7 @@ impl Cluster {
     }
 
     fn is_connected(&self, addr: &Addr) -> bool {
-        let nodes = crate::connection::node::locked(&self.nodes);
+        let nodes = locked(&self.nodes);
         nodes
             .get(addr)
             .is_some_and(|node| node.link.lock().status.connected)
@@ -159,6 +179,17 @@ impl Cluster {
     pub(super) fn count_redirect(&self) {
         self.redirects.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+/// Whether a node that gave no map for this reason will not give one later either, unless somebody changes the
+/// configuration or the server.
+pub(super) fn is_final(error: &Error) -> bool {
+    let kind = error.kind();
+    let is_answer = matches!(
+        kind,
+        ErrorKind::NotACluster { .. } | ErrorKind::Protocol { .. } | ErrorKind::Refused { .. }
+    );
+    is_answer && !is_transient(kind)
 }
 
 fn not_a_cluster(addr: &Addr, said: &str) -> Error {

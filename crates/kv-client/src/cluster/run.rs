@@ -11,6 +11,7 @@ use crate::cache::fetch;
 use crate::class::Class;
 use crate::cluster::Cluster;
 use crate::cluster::map::Addr;
+use crate::cluster::refresh::is_final;
 use crate::cluster::route::{Route, common_slot, route};
 use crate::cluster::send::{Around, carry, send};
 use crate::cluster::verdict::{Verdict, judge};
@@ -150,7 +151,7 @@ impl Cluster {
         );
         loop {
             let next = match self.destination(&journey) {
-                None => Next::Wait(Err(no_node(&journey))),
+                None => Next::Wait(Err(self.no_node(journey.slot))),
                 Some((addr, node)) => {
                     let around = journey.around();
                     let answer = if cached && around == Around::Nothing {
@@ -188,7 +189,7 @@ impl Cluster {
         let asking = Request::of(row!("ASKING"));
         loop {
             let next = match self.destination(&journey) {
-                None => Next::Wait(Err(no_node(&journey))),
+                None => Next::Wait(Err(self.no_node(journey.slot))),
                 Some((addr, node)) => {
                     let ask = journey.sent_on.as_ref().is_some_and(|(_, ask)| *ask);
                     let list: Vec<&Request> = ask
@@ -363,9 +364,18 @@ impl Cluster {
         )
         .await;
         !self.is_closed()
+            && self.hopeless().is_none()
             && limit
                 .deadline
                 .is_none_or(|deadline| Instant::now() < deadline)
+    }
+
+    /// Why waiting for a map would not help: nobody has given one yet, and all that were asked said that they never will.
+    fn hopeless(&self) -> Option<Error> {
+        if !self.map().shards.is_empty() {
+            return None;
+        }
+        locked(&self.no_map).clone().filter(is_final)
     }
 
     /// The node of the one slot that a request is about.
@@ -374,7 +384,7 @@ impl Cluster {
         let slot = common_slot(std::iter::once(request)).map_err(failed)?;
         let journey = Journey::new(slot, Again::NEVER);
         let home = self.destination(&journey).map(|(_, node)| node);
-        home.ok_or_else(|| failed(no_node(&journey).kind))
+        home.ok_or_else(|| failed(self.no_node(journey.slot).kind))
     }
 
     /// Learns from an error that was given to the caller.
@@ -394,6 +404,16 @@ impl Cluster {
         self.wish.notify_one();
     }
 
+    /// There is nobody to send a request to, as far as the map says.
+    pub(super) fn no_node(&self, slot: Option<u16>) -> Failure {
+        let slots = match slot {
+            Some(slot) => Cow::Owned(format!("slot {slot}")),
+            None => Cow::Borrowed("any slot"),
+        };
+        let source = locked(&self.no_map).clone().map(Box::new);
+        not_sent(ErrorKind::NoNode { slots, source })
+    }
+
     /// What is said of a request that there is no time left for, after `result`.
     pub(super) fn out_of_time(
         &self,
@@ -406,6 +426,9 @@ impl Cluster {
         };
         if self.is_closed() {
             return Err(not_sent(ErrorKind::Closed));
+        }
+        if let Some(error) = self.hopeless() {
+            return Err(not_sent(error.kind().clone()));
         }
         let source = Some(Box::new(Error::new(failure.kind, failure.outcome)));
         Err(not_sent(ErrorKind::Timeout {
@@ -444,17 +467,6 @@ fn of_transaction(answer: &Result<Answer, Failure>, len: usize) -> Result<Reply,
         Ok(Answer::One(reply)) => Ok(reply.clone()),
         Ok(Answer::Failed(failure)) | Err(failure) => Err(failure.clone()),
     }
-}
-
-pub(super) fn no_node(journey: &Journey) -> Failure {
-    not_sent(match journey.slot {
-        Some(slot) => ErrorKind::NoNode {
-            slots: Cow::Owned(format!("slot {slot}")),
-        },
-        None => ErrorKind::NoNode {
-            slots: Cow::Borrowed("any slot"),
-        },
-    })
 }
 
 pub(super) fn not_sent(kind: ErrorKind) -> Failure {

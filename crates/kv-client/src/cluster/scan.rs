@@ -54,14 +54,8 @@ impl Cluster {
                 };
                 let map = self.map();
                 let Some(shard) = map.shard(slot) else {
-                    self.pause(
-                        walk,
-                        limit,
-                        not_sent(ErrorKind::NoNode {
-                            slots: format!("slot {slot}").into(),
-                        }),
-                    )
-                    .await?;
+                    let failure = self.no_node(Some(slot));
+                    self.pause(walk, limit, failure).await?;
                     continue;
                 };
                 let slots = map.ranges(&shard.primary).into_iter().flatten().collect();

@@ -355,9 +355,13 @@ pub(crate) fn check(request: &Request, config: &Config, in_batch: bool) -> Resul
 fn check_shared(request: &Request, in_batch: bool) -> Result<(), Error> {
     let instead = match request.class() {
         Class::Unshared => match request.name() {
-            "SUBSCRIBE" | "PSUBSCRIBE" | "SSUBSCRIBE" | "UNSUBSCRIBE" | "PUNSUBSCRIBE"
-            | "SUNSUBSCRIBE" => "use Client::subscribe",
+            "SUBSCRIBE" => "use Client::subscribe",
+            "PSUBSCRIBE" => "use Client::psubscribe",
+            "SSUBSCRIBE" => "use Client::ssubscribe",
+            "UNSUBSCRIBE" | "PUNSUBSCRIBE" | "SUNSUBSCRIBE" => "drop the Subscription",
             "MULTI" | "EXEC" | "DISCARD" => "use Client::transaction",
+            "WATCH" | "UNWATCH" => "use Client::watch",
+            "MONITOR" => "use Client::monitor",
             "QUIT" => "use Client::close",
             "HELLO" => "use Config::protocol and Config::credentials",
             _ => "it changes what other callers of this client see",

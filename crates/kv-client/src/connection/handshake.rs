@@ -97,6 +97,8 @@ pub(crate) struct Peer<'a> {
     decoder: FrameDecoder,
     config: &'a Config,
     login: u64,
+    /// Whether it has said anything yet.
+    heard: bool,
 }
 
 impl<'a> Peer<'a> {
@@ -115,6 +117,7 @@ impl<'a> Peer<'a> {
             decoder: FrameDecoder::new(config.limits),
             config,
             login,
+            heard: false,
         };
         let greeted = peer.greet(credentials.as_ref()).await;
         let version = greeted.map_err(|error| match error.code() {
@@ -137,6 +140,7 @@ impl<'a> Peer<'a> {
             decoder: FrameDecoder::new(config.limits),
             config,
             login: established.login,
+            heard: true,
         }
     }
 
@@ -182,7 +186,12 @@ impl<'a> Peer<'a> {
                     };
                     return Err(self.refused(step, reply));
                 }
-                _ => return Ok(Version::Resp3),
+                Reply::Map(_) | Reply::Array(_) => return Ok(Version::Resp3),
+                // Servers of mail and news greet with `+OK`, too.
+                reply => {
+                    let kind = ErrorKind::Reply(reply.mismatch("a map of what the server is"));
+                    return Err(Error::new(kind, Outcome::NotSent).of("HELLO"));
+                }
             }
         }
         if let Some(credentials) = credentials {
@@ -249,8 +258,7 @@ impl<'a> Peer<'a> {
             self.stream.write_all(bytes).await?;
             self.stream.flush().await
         };
-        sent.await
-            .map_err(|source| connect_error(self.config, source))
+        sent.await.map_err(|source| self.cut_off(source))
     }
 
     /// The next reply; messages out of band are not of interest yet.
@@ -280,15 +288,30 @@ impl<'a> Peer<'a> {
                 .stream
                 .read_buf(&mut self.input)
                 .await
-                .map_err(|source| connect_error(self.config, source))?;
+                .map_err(|source| self.cut_off(source))?;
             if read == 0 {
-                let source = io::Error::new(
-                    io::ErrorKind::UnexpectedEof,
-                    "closed by the server before it was set up",
-                );
-                return Err(connect_error(self.config, source));
+                return Err(self.cut_off(io::ErrorKind::UnexpectedEof.into()));
             }
+            self.heard = true;
         }
+    }
+
+    /// The connection ended while it was set up.
+    fn cut_off(&self, source: io::Error) -> Error {
+        use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+
+        if !matches!(source.kind(), BrokenPipe | ConnectionReset | UnexpectedEof) {
+            return connect_error(self.config, source);
+        }
+        // That is how a port that speaks TLS ends what does not.
+        let hint = match self.config.address {
+            Address::Tcp { .. } if !self.heard && !self.config.uses_tls() => {
+                "; does this port speak TLS (rediss://)?"
+            }
+            _ => "",
+        };
+        let text = format!("closed by the server before it was set up{hint}");
+        connect_error(self.config, io::Error::new(source.kind(), text))
     }
 
     fn refused(&self, step: &'static str, reply: ServerError) -> Error {

@@ -81,6 +81,14 @@ async fn a_cluster_url_on_a_server_that_is_none_is_a_clear_error() {
             .contains("use a redis:// url for a single server"),
         "{error}"
     );
+    let lazy = Client::connect_lazy(&url).unwrap();
+    let error = lazy.get("k").await.unwrap_err();
+    assert!(
+        matches!(error.kind(), ErrorKind::NotACluster { .. }),
+        "{error:?}"
+    );
+    assert_eq!(error.outcome(), Outcome::NotSent);
+    lazy.close().await;
     server.shutdown().await;
 
     let gone = Client::connect(&url).await.unwrap_err();

@@ -3,8 +3,10 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use kv_client::{Client, Credentials, ErrorKind, Limits, Outcome};
+use kv_client::{Client, Credentials, ErrorKind, Limits, Outcome, Protocol, ServerError};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::join;
+use tokio::net::TcpListener;
 
 use crate::connected;
 use crate::support::{Peer, Peers, peers};
@@ -61,6 +63,77 @@ async fn a_peer_that_is_no_redis_is_recognised() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_greeting_that_looks_like_a_reply_is_not_taken_for_a_server() {
+    let (config, mut peers) = peers(1024);
+    let (client, ()) = join!(Client::connect(config.protocol(Protocol::Auto)), async {
+        let mut peer = peers.accept_raw().await;
+        peer.send("+OK POP3 server ready\r\n").await;
+    });
+    assert_eq!(
+        client.unwrap_err().to_string(),
+        "HELLO: expected a map of what the server is, got the status OK POP3 server ready (not sent)"
+    );
+}
+
+#[tokio::test]
+async fn a_port_that_ends_what_is_no_tls_is_said_to_speak_tls_perhaps() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("redis://{}", listener.local_addr().unwrap());
+    let serve = async |alert: &[u8]| {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        // All of it is read, so that the end is no reset.
+        let mut hello = [0; 64];
+        assert_ne!(stream.read(&mut hello).await.unwrap(), 0);
+        stream.write_all(alert).await.unwrap();
+    };
+    let (client, ()) = join!(Client::connect(&url), serve(b""));
+    let error = client.unwrap_err();
+    let cause = error.source().expect("what is wrong").to_string();
+    assert_eq!(
+        cause,
+        "closed by the server before it was set up; does this port speak TLS (rediss://)?"
+    );
+    let (client, ()) = join!(Client::connect(&url), serve(b"\x15\x03\x03\0\x02\x02\x46"));
+    let said = client.unwrap_err().to_string();
+    assert!(
+        said.ends_with("cannot be read; does this port speak TLS (rediss://)?"),
+        "{said}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_wants_a_login_is_said_to() {
+    let (config, mut peers) = peers(1024);
+    let (client, ()) = join!(Client::connect(config), async {
+        let mut peer = peers.accept_raw().await;
+        peer.send("-NOAUTH Authentication required.\r\n").await;
+    });
+    let said = client.unwrap_err().to_string();
+    assert!(
+        said.ends_with(
+            "NOAUTH Authentication required. (it wants a login: user:password@ in the url, or Config::credentials)"
+        ),
+        "{said}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_of_a_cluster_taken_for_a_single_server_is_said_to_be_one() {
+    let (client, _peers, mut peer) = connected(1024).await;
+    let (result, ()) = join!(client.get("k").into_future(), async {
+        peer.expect(&["GET", "k"]).await;
+        peer.send("-MOVED 7629 10.0.0.2:7001\r\n").await;
+    });
+    let error = result.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "GET: MOVED 7629 10.0.0.2:7001 (a node of a cluster: a redis-cluster:// url follows this)"
+    );
+    let text = error.server_error().map(ServerError::text);
+    assert_eq!(text, Some("MOVED 7629 10.0.0.2:7001"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn bytes_that_are_no_reply_end_the_connection_and_no_caller_gets_them() {
     let (client, mut peers, mut peer) = connected(1024).await;
     let (result, ()) = join!(client.incr("n").into_future(), async {
@@ -93,6 +166,15 @@ async fn commands_that_would_break_a_shared_connection_are_refused_unsent() {
         error.to_string(),
         "MULTI: cannot be sent like this on a connection that others use too; use Client::transaction (not sent)"
     );
+    for (name, instead) in [
+        ("WATCH", "use Client::watch"),
+        ("MONITOR", "use Client::monitor"),
+        ("SSUBSCRIBE", "use Client::ssubscribe"),
+        ("UNSUBSCRIBE", "drop the Subscription"),
+    ] {
+        let said = client.command(name).await.unwrap_err().to_string();
+        assert!(said.contains(instead), "{said}");
+    }
     let error = client
         .command("client")
         .arg("reply")
