@@ -1,6 +1,7 @@
 //! [`Client`]: the handle that commands are called on.
 
 use std::fmt;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
 use crate::cluster::Cluster;
@@ -33,6 +34,8 @@ pub struct Client {
 pub(crate) struct Inner {
     pub(crate) config: Arc<Config>,
     pub(crate) servers: Servers,
+    /// Transactions that were run, or may have been; a [watch](Client::watch) is not begun again then.
+    pub(crate) transactions: AtomicUsize,
 }
 
 /// Where commands go.
@@ -100,6 +103,7 @@ impl Client {
             inner: Arc::new(Inner {
                 config: Arc::clone(&node.config),
                 servers: Servers::One(node),
+                transactions: AtomicUsize::new(0),
             }),
         }
     }
@@ -109,6 +113,7 @@ impl Client {
             inner: Arc::new(Inner {
                 config: Arc::clone(&cluster.config),
                 servers: Servers::Cluster(cluster),
+                transactions: AtomicUsize::new(0),
             }),
         }
     }

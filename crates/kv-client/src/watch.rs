@@ -1,6 +1,7 @@
 //! Optimistic transactions: [`Client::watch`].
 
 use std::future::Future;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -79,7 +80,8 @@ impl Watch<'_> {
     /// Runs `attempt` until its transaction goes through or it does without one; what it came to.
     ///
     /// It is run again, after a short pause that grows, when a watched key changed ([`ErrorKind::Conflict`]), when the
-    /// slot of the keys moved to another node, or when the connection was lost before the transaction was sent.
+    /// slot of the keys moved to another node, or when the connection was lost before the transaction was sent. Once a
+    /// transaction was run, or may have been, whatever comes behind it in the closure does not begin it again.
     ///
     /// # Errors
     ///
@@ -100,13 +102,14 @@ impl Watch<'_> {
         } = self;
         let retries = client.config().retry != Retry::Never;
         for number in 1.. {
-            let result = try_once(client, &request, &mut attempt).await;
+            let mut committed = false;
+            let result = try_once(client, &request, &mut attempt, &mut committed).await;
             let Err(error) = &result else {
                 return result;
             };
             let again =
                 matches!(error.kind(), ErrorKind::Conflict) || (retries && is_displaced(error));
-            if !again || number >= attempts || client.is_closed() {
+            if !again || committed || number >= attempts || client.is_closed() {
                 return result;
             }
             if let (true, Servers::Cluster(cluster)) = (is_displaced(error), &client.inner.servers)
@@ -154,10 +157,12 @@ fn pause(number: u32) -> Duration {
     most / 1000 * thousandths
 }
 
+/// `committed` becomes whether a transaction was run, or may have been.
 async fn try_once<T, Fut: Future<Output = Result<T>>>(
     client: &Client,
     request: &Request,
     attempt: &mut impl FnMut(Client) -> Fut,
+    committed: &mut bool,
 ) -> Result<T> {
     let home = match &client.inner.servers {
         Servers::One(node) => Arc::clone(node),
@@ -167,6 +172,7 @@ async fn try_once<T, Fut: Future<Output = Result<T>>>(
     ask(&booth.node, request.clone(), row!("WATCH")).await?;
     let handle = Client::of_node(Arc::clone(&booth.node));
     let result = attempt(handle.clone()).await;
+    *committed = handle.inner.transactions.load(Ordering::Relaxed) > 0;
     // EXEC ends the watch, whatever comes of it; a closure without one leaves that to us. A handle that was kept could
     // still be used, so its connection is not lent to anybody else.
     let kept = Arc::strong_count(&handle.inner) > 1;

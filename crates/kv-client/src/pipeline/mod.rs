@@ -6,6 +6,7 @@ mod send;
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tracing::Instrument;
@@ -18,7 +19,7 @@ use crate::class::Retry;
 use crate::client::Client;
 use crate::command::Settings;
 use crate::config::ReadFrom;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::request::Request;
 use crate::telemetry;
 
@@ -191,11 +192,17 @@ async fn pipeline(client: &Client, parts: Parts, settings: Settings) -> Replies 
 async fn transaction(client: &Client, parts: Parts, settings: Settings) -> Result<Replies> {
     let names: Vec<_> = parts.requests.iter().map(Request::clone_name).collect();
     let span = telemetry::of_batch(client.config(), "MULTI", &parts.requests);
+    // Whoever drops this future does not learn whether it was run.
+    let transactions = &client.inner.transactions;
+    transactions.fetch_add(1, Ordering::Relaxed);
     let sent = send_transaction(client, parts, settings);
     let executed = match sent.instrument(span.clone()).await {
         Ok(answer) => executed(answer, &names),
         Err(error) => Err(error),
     };
+    if names.is_empty() || executed.as_ref().is_err_and(Error::had_no_effect) {
+        transactions.fetch_sub(1, Ordering::Relaxed);
+    }
     let replies = executed.inspect_err(|error| telemetry::failed(&span, error))?;
     telemetry::first_failed(&span, || replies.first_error());
     Ok(replies)

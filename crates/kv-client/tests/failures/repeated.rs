@@ -194,3 +194,38 @@ async fn a_watch_that_has_only_read_is_run_again() {
     result.expect("nothing was done the first time");
     assert_eq!(runs.into_inner(), 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_whose_transaction_was_run_is_not_run_again_whatever_fails_behind_it() {
+    for kept in [true, false] {
+        let (client, mut peers, _shared) = connected(1024).await;
+        let runs = AtomicU32::new(0);
+        let attempt = |tx: Client| {
+            runs.fetch_add(1, Ordering::Relaxed);
+            async move {
+                let incr = tx.transaction((tx.incr("n"),));
+                match kept {
+                    true => drop(incr.await?),
+                    // Nobody learns whether it was run.
+                    false => drop(tokio::time::timeout(Duration::from_secs(1), incr).await),
+                }
+                tx.get("k").await
+            }
+        };
+        let (result, ()) = join!(client.watch("k").run(attempt), async {
+            let mut lane = peers.accept().await;
+            lane.expect(&["WATCH", "k"]).await;
+            lane.send("+OK\r\n").await;
+            for args in [&["MULTI"][..], &["INCR", "n"], &["EXEC"]] {
+                lane.expect(args).await;
+            }
+            if kept {
+                lane.send("+OK\r\n+QUEUED\r\n*1\r\n:1\r\n").await;
+            }
+            lane.expect(&["GET", "k"]).await;
+        });
+        let error = result.expect_err("the connection is lost");
+        assert_eq!(error.command(), Some("GET"), "{error:?}");
+        assert_eq!(runs.into_inner(), 1, "or n would be counted up twice");
+    }
+}
