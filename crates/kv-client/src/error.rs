@@ -243,6 +243,14 @@ impl Error {
         self
     }
 
+    /// The same error, at the end of what began with `earlier`.
+    pub(crate) fn after(mut self, earlier: &Self) -> Self {
+        if earlier.0.outcome == Outcome::MaybeExecuted {
+            self.0.outcome = Outcome::MaybeExecuted;
+        }
+        self
+    }
+
     pub(crate) fn server(text: ServerError) -> Self {
         Self::new(ErrorKind::Server(text), Outcome::Rejected)
     }
@@ -269,10 +277,18 @@ impl Error {
         self.0.outcome
     }
 
-    /// Whether it is certain that the command changed nothing: it was [not sent](Outcome::NotSent) or [rejected](Outcome::Rejected).
+    /// Whether it is certain that the command changed nothing: it was [not sent](Outcome::NotSent) or
+    /// [rejected](Outcome::Rejected); a script or a function before it was begun.
     #[must_use]
     pub fn had_no_effect(&self) -> bool {
-        matches!(self.0.outcome, Outcome::NotSent | Outcome::Rejected)
+        match self.0.outcome {
+            Outcome::NotSent => true,
+            Outcome::Rejected => {
+                let is_script = self.command().is_some_and(runs_script);
+                !is_script || self.server_error().is_none_or(ServerError::refuses_script)
+            }
+            Outcome::MaybeExecuted | Outcome::Executed => false,
+        }
     }
 
     /// Whether a time limit passed.
@@ -335,6 +351,11 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         std::error::Error::source(&self.0.kind)
     }
+}
+
+/// Whether a command runs what may fail after it has written.
+pub(crate) fn runs_script(command: &str) -> bool {
+    matches!(command, "EVAL" | "EVALSHA" | "FCALL")
 }
 
 /// What the first byte of something else gives away.
@@ -402,6 +423,38 @@ impl ServerError {
         } else {
             "ERR"
         }
+    }
+
+    /// Whether the server says this of a script, or a function, that it has not begun, or that has written nothing yet. What
+    /// a script says itself may have the same code, and it may have written before; so the words count.
+    pub(crate) fn refuses_script(&self) -> bool {
+        #[rustfmt::skip] // a table reads best in columns
+        let words: &[&str] = match self.code() {
+            "NOSCRIPT" => &["No matching script"],
+            "TRYAGAIN" => &["Multiple keys request"],
+            "CROSSSLOT" => &["Keys in request"],
+            "CLUSTERDOWN" => &["Hash slot not served", "The cluster is down"],
+            "LOADING" => &["Redis is loading", "Valkey is loading"],
+            "BUSY" => &["Redis is busy", "Valkey is busy"],
+            "MASTERDOWN" => &["Link with MASTER is down"],
+            "NOAUTH" => &["Authentication required"],
+            "READONLY" => &["You can't write against a read only", "Can not run script with write flag"],
+            "OOM" => &["command not allowed when used memory", "allow-oom flag is not set"],
+            "NOREPLICAS" => &["Not enough good replicas"],
+            "ERR" => &["Function not found", "Error compiling script", "wrong number of arguments for"],
+            "MOVED" | "ASK" => {
+                let mut words = self.message().split(' ');
+                let slot = words.next().is_some_and(|slot| slot.parse::<u16>().is_ok());
+                return slot && words.next().is_some_and(|to| to.contains(':')) && words.next().is_none();
+            }
+            _ => &[],
+        };
+        words.iter().any(|words| self.message().starts_with(words))
+    }
+
+    /// The server has become a replica; a script that says so has written nothing.
+    pub(crate) fn is_of_replica(&self) -> bool {
+        self.code() == "READONLY" && self.refuses_script()
     }
 
     /// A server that became a replica ended a blocking command; somebody with CLIENT UNBLOCK has other words.

@@ -156,7 +156,9 @@ impl Kept {
     /// Whether the server has said that it does not know it, and so has not run it.
     fn is_unknown(&self, error: &Error) -> bool {
         match self {
-            Self::Script(_) => error.code() == Some("NOSCRIPT"),
+            Self::Script(_) => error
+                .server_error()
+                .is_some_and(|error| error.code() == "NOSCRIPT" && error.refuses_script()),
             Self::Library(_) => error
                 .server_error()
                 .is_some_and(|error| error.text() == "ERR Function not found"),
@@ -286,11 +288,11 @@ impl<'a, T> ScriptCall<'a, T> {
         let left = || Some(timeout.map(|timeout| timeout.saturating_sub(begin.elapsed())));
         let mut short = Command::<T>::new(client, request.clone(), decode);
         short.settings = settings;
-        match short.await {
-            Err(error) if kept.is_unknown(&error) => {}
+        let refused = match short.await {
+            Err(error) if kept.is_unknown(&error) => error,
             result => return result,
-        }
-        // It was refused, so it did not run.
+        };
+        // It was refused, so it did not run, unless an earlier attempt did.
         let again = match kept {
             // With its source it runs, and is known from then on.
             Kept::Script(source) => {
@@ -304,14 +306,15 @@ impl<'a, T> ScriptCall<'a, T> {
             }
             Kept::Library(library) => {
                 settings.timeout = left();
-                load(client, &library, settings).await?;
+                let loaded = load(client, &library, settings).await;
+                loaded.map_err(|error| error.after(&refused))?;
                 request
             }
         };
         settings.timeout = left();
         let mut again = Command::<T>::new(client, again, decode);
         again.settings = settings;
-        again.await
+        again.await.map_err(|error| error.after(&refused))
     }
 }
 

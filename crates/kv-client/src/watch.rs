@@ -148,6 +148,7 @@ fn is_displaced(error: &Error) -> bool {
     };
     (connection && had_no_effect)
         || (error.outcome() == Outcome::Rejected
+            && error.had_no_effect()
             && error.code().is_some_and(|code| codes.contains(&code)))
 }
 

@@ -289,3 +289,25 @@ async fn what_happens_to_keys_is_a_subscription() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_script_that_says_what_servers_say_is_run_once() {
+    on_every_server("EVALSHA", async |client| {
+        for said in ["NOSCRIPT none here", "READONLY since today", "TRYAGAIN tomorrow"] {
+            let script = Script::new(format!(
+                "redis.call('INCR', KEYS[1]) return redis.error_reply('{said}')"
+            ));
+            // So that it is known by its hash.
+            client.script_load(script.source()).await.unwrap();
+            client.set("n", 0).await.unwrap();
+            let error = client.script(&script, "n", ()).await.unwrap_err();
+            assert_eq!(error.server_error().unwrap().text(), said);
+            assert!(!error.had_no_effect(), "it has counted: {error:?}");
+            let counted: i64 = client.get("n").into().await.unwrap();
+            assert_eq!(counted, 1, "{said}");
+        }
+        let unknown = client.evalsha("0".repeat(40), "n", ()).await.unwrap_err();
+        assert!(unknown.had_no_effect(), "{unknown:?}");
+    })
+    .await;
+}

@@ -125,7 +125,7 @@ impl Cluster {
     ) -> Plan {
         let usual = self.config.read_from;
         let item = |request: Request, slot, fixed| Item {
-            journey: Journey::new(slot, again).reading(request.class(), reads_from, usual),
+            journey: Journey::of(&request, slot, again).reading(request.class(), reads_from, usual),
             request,
             fixed,
             result: None,

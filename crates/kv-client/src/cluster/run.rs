@@ -21,7 +21,7 @@ use crate::connection::backoff::random;
 use crate::connection::exchange::{Again, Requests};
 use crate::connection::link::{Answer, Failure, TimeLimit};
 use crate::connection::node::{Node, locked};
-use crate::error::{Error, ErrorKind, Outcome, Phase};
+use crate::error::{Error, ErrorKind, Outcome, Phase, ServerError, runs_script};
 use crate::reply::Reply;
 use crate::request::Request;
 use crate::table::row;
@@ -49,6 +49,8 @@ pub(super) struct Journey {
     pub(super) late: Option<Result<Reply, Failure>>,
     /// An attempt before the present one may have been executed.
     earlier: bool,
+    /// It runs a script, which may say what a server says too.
+    is_script: bool,
 }
 
 /// What is next for a request.
@@ -72,6 +74,15 @@ impl Journey {
             differs: false,
             late: None,
             earlier: false,
+            is_script: false,
+        }
+    }
+
+    /// One of this request.
+    pub(super) fn of(request: &Request, slot: Option<u16>, again: Again) -> Self {
+        Self {
+            is_script: runs_script(request.name()),
+            ..Self::new(slot, again)
         }
     }
 
@@ -144,7 +155,7 @@ impl Cluster {
                 return results.swap_remove(0);
             }
         };
-        let mut journey = Journey::new(slot, again).reading(
+        let mut journey = Journey::of(&request, slot, again).reading(
             request.class(),
             settings.read_from,
             self.config.read_from,
@@ -252,7 +263,14 @@ impl Cluster {
             _ => Reply::Null,
         };
         let may_have_run = answer.as_ref().is_err_and(sent);
-        match judge(answer, addr, &mut journey.again) {
+        let says_so_itself = |error: &ServerError| journey.is_script && !error.refuses_script();
+        let verdict = match answer {
+            Ok(Reply::Error(error)) if says_so_itself(&error) => {
+                Verdict::Done(Ok(Reply::Error(error)))
+            }
+            answer => judge(answer, addr, &mut journey.again),
+        };
+        match verdict {
             Verdict::Done(result) => {
                 if matches!(&result, Err(failure) if matches!(failure.kind, ErrorKind::Lost { .. }))
                 {

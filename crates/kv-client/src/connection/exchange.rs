@@ -201,7 +201,7 @@ impl<'a, F: Freight> Exchange<'a, F> {
     /// Refused by a server that has become a replica, whose connection is being left for that to the primary.
     fn goes_to_next(&self, error: &ServerError) -> bool {
         self.link.follows_primary
-            && (error.code() == "READONLY" || error.is_forced_unblock())
+            && (error.is_of_replica() || error.is_forced_unblock())
             && self.again.resends
             && self.again.left > 0
     }

@@ -203,3 +203,35 @@ async fn a_command_outlasts_a_moment_in_which_no_node_takes_its_slot() {
     );
     assert_eq!(error.outcome(), Outcome::Rejected);
 }
+
+#[tokio::test]
+async fn a_script_that_says_what_nodes_say_is_not_run_again() {
+    let (config, mut node) = Node::start().await;
+    let client = Client::connect(config).await.expect("it is a cluster");
+    for said in [
+        "TRYAGAIN tomorrow",
+        "LOADING the van",
+        "READONLY",
+        "MOVED on",
+    ] {
+        let eval = client.eval("return redis.error_reply(ARGV[1])", "n", said);
+        let reply = format!("-{said}\r\n");
+        let (result, ()) = join!(eval.into_future(), node.answer("EVAL", &reply));
+        let error = result.expect_err("it says so itself");
+        assert_eq!(error.server_error().expect("its words").text(), said);
+        assert!(!error.had_no_effect(), "it may have written: {error:?}");
+    }
+
+    // A node that says so has not begun it.
+    let eval = client.eval("return 1", "n", ());
+    let (result, ()) = join!(eval.into::<i64>().into_future(), async {
+        let busy = "-TRYAGAIN Multiple keys request during rehashing of slot\r\n";
+        node.answer("EVAL", busy).await;
+        let moved = format!("-MOVED 1649 127.0.0.1:{}\r\n", node.port);
+        node.answer("EVAL", &moved).await;
+        let replica = "-READONLY You can't write against a read only replica. script: x, on @user_script:1.\r\n";
+        node.answer("EVAL", replica).await;
+        node.answer("EVAL", ":1\r\n").await;
+    });
+    assert_eq!(result.expect("it goes on"), 1);
+}
