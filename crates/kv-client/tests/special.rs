@@ -293,7 +293,11 @@ async fn what_happens_to_keys_is_a_subscription() {
 #[tokio::test]
 async fn a_script_that_says_what_servers_say_is_run_once() {
     on_every_server("EVALSHA", async |client| {
-        for said in ["NOSCRIPT none here", "READONLY since today", "TRYAGAIN tomorrow"] {
+        for said in [
+            "NOSCRIPT none here",
+            "READONLY since today",
+            "TRYAGAIN tomorrow",
+        ] {
             let script = Script::new(format!(
                 "redis.call('INCR', KEYS[1]) return redis.error_reply('{said}')"
             ));

@@ -29,6 +29,8 @@ pub(crate) struct SlotMap {
     /// For each slot the position of its shard, or [`NOBODY`].
     slots: Vec<u16>,
     pub(crate) shards: Vec<Shard>,
+    /// Nodes that have failed.
+    failed: Vec<Addr>,
     /// Some replicas are not ready yet: it is worth asking again soon.
     pub(crate) is_loading: bool,
 }
@@ -70,6 +72,7 @@ impl Default for SlotMap {
         Self {
             slots: vec![NOBODY; SLOTS],
             shards: Vec::new(),
+            failed: Vec::new(),
             is_loading: false,
         }
     }
@@ -85,6 +88,17 @@ impl SlotMap {
     /// Whether a node is in the map, as a primary or a replica.
     pub(crate) fn knows(&self, addr: &Addr) -> bool {
         self.all().any(|other| other == addr)
+    }
+
+    /// Whether it can be about the same cluster as `known`, which `said_by` may be a node of: somebody serves something, and
+    /// it has heard of one of the other nodes, or of none that are new.
+    pub(crate) fn goes_on_from(&self, known: &Self, said_by: &Addr) -> bool {
+        let mut others = known.all().filter(|&addr| addr != said_by).peekable();
+        let heard_of = |addr| self.knows(addr) || self.failed.contains(addr);
+        !self.shards.is_empty()
+            && (others.peek().is_none()
+                || others.any(heard_of)
+                || self.all().all(|addr| known.knows(addr)))
     }
 
     /// All nodes.
@@ -168,7 +182,8 @@ impl SlotMap {
                     Some((addr, Health::Online, true)) => primary = Some(addr),
                     Some((addr, Health::Online, false)) => replicas.push(addr),
                     Some((_, Health::Loading, _)) => map.is_loading = true,
-                    Some((_, Health::Failed, _)) | None => {}
+                    Some((addr, Health::Failed, _)) => map.failed.push(addr),
+                    None => {}
                 }
             }
             let ranges: Vec<_> = slots
@@ -233,12 +248,12 @@ fn read_node(
     said_by: &Addr,
     tls: bool,
 ) -> Result<Option<(Addr, Health, bool)>, ReplyError> {
-    let (mut endpoint, mut ip) = (None::<String>, None::<String>);
+    let (mut endpoint, mut ip) = (None::<Option<String>>, None::<String>);
     let (mut port, mut tls_port) = (None, None);
     let (mut is_primary, mut health) = (false, Health::Online);
     fields(node, |name, value| {
         match name {
-            b"endpoint" => endpoint = Option::from_reply(value)?,
+            b"endpoint" => endpoint = Some(Option::from_reply(value)?),
             b"ip" => ip = Option::from_reply(value)?,
             b"port" => port = Some(u16::from_reply(value)?),
             b"tls-port" => tls_port = Some(u16::from_reply(value)?),
@@ -255,7 +270,12 @@ fn read_node(
         Ok(())
     })?;
     let port = if tls { tls_port } else { port };
-    let host = endpoint.or(ip);
+    let host = match endpoint {
+        // It is where the one that speaks of it was reached, whatever it takes for its own address.
+        Some(None) => None,
+        Some(Some(host)) if !matches!(host.as_str(), "" | "?") => Some(host),
+        Some(Some(_)) | None => ip,
+    };
     let addr = port.map(|port| named(host.as_deref(), port, said_by));
     Ok(addr.map(|addr| (addr, health, is_primary)))
 }
@@ -369,6 +389,66 @@ mod tests {
         assert_eq!(map.shard(16383), None);
         assert_eq!(map.ranges(&Addr::new("b", 7001)), [0..=100, 200..=300]);
         assert!(!map.knows(&Addr::new("c", 7002)));
+    }
+
+    #[test]
+    fn a_node_without_an_endpoint_is_where_the_one_that_speaks_of_it_was_reached() {
+        let here = Addr::new("balancer", 1);
+        for (endpoint, ip, host) in [
+            (Some(Reply::Null), "10.0.0.1", "balancer"),
+            (Some(text("")), "10.0.0.1", "10.0.0.1"),
+            (Some(text("?")), "10.0.0.1", "10.0.0.1"), // a name is wanted, and there is none
+            (Some(text("?")), "", "balancer"),
+            (Some(text("a.example")), "10.0.0.1", "a.example"),
+            (None, "10.0.0.1", "10.0.0.1"),
+        ] {
+            let mut fields = vec![text("port"), Reply::Integer(7000), text("ip"), text(ip)];
+            fields.extend([text("role"), text("master")]);
+            let shown = format!("{endpoint:?} {ip}");
+            fields.extend(
+                endpoint
+                    .into_iter()
+                    .flat_map(|endpoint| [text("endpoint"), endpoint]),
+            );
+            let reply = array([shard(&[0, 16383], vec![Reply::Map(fields.into())])]);
+            let map = SlotMap::from_shards(reply, &here, false).unwrap();
+            assert_eq!(
+                map.shard(0).unwrap().primary,
+                Addr::new(host, 7000),
+                "{shown}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_map_without_slots_or_of_others_altogether_does_not_go_on_from_what_is_known() {
+        let addr = |port| Addr::new("h", port);
+        let map = |ports: &[u16]| {
+            let mut map = SlotMap::default();
+            for (slot, &port) in (0..).zip(ports) {
+                map.moved(slot, &addr(port));
+            }
+            map
+        };
+        let known = map(&[1, 2]);
+        assert!(map(&[1, 2, 3]).goes_on_from(&known, &addr(1)));
+        assert!(
+            map(&[3]).goes_on_from(&SlotMap::default(), &addr(3)),
+            "the first of all"
+        );
+        assert!(
+            map(&[3]).goes_on_from(&map(&[1]), &addr(1)),
+            "there was nobody else"
+        );
+        assert!(!map(&[]).goes_on_from(&known, &addr(1)));
+        assert!(!map(&[1, 3]).goes_on_from(&known, &addr(1)));
+        let mut without = map(&[2]);
+        assert!(!without.goes_on_from(&known, &addr(2)));
+        without.failed.push(addr(1));
+        assert!(
+            without.goes_on_from(&known, &addr(2)),
+            "it says what became of the other"
+        );
     }
 
     #[test]

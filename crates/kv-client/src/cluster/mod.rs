@@ -102,28 +102,34 @@ impl Cluster {
         cluster
     }
 
-    /// Connects to the first seed that answers, and asks it for the map.
+    /// Connects to the first seed that answers, and asks it for the map. One without slots may have left its cluster.
     pub(crate) async fn connect(config: Arc<Config>) -> Result<Arc<Self>> {
         let cluster = Self::start(config);
         let mut last = None;
+        let mut is_there = false;
         for seed in cluster.seeds() {
             match cluster.try_seed(&seed).await {
-                Ok(()) => return Ok(cluster),
+                Ok(map) if map.shards.is_empty() => is_there = true,
+                Ok(map) => {
+                    cluster.adopt(map);
+                    return Ok(cluster);
+                }
                 Err(error) => last = Some(error),
             }
+        }
+        if is_there {
+            return Ok(cluster);
         }
         let closed = || Error::new(ErrorKind::Closed, Outcome::NotSent);
         Err(last.unwrap_or_else(closed))
     }
 
-    async fn try_seed(&self, seed: &Addr) -> Result<()> {
+    async fn try_seed(&self, seed: &Addr) -> Result<SlotMap> {
         let config = Arc::new(self.config_of(seed));
         let session = locked(&self.session).clone();
         let established = establish(&config, &session).await?;
         let node = self.insert(seed, config, Some(established));
-        let map = self.ask_for_map(seed, &node).await?;
-        self.adopt(map);
-        Ok(())
+        self.ask_for_map(seed, &node).await
     }
 
     /// The addresses in the configuration.

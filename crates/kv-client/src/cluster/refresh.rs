@@ -61,14 +61,27 @@ pub(super) async fn maintain(cluster: Weak<Cluster>, wish: Arc<Notify>, period: 
 
 impl Cluster {
     /// Asks one node after the other until one gives a map. Whether that is another one than before.
+    ///
+    /// A node may have left its cluster, or somebody else's may have its address: what it says is used only if nobody says
+    /// anything better.
     async fn refresh(&self) -> bool {
         let mut last = None;
+        let mut doubtful = None::<SlotMap>;
         for addr in self.candidates() {
             if self.is_closed() {
                 return false;
             }
             let node = self.node(&addr);
             match timeout(PATIENCE, self.ask_for_map(&addr, &node)).await {
+                Ok(Ok(map)) if !map.goes_on_from(&self.map(), &addr) => {
+                    debug!(%addr, "its map has nothing to do with the one that is known");
+                    if doubtful
+                        .as_ref()
+                        .is_none_or(|other| other.shards.is_empty())
+                    {
+                        doubtful = Some(map);
+                    }
+                }
                 Ok(Ok(map)) => {
                     *locked(&self.no_map) = None;
                     let changed = self.adopt(map);
@@ -94,6 +107,10 @@ impl Cluster {
                     last = Some(Error::new(late, Outcome::MaybeExecuted).of("CLUSTER SHARDS"));
                 }
             }
+        }
+        if let Some(map) = doubtful {
+            *locked(&self.no_map) = None;
+            return self.adopt(map);
         }
         if last.is_some() {
             *locked(&self.no_map) = last;

@@ -11,6 +11,7 @@ mod certificates;
 mod counting;
 mod failing;
 mod logins;
+mod maps;
 mod moving;
 #[path = "../support/ports.rs"]
 mod ports;

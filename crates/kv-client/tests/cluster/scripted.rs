@@ -83,7 +83,7 @@ async fn serve(
     }
 }
 
-async fn read(stream: &mut BufReader<TcpStream>) -> Option<Vec<String>> {
+pub(crate) async fn read(stream: &mut BufReader<TcpStream>) -> Option<Vec<String>> {
     let count = line(stream).await?[1..].parse().ok()?;
     let mut args = Vec::new();
     for _ in 0..count {
