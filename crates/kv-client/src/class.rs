@@ -1,5 +1,6 @@
 //! What may be done with a command when its connection breaks.
 
+use crate::patience;
 use crate::request::Request;
 use crate::table::Row;
 
@@ -35,7 +36,7 @@ impl Class {
             })
         };
         match row.word() {
-            "XREAD" | "XREADGROUP" if options(0, &["BLOCK"]) => Self::Blocking,
+            "XREAD" | "XREADGROUP" if patience::block(request).is_some() => Self::Blocking,
             // The reply of the second run would be another one.
             "SET" if options(2, &["GET"]) => Self::Write,
             "SET" if options(2, &["NX"]) => Self::Repeatable,
@@ -135,6 +136,10 @@ mod tests {
     fn a_stream_read_blocks_only_with_block() {
         assert_eq!(class("XREAD STREAMS s 0"), Class::Read);
         assert_eq!(class("XREAD block 0 STREAMS s 0"), Class::Blocking);
+        assert_eq!(class("XREAD STREAMS block 0"), Class::Read);
+        let read_group = |options: &str| class(&format!("XREADGROUP GROUP block c {options}"));
+        assert_eq!(read_group("STREAMS block >"), Class::Write);
+        assert_eq!(read_group("COUNT 1 BLOCK 0 STREAMS s >"), Class::Blocking);
     }
 
     #[test]

@@ -46,6 +46,8 @@ pub(crate) const COUNTED: &[Place] = &[Counted(1)];
 pub(crate) const COUNTED_2: &[Place] = &[Counted(2)];
 pub(crate) const KEY_AND_COUNTED: &[Place] = &[At(1), Counted(2)];
 pub(crate) const STREAMS: &[Place] = &[HalfBehind("STREAMS", 1)];
+/// Behind the names of a group and a consumer.
+pub(crate) const STREAMS_OF_GROUP: &[Place] = &[HalfBehind("STREAMS", 4)];
 pub(crate) const SORT: &[Place] = &[At(1), Behind("STORE", 2)];
 pub(crate) const GEORADIUS: &[Place] = &[At(1), Behind("STORE", 5), Behind("STOREDIST", 5)];
 pub(crate) const MIGRATE: &[Place] = &[At(3), AllBehind("KEYS", 6)];
@@ -117,6 +119,8 @@ mod tests {
             "d a b"
         );
         assert_eq!(keys(STREAMS, "XREAD COUNT 1 STREAMS a b 0 0"), "a b");
+        let line = "XREADGROUP GROUP streams streams COUNT 1 STREAMS a b > >";
+        assert_eq!(keys(STREAMS_OF_GROUP, line), "a b");
         assert_eq!(keys(SORT, "SORT a BY nosort store d"), "a d");
         assert_eq!(keys(MIGRATE, "MIGRATE h 1 a 0 5000"), "a");
         assert_eq!(keys(MIGRATE, "MIGRATE h 1  0 5000 COPY KEYS a b"), "a b");

@@ -13,13 +13,22 @@ pub(crate) fn of(request: &Request) -> Option<Duration> {
         }
         "BLMPOP" | "BZMPOP" => seconds(args.next()?),
         "XREAD" | "XREADGROUP" => {
-            args.find(|word| word.eq_ignore_ascii_case(b"BLOCK"))?;
-            let ms = std::str::from_utf8(args.next()?).ok()?.parse().ok()?;
+            let ms = std::str::from_utf8(block(request)?).ok()?.parse().ok()?;
             Some(Duration::from_millis(ms))
         }
         _ => None,
     };
     patience.filter(|patience| !patience.is_zero())
+}
+
+/// What XREAD or XREADGROUP says behind BLOCK, if it does: a group, a consumer or a stream may have that name too.
+pub(crate) fn block(request: &Request) -> Option<&[u8]> {
+    let names = if request.name() == "XREADGROUP" { 3 } else { 0 };
+    let is = |word: &'static [u8]| move |arg: &&[u8]| arg.eq_ignore_ascii_case(word);
+    let mut options = request.args().skip(names);
+    let mut options = options.by_ref().take_while(|arg| !is(b"STREAMS")(arg));
+    options.find(is(b"BLOCK"))?;
+    options.next()
 }
 
 fn seconds(text: &[u8]) -> Option<Duration> {
@@ -44,6 +53,12 @@ mod tests {
             ("XREAD COUNT 2 block 700 STREAMS s 0", ms(700)),
             ("XREADGROUP GROUP g c BLOCK 0 STREAMS s >", None),
             ("XREAD STREAMS s 0", None),
+            ("XREAD STREAMS block 700", None),
+            ("XREADGROUP GROUP block 5 STREAMS s >", None),
+            (
+                "XREADGROUP GROUP streams block BLOCK 700 STREAMS s >",
+                ms(700),
+            ),
             ("BLPOP", None),
             ("BLPOP a x", None),
             ("BLPOP a -1", None),

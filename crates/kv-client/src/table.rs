@@ -3,7 +3,7 @@
 use crate::class::Class::{self, Blocking, Idempotent, Read, Repeatable, Session, Unshared, Write};
 use crate::keys::{
     COUNTED, COUNTED_2, GEORADIUS, KEY, KEY_2, KEY_AND_COUNTED, KEYS, KEYS_BUT_LAST, KEYS_FROM_2,
-    MIGRATE, NO_KEY, PAIRS, Place, SORT, STREAMS, TWO_KEYS,
+    MIGRATE, NO_KEY, PAIRS, Place, SORT, STREAMS, STREAMS_OF_GROUP, TWO_KEYS,
 };
 
 /// One command.
@@ -430,7 +430,7 @@ static TABLE: &[Row] = &[
     command("XPENDING",                      Read,       KEY),
     command("XRANGE",                        Read,       KEY),
     command("XREAD",                         Read,       STREAMS),
-    command("XREADGROUP",                    Write,      STREAMS),
+    command("XREADGROUP",                    Write,      STREAMS_OF_GROUP),
     command("XREVRANGE",                     Read,       KEY),
     command("XSETID",                        Write,      KEY),
     command("XTRIM",                         Write,      KEY),
