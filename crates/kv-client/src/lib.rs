@@ -149,6 +149,7 @@
 //! | another server becomes the primary | the sentinel that is listened to says so; the old one gets nothing more, has half a second to answer what it was sent, and is left |
 //! | the old primary refuses a write with READONLY, or ends what blocks on it with UNBLOCKED | it is left in the same way, and the command goes to the next, not with [`Retry::Never`] |
 //! | the primary dies | its commands wait for the next one, as after any lost connection |
+//! | a sentinel names a server that is none, or not there | the others are asked, this one last from then on |
 //! | no sentinel knows the service | [`ErrorKind::NoPrimary`], at once when connecting; later the client goes on asking |
 //!
 //! # Lanes

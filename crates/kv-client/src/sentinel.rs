@@ -23,12 +23,20 @@ const CHECK: Duration = Duration::from_secs(10);
 /// The pause before another sentinel is listened to.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Asks the sentinels, one after the other, where the primary of `service` is.
+/// Asks the sentinels, one after the other, where the primary of `service` is, other than at one of the addresses in
+/// `passed`.
+///
+/// Whoever says so goes to the end of their line, until [`Sentinels::trust`]: one that has not heard of a failover must
+/// not be the first to be asked again and again.
 ///
 /// # Errors
 ///
 /// [`ErrorKind::NoPrimary`] if none of them says; its source is what the last one said.
-pub(crate) async fn find_primary(config: &Config, service: &str) -> Result<Address> {
+pub(crate) async fn find_primary(
+    config: &Config,
+    service: &str,
+    passed: &[Address],
+) -> Result<(Address, Host)> {
     let sentinels = config.sentinels.list();
     // One that does not answer leaves time for the others, and for the primary.
     let shares = u32::try_from(sentinels.len())
@@ -39,9 +47,13 @@ pub(crate) async fn find_primary(config: &Config, service: &str) -> Result<Addre
     for sentinel in &sentinels {
         let own = config_of(config, sentinel);
         match timeout(patience, ask(&own, service)).await {
+            Ok(Ok(Some((primary, _)))) if passed.contains(&primary) => {
+                debug!(addr = %own.address, %primary, "is no better informed");
+            }
             Ok(Ok(Some((primary, others)))) => {
                 config.sentinels.learn(sentinel, others);
-                return Ok(primary);
+                config.sentinels.doubt(sentinel);
+                return Ok((primary, sentinel.clone()));
             }
             Ok(Ok(None)) => debug!(addr = %own.address, service, "unknown to this sentinel"),
             Ok(Err(error)) => last = Some(Box::new(error)),
@@ -115,7 +127,7 @@ fn others_of(config: &Config, listed: Vec<HashMap<String, String>>) -> Vec<Host>
 }
 
 /// A host and a port.
-type Host = (String, u16);
+pub(crate) type Host = (String, u16);
 
 /// The sentinels that are known: those of the configuration, and those that they have spoken of. Clones share what they learn.
 #[derive(Clone, Debug, Default)]
@@ -153,6 +165,18 @@ impl Sentinels {
                 known.push(other);
             }
         }
+    }
+
+    /// The others are asked before this one from now on.
+    fn doubt(&self, sentinel: &Host) {
+        let mut known = locked(&self.known);
+        known.sort_by_key(|host| host == sentinel);
+    }
+
+    /// What this one says is so: it is asked first from now on.
+    pub(crate) fn trust(&self, sentinel: &Host) {
+        let mut known = locked(&self.known);
+        known.sort_by_key(|host| host != sentinel);
     }
 }
 
@@ -239,6 +263,10 @@ mod tests {
         assert_eq!(sentinels.list(), hosts(&["b", "a", "c", "d"]));
         sentinels.learn(&hosts(&["c"])[0], hosts(&["e"]));
         assert_eq!(sentinels.list(), hosts(&["c", "b", "a", "e"]));
+        sentinels.doubt(&hosts(&["c"])[0]);
+        assert_eq!(sentinels.list(), hosts(&["b", "a", "e", "c"]));
+        sentinels.trust(&hosts(&["a"])[0]);
+        assert_eq!(sentinels.list(), hosts(&["a", "b", "e", "c"]));
     }
 
     #[test]

@@ -36,14 +36,29 @@ pub(crate) async fn establish(config: &Config, session: &Session) -> Result<Esta
             let (peer, version) = Peer::open(config, session).await?;
             return Ok(peer.established(version));
         };
-        let address = find_primary(config, service).await?;
-        let primary = Config {
-            address,
-            ..config.clone()
-        };
-        let (mut peer, version) = Peer::open(&primary, session).await?;
-        peer.verify_primary().await?;
-        Ok(peer.established(version))
+        let mut passed = Vec::new();
+        let mut last = None;
+        loop {
+            let (address, told_by) = match find_primary(config, service, &passed).await {
+                Ok(found) => found,
+                // If all of them name the same server, what is wrong with that says more.
+                Err(error) => return Err(last.unwrap_or(error)),
+            };
+            let primary = Config {
+                address,
+                ..config.clone()
+            };
+            match open_primary(&primary, session).await {
+                Ok(established) => {
+                    config.sentinels.trust(&told_by);
+                    return Ok(established);
+                }
+                // The sentinel may not have heard of the latest failover.
+                Err(error) if is_transient(error.kind()) => last = Some(error),
+                Err(error) => return Err(error),
+            }
+            passed.push(primary.address);
+        }
     };
     match timeout(limit, connecting).await {
         Ok(result) => result,
@@ -60,6 +75,13 @@ pub(crate) async fn establish(config: &Config, session: &Session) -> Result<Esta
             Err(connect_error(config, source))
         }
     }
+}
+
+/// Connects to a server that is said to be a primary.
+async fn open_primary(config: &Config, session: &Session) -> Result<Established, Error> {
+    let (mut peer, version) = Peer::open(config, session).await?;
+    peer.verify_primary().await?;
+    Ok(peer.established(version))
 }
 
 /// Whether another attempt may succeed without anybody changing the configuration or the server's.

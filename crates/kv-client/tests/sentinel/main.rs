@@ -15,6 +15,7 @@ mod ports;
 #[cfg(feature = "tls")]
 mod secured;
 mod servers;
+mod stale;
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
