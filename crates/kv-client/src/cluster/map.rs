@@ -442,7 +442,11 @@ mod tests {
         );
         assert!(!map(&[]).goes_on_from(&known, &addr(1)));
         assert!(!map(&[1, 3]).goes_on_from(&known, &addr(1)));
-        let mut without = map(&[2]);
+        assert!(
+            map(&[2]).goes_on_from(&known, &addr(2)),
+            "the other has left"
+        );
+        let mut without = map(&[2, 3]);
         assert!(!without.goes_on_from(&known, &addr(2)));
         without.failed.push(addr(1));
         assert!(
