@@ -53,13 +53,24 @@ pub trait FromReply: Sized {
     /// A list of these. Pairs may come as lists of two, one after the other, or as a map.
     #[doc(hidden)]
     fn list_from_reply(reply: Reply) -> Result<Vec<Self>, ReplyError> {
-        let mut list = Vec::with_capacity(capacity(&reply));
-        for_each(reply, "a list", |element| {
-            list.push(Self::from_element(element)?);
-            Ok(())
-        })?;
-        Ok(list)
+        list(reply)
     }
+
+    /// A list of these with nulls in it.
+    #[doc(hidden)]
+    fn options_from_reply(reply: Reply) -> Result<Vec<Option<Self>>, ReplyError> {
+        list(reply)
+    }
+}
+
+/// One element after the other.
+fn list<T: FromReply>(reply: Reply) -> Result<Vec<T>, ReplyError> {
+    let mut list = Vec::with_capacity(capacity(&reply));
+    for_each(reply, "a list", |element| {
+        list.push(T::from_element(element)?);
+        Ok(())
+    })?;
+    Ok(list)
 }
 
 impl FromReply for Reply {
@@ -161,6 +172,14 @@ impl FromReply for Bytes {
             None => Self::from_reply(element.into_reply()),
         }
     }
+
+    fn list_from_reply(reply: Reply) -> Result<Vec<Self>, ReplyError> {
+        reply.bulks(|bulk| bulk).map_or_else(|| list(reply), Ok)
+    }
+
+    fn options_from_reply(reply: Reply) -> Result<Vec<Option<Self>>, ReplyError> {
+        reply.bulks(Some).map_or_else(|| list(reply), Ok)
+    }
 }
 
 impl FromReply for Vec<u8> {
@@ -212,6 +231,10 @@ impl<T: FromReply> FromReply for Option<T> {
             return Ok(None);
         }
         T::option_from_reply(element.into_reply())
+    }
+
+    fn list_from_reply(reply: Reply) -> Result<Vec<Self>, ReplyError> {
+        T::options_from_reply(reply)
     }
 }
 

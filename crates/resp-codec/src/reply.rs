@@ -81,15 +81,19 @@ impl OwnedFrame {
     ///
     /// `None` if it has no bytes, or is no part of this frame.
     #[must_use]
+    #[inline]
     pub fn slice(&self, part: FrameRef<'_>) -> Option<Bytes> {
-        self.slice_ref(part.as_bytes()?)
+        match &self.wire {
+            Wire::Shared(shared) if part.is_of(shared) => Some(shared.slice(part.payload()?)),
+            _ => self.slice_ref(part.as_bytes()?),
+        }
     }
 
     /// `bytes`, which a view of this frame has given; without copying those of a shared block.
     ///
     /// `None` if they do not stand in this frame.
     #[must_use]
-    #[inline]
+    #[inline(never)]
     pub fn slice_ref(&self, bytes: &[u8]) -> Option<Bytes> {
         let wire = self.as_wire();
         let at = bytes.as_ptr().addr().wrapping_sub(wire.as_ptr().addr());

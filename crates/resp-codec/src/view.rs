@@ -257,8 +257,18 @@ impl<'a> FrameRef<'a> {
     }
 
     /// Where [`FrameRef::as_bytes`] stands in the outermost frame.
+    #[inline]
     pub(crate) fn payload(&self) -> Option<Range<usize>> {
-        self.as_bytes().map(|_| self.entry.payload())
+        match self.entry.tag {
+            Tag::Plain(kind) if has_bytes(kind) => Some(self.entry.payload()),
+            _ => None,
+        }
+    }
+
+    /// Whether `wire` is the outermost frame.
+    #[inline]
+    pub(crate) fn is_of(&self, wire: &[u8]) -> bool {
+        std::ptr::eq(self.buf, wire)
     }
 
     /// Copies the frame, its attributes included, into a value of its own.
