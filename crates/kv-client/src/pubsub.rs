@@ -6,6 +6,7 @@ use std::future::{Future, IntoFuture, poll_fn};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::Stream;
@@ -105,6 +106,14 @@ enum Home {
 pub(crate) struct Carrier {
     pub(crate) link: Arc<Link>,
     pub(crate) topics: Arc<Topics>,
+}
+
+impl Carrier {
+    /// Whether there is no connection; and why, if that is known.
+    pub(crate) fn hindrance(&self) -> Option<Option<Error>> {
+        let connected = self.link.lock().status.connected;
+        (!connected).then(|| self.topics.hindrance())
+    }
 }
 
 /// Where the driver leaves events for one subscription.
@@ -233,14 +242,7 @@ impl Subscribe<'_> {
             None => confirmed.await,
             Some(after) => tokio::time::timeout(after, confirmed)
                 .await
-                .unwrap_or_else(|_| {
-                    let kind = ErrorKind::Timeout {
-                        phase: Phase::Waiting,
-                        after,
-                        source: None,
-                    };
-                    Err(Error::new(kind, Outcome::MaybeExecuted))
-                }),
+                .unwrap_or_else(|_| Err(subscription.out_of_time(after))),
         };
         match confirmed {
             Ok(()) => Ok(subscription),
@@ -266,6 +268,26 @@ impl Subscription {
     /// Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<Event> {
         poll_fn(|cx| self.mailbox.poll_next(cx)).await
+    }
+
+    /// It has not been confirmed after so long.
+    fn out_of_time(&self, after: Duration) -> Error {
+        let hindrance = match (&self.home, self.names.first()) {
+            (Home::Connection(carrier), _) => carrier.hindrance(),
+            (Home::Cluster(cluster), Some(topic)) => cluster.hindrance(topic),
+            (Home::Cluster(_), None) => None,
+        };
+        let (phase, source, outcome) = match hindrance {
+            // Whatever a connection was subscribed to has ended with it.
+            Some(source) => (Phase::Connecting, source, Outcome::NotSent),
+            None => (Phase::Waiting, None, Outcome::MaybeExecuted),
+        };
+        let kind = ErrorKind::Timeout {
+            phase,
+            after,
+            source: source.map(Box::new),
+        };
+        Error::new(kind, outcome)
     }
 
     fn register(&self) {
@@ -435,6 +457,18 @@ impl Mailbox {
                 inner.events.push_back(Event::Refused(error.clone()));
             }
             inner.ended = true;
+        });
+    }
+
+    /// As [`refuse`](Self::refuse), of a subscription that is not complete yet.
+    pub(crate) fn refuse_unconfirmed(&self, error: &Error) {
+        self.update(|inner| {
+            if inner.unconfirmed > 0 {
+                // It was the connection that was refused: the subscription was never sent.
+                let refusal = Error::new(error.kind().clone(), Outcome::NotSent);
+                inner.refusal = Some(refusal);
+                inner.ended = true;
+            }
         });
     }
 

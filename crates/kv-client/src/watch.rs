@@ -167,7 +167,7 @@ async fn try_once<T, Fut: Future<Output = Result<T>>>(
 ) -> Result<T> {
     let home = match &client.inner.servers {
         Servers::One(node) => Arc::clone(node),
-        Servers::Cluster(cluster) => cluster.home_of(request)?,
+        Servers::Cluster(cluster) => cluster.home_of(request).await?,
     };
     let booth = home.booths.enter(&home).await?;
     ask(&booth.node, request.clone(), row!("WATCH")).await?;

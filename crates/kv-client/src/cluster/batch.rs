@@ -56,6 +56,13 @@ impl Cluster {
         bulk: Option<bool>,
     ) -> Vec<Result<Reply, Failure>> {
         let limit = limit.started(Instant::now());
+        // Without a map nobody knows where everywhere is.
+        let everywhere = |request: &Request| matches!(route(request), Ok(Route::Everywhere(_)));
+        if requests.iter().any(|(request, _)| everywhere(request)) {
+            if let Err(failure) = self.wait_for_map(limit).await {
+                return requests.iter().map(|_| Err(failure.clone())).collect();
+            }
+        }
         let mut items = Vec::with_capacity(requests.len());
         let plans: Vec<Plan> = requests
             .into_iter()

@@ -19,6 +19,7 @@ use crate::command::Settings;
 use crate::config::ReadFrom;
 use crate::connection::backoff::random;
 use crate::connection::exchange::{Again, Requests};
+use crate::connection::lanes::Lanes;
 use crate::connection::link::{Answer, Failure, TimeLimit};
 use crate::connection::node::{Node, locked};
 use crate::error::{Error, ErrorKind, Outcome, Phase, ServerError, runs_script};
@@ -160,6 +161,7 @@ impl Cluster {
             settings.read_from,
             self.config.read_from,
         );
+        let mut waiting = None;
         loop {
             let next = match self.destination(&journey) {
                 None => Next::Wait(Err(self.no_node(journey.slot))),
@@ -177,6 +179,7 @@ impl Cluster {
                 Next::Done(result) => return result,
                 Next::Go => {}
                 Next::Wait(result) => {
+                    let limit = *waiting.get_or_insert_with(|| self.limit_of_wait(&request, limit));
                     if !self.wait(journey.waits, limit).await {
                         return journey.all_attempts(self.out_of_time(result, limit));
                     }
@@ -360,9 +363,37 @@ impl Cluster {
         Some((addr.clone(), self.node(addr)))
     }
 
-    /// Waits for a better map, and a little longer each time. `false` if the time is over, or the client closed.
+    /// How long a request waits for a better map. One that blocks has its limit from its lane, where it is not yet: without
+    /// a node to go to it waits no longer than it would there.
+    fn limit_of_wait(&self, request: &Request, limit: TimeLimit) -> TimeLimit {
+        if limit.timeout.is_some() {
+            return limit;
+        }
+        let timeout = Lanes::longest(&self.config, request);
+        let limit = TimeLimit {
+            timeout,
+            deadline: None,
+        };
+        limit.started(Instant::now())
+    }
+
+    /// Waits until there is a map at all, within `limit`.
+    pub(super) async fn wait_for_map(&self, limit: TimeLimit) -> Result<(), Failure> {
+        let mut waits = 0;
+        while self.map().shards.is_empty() {
+            if !self.wait(waits, limit).await {
+                let failure = self.no_node(None);
+                return self.out_of_time(Err(failure), limit).map(|_| ());
+            }
+            waits += 1;
+        }
+        Ok(())
+    }
+
+    /// Wishes for a better map and waits for it, a little longer each time. `false` if the time is over, or the client closed.
     pub(super) async fn wait(&self, waits: u32, limit: TimeLimit) -> bool {
         let mut changes = self.map.subscribe();
+        self.wish.notify_one();
         let longest = self
             .config
             .backoff
@@ -396,13 +427,29 @@ impl Cluster {
         locked(&self.no_map).clone().filter(is_final)
     }
 
-    /// The node of the one slot that a request is about.
-    pub(crate) fn home_of(&self, request: &Request) -> Result<Arc<Node>, Error> {
+    /// The node of the one slot that a request is about, as soon as there is one.
+    pub(crate) async fn home_of(&self, request: &Request) -> Result<Arc<Node>, Error> {
         let failed = |kind| Error::new(kind, Outcome::NotSent).of(request.clone_name());
         let slot = common_slot(std::iter::once(request)).map_err(failed)?;
-        let journey = Journey::new(slot, Again::NEVER);
-        let home = self.destination(&journey).map(|(_, node)| node);
-        home.ok_or_else(|| failed(self.no_node(journey.slot).kind))
+        let limit = TimeLimit {
+            timeout: self.config.command_timeout,
+            deadline: None,
+        };
+        let limit = limit.started(Instant::now());
+        let mut journey = Journey::new(slot, Again::NEVER);
+        loop {
+            if let Some((_, node)) = self.destination(&journey) {
+                return Ok(node);
+            }
+            if !self.wait(journey.waits, limit).await {
+                let failure = match self.out_of_time(Err(self.no_node(slot)), limit) {
+                    Err(failure) => failure,
+                    Ok(_) => self.no_node(slot),
+                };
+                return Err(failed(failure.kind));
+            }
+            journey.waits += 1;
+        }
     }
 
     /// Learns from an error that was given to the caller.

@@ -6,6 +6,7 @@ use crate::cluster::Cluster;
 use crate::cluster::slots::key_slot;
 use crate::connection::node::locked;
 use crate::connection::topics::{Topic, TopicKind};
+use crate::error::Error;
 use crate::pubsub::{Carrier, Mailbox};
 
 impl Cluster {
@@ -51,6 +52,18 @@ impl Cluster {
         };
         let carrier = node.carrier(self.version());
         (!carrier.topics.has_ended()).then_some(carrier)
+    }
+
+    /// Whether a topic has no connection; and why, if that is known.
+    pub(crate) fn hindrance(&self, topic: &Topic) -> Option<Option<Error>> {
+        match self.carrier_of(topic) {
+            Some(carrier) => carrier.hindrance(),
+            None => {
+                let slot = (topic.kind == TopicKind::Shard).then(|| key_slot(&topic.name));
+                let failure = self.no_node(slot);
+                Some(Some(Error::new(failure.kind, failure.outcome)))
+            }
+        }
     }
 
     /// A subscriber is gone.

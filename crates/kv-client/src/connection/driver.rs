@@ -91,7 +91,9 @@ impl Driver {
                     if !self.config.reconnect {
                         break Some(kind);
                     }
-                    self.cause = Some(Error::new(kind, Outcome::NotSent));
+                    let cause = Error::new(kind, Outcome::NotSent);
+                    self.engine.hinder_topics(Some(&cause), false);
+                    self.cause = Some(cause);
                 }
             }
         };
@@ -124,6 +126,7 @@ impl Driver {
         self.leaving = None;
         self.engine.connected(version, input);
         self.cause = None;
+        self.engine.hinder_topics(None, false);
         self.heard = Instant::now();
         self.pinged = None;
         {
@@ -354,7 +357,9 @@ impl Driver {
                 Ok(established) => return Some(established),
                 Err(error) => {
                     debug!(addr = %config.address, attempt, %error, "not connected");
-                    if !is_transient(error.kind()) {
+                    let is_final = !is_transient(error.kind());
+                    self.engine.hinder_topics(Some(&error), is_final);
+                    if is_final {
                         warn!(addr = %config.address, %error, "cannot connect");
                         self.give_up(&error);
                     } else if config.fail_fast {

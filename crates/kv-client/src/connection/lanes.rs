@@ -71,7 +71,9 @@ impl Lanes {
         let permit = self.permit(limit).await?;
         // A server that answers neither in the command's own time nor in what any command has does not answer at all.
         let limit = TimeLimit {
-            timeout: limit.timeout.or_else(|| self.longest(&freight)),
+            timeout: limit
+                .timeout
+                .or_else(|| Self::longest(&self.config, &freight)),
             ..limit
         };
         let login = session.login.clone();
@@ -92,10 +94,8 @@ impl Lanes {
     }
 
     /// How long a command that blocks for a time may take.
-    fn longest(&self, freight: &impl Freight) -> Option<Duration> {
-        freight
-            .patience()?
-            .checked_add(self.config.command_timeout?)
+    pub(crate) fn longest(config: &Config, freight: &impl Freight) -> Option<Duration> {
+        freight.patience()?.checked_add(config.command_timeout?)
     }
 
     async fn permit(&self, limit: TimeLimit) -> Result<SemaphorePermit<'_>, Failure> {

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use crate::cache::Cache;
-use crate::config::Config;
+use crate::config::{Config, Protocol};
 use crate::connection::bulk::Bulk;
 use crate::connection::driver::Driver;
 use crate::connection::engine::Engine;
@@ -116,7 +116,8 @@ impl Node {
     /// The connection that subscriptions go over. `version` is the protocol to expect while there is no connection yet.
     pub(crate) fn carrier(&self, version: Option<Version>) -> Carrier {
         let version = self.link.lock().status.version.or(version);
-        if version == Some(Version::Resp3) {
+        let is_certain = self.config.protocol == Protocol::Resp3;
+        if is_certain || version == Some(Version::Resp3) {
             self.shared.clone()
         } else {
             self.dedicated()

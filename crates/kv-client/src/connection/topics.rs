@@ -89,6 +89,8 @@ pub(crate) struct Topics {
     orphanage: Option<Arc<Orphanage>>,
     /// There will be no connection any more.
     ended: AtomicBool,
+    /// Why there is no connection.
+    hindrance: Mutex<Option<Error>>,
 }
 
 /// Those of each kind by their names.
@@ -178,6 +180,7 @@ impl Topics {
             dedicated,
             orphanage,
             ended: AtomicBool::new(false),
+            hindrance: Mutex::default(),
         }
     }
 
@@ -302,6 +305,33 @@ impl Topics {
                 self.change();
             }
         }
+    }
+
+    /// There is no connection, for this reason; `None` when there is one again. If waiting does not help (`is_final`), who
+    /// has asked for a subscription and does not have it yet will not get it.
+    pub(crate) fn hinder(&self, cause: Option<&Error>, is_final: bool) {
+        let mut hindrance = self
+            .hindrance
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *hindrance = cause.cloned();
+        drop(hindrance);
+        // In a cluster another node may carry them.
+        let Some(cause) = cause.filter(|_| is_final && self.orphanage.is_none()) else {
+            return;
+        };
+        let entries = self.lock();
+        for entry in entries.0.iter().flat_map(HashMap::values) {
+            for mailbox in &entry.mailboxes {
+                mailbox.refuse_unconfirmed(cause);
+            }
+        }
+    }
+
+    /// Why there is no connection, if an attempt has told.
+    pub(crate) fn hindrance(&self) -> Option<Error> {
+        let hindrance = self.hindrance.lock();
+        hindrance.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// No messages will come any more.

@@ -8,6 +8,7 @@ use tokio::join;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 /// What callers have sent, over whichever connection.
 struct Node {
@@ -26,12 +27,20 @@ struct Asked {
 impl Node {
     /// The only node of a cluster.
     async fn start() -> (Config, Self) {
+        Self::start_after(0).await
+    }
+
+    /// The same, which takes no connection before it has refused so many.
+    async fn start_after(refused: usize) -> (Config, Self) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
         let port = listener.local_addr().expect("bound").port();
         let (ask, asked) = mpsc::channel(16);
         let mut serving = JoinSet::new();
         serving.spawn(async move {
             let mut connections = JoinSet::new();
+            for _ in 0..refused {
+                drop(listener.accept().await);
+            }
             while let Ok((stream, _)) = listener.accept().await {
                 connections.spawn(serve(BufReader::new(stream), port, ask.clone()));
             }
@@ -234,4 +243,48 @@ async fn a_script_that_says_what_nodes_say_is_not_run_again() {
         node.answer("EVAL", ":1\r\n").await;
     });
     assert_eq!(result.expect("it goes on"), 1);
+}
+
+#[tokio::test]
+async fn whatever_a_lazy_client_is_asked_first_waits_for_the_cluster_to_come_up() {
+    // Nobody but the commands themselves gives cause to ask for the map.
+    let lazy = |config: Config| Client::connect_lazy(config.refresh_interval(None)).expect("a url");
+    let guard = Duration::from_secs(60);
+
+    let (config, mut node) = Node::start_after(3).await;
+    let client = lazy(config.command_timeout(guard));
+    let (result, ()) = join!(client.get("k").into_future(), node.answer("GET", "+v\r\n"));
+    assert_eq!(result.expect("it came up").as_deref(), Some(&b"v"[..]));
+
+    let (config, mut node) = Node::start_after(3).await;
+    let client = lazy(config.command_timeout(guard));
+    let (result, ()) = join!(
+        client.dbsize().into_future(),
+        node.answer("DBSIZE", ":7\r\n")
+    );
+    assert_eq!(result.expect("it came up"), 7);
+
+    let (config, mut node) = Node::start_after(3).await;
+    let client = lazy(config.command_timeout(guard));
+    let watched = client.watch("k").run(|tx| async move { tx.get("k").await });
+    let (result, ()) = join!(watched, async {
+        node.answer("WATCH", "+OK\r\n").await;
+        node.answer("GET", "+v\r\n").await;
+        node.answer("UNWATCH", "+OK\r\n").await;
+    });
+    assert_eq!(result.expect("it came up").as_deref(), Some(&b"v"[..]));
+}
+
+#[tokio::test]
+async fn a_command_that_blocks_for_a_time_does_not_wait_for_a_node_for_ever() {
+    let (config, _node) = Node::start_after(usize::MAX).await;
+    let client = Client::connect_lazy(config.command_timeout(Duration::from_millis(50)));
+    let client = client.expect("a url");
+    let blpop = client.blpop("q", Duration::from_millis(50)).into_future();
+    let limited = timeout(Duration::from_secs(60), blpop).await;
+    let error = limited
+        .expect("its time is over")
+        .expect_err("there is no node");
+    assert!(error.is_timeout(), "{error:?}");
+    assert_eq!(error.outcome(), Outcome::NotSent, "{error:?}");
 }

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use kv_client::{Client, Outcome, Phase};
+use kv_client::{Client, Credentials, Outcome, Phase, Protocol};
 use tokio::io::AsyncReadExt;
 use tokio::join;
 
@@ -136,6 +136,43 @@ async fn a_command_waits_for_a_connection_until_its_time_is_over_and_says_why_th
         "connection to the caller's stream failed"
     );
     assert_eq!(cause.source().unwrap().to_string(), "connection refused");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscription_waits_for_a_connection_until_its_time_is_over_and_says_why_there_is_none() {
+    for protocol in [Protocol::Resp3, Protocol::Resp2] {
+        let (config, peers) = peers(1024);
+        drop(peers); // nobody answers any more
+        let config = config
+            .protocol(protocol)
+            .command_timeout(Duration::from_secs(1));
+        let client = Client::connect_lazy(config).unwrap();
+        let error = client.subscribe("news").await.unwrap_err();
+        assert_timed_out(&error, Phase::Connecting, Outcome::NotSent);
+        let cause = error.source().unwrap();
+        assert_eq!(
+            cause.to_string(),
+            "connection to the caller's stream failed"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscription_fails_at_once_if_the_server_refuses_the_login() {
+    let (config, mut peers) = peers(1024);
+    let config = config.credentials(Credentials::password("wrong"));
+    let client = Client::connect_lazy(config.protocol(Protocol::Resp3)).unwrap();
+    let begin = tokio::time::Instant::now();
+    let (result, ()) = join!(client.subscribe("news").into_future(), async {
+        let mut peer = peers.accept_raw().await;
+        peer.send("-WRONGPASS invalid username-password pair or user is disabled.\r\n")
+            .await;
+    });
+    let error = result.unwrap_err();
+    assert_eq!(error.code(), Some("WRONGPASS"), "{error:?}");
+    assert_eq!(error.command(), Some("SUBSCRIBE"));
+    assert_eq!(error.outcome(), Outcome::NotSent);
+    assert!(begin.elapsed() < Duration::from_secs(1));
 }
 
 #[tokio::test(start_paused = true)]

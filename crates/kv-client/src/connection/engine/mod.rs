@@ -21,6 +21,7 @@ use crate::connection::link::{Answer, Parcel, Shared, Ticket, TimeLimit};
 use crate::connection::outgoing::Outgoing;
 use crate::connection::session::{Effect, Session};
 use crate::connection::topics::{Topic, Topics};
+use crate::error::Error;
 use crate::reply::Reply;
 
 pub(crate) use self::reading::FULL_BLOCK;
@@ -369,6 +370,10 @@ impl Engine {
     }
 
     /// The driver ends, and no subscription gets anything more.
+    pub(crate) fn hinder_topics(&self, cause: Option<&Error>, is_final: bool) {
+        self.topics.hinder(cause, is_final);
+    }
+
     pub(crate) fn end_topics(&self) {
         self.topics.end();
     }
