@@ -1,6 +1,6 @@
 //! The store of one connection. It does no I/O and reads no clock.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -20,8 +20,8 @@ pub(crate) struct Cache {
 #[derive(Debug, Default)]
 struct Inner {
     entries: HashMap<Arc<[u8]>, Entry>,
-    /// Which requests read a key.
-    readers: HashMap<Bytes, Vec<Arc<[u8]>>>,
+    /// Which requests read a key. There may be as many as a hash has fields.
+    readers: HashMap<Bytes, HashSet<Arc<[u8]>>>,
     /// Requests whose replies are kept, by when they were last used.
     order: BTreeMap<u64, Arc<[u8]>>,
     /// Counts uses and announcements; no two have the same number.
@@ -86,7 +86,7 @@ impl Cache {
         inner.stats.misses += 1;
         for key in &keys {
             let readers = inner.readers.entry(key.clone()).or_default();
-            readers.push(Arc::clone(&request));
+            readers.insert(Arc::clone(&request));
         }
         let kept = None;
         inner
@@ -156,7 +156,7 @@ impl Inner {
         }
         for key in &entry.keys {
             if let Some(readers) = self.readers.get_mut(key) {
-                readers.retain(|other| other != request);
+                readers.remove(request);
                 if readers.is_empty() {
                     self.readers.remove(key);
                 }
@@ -165,7 +165,7 @@ impl Inner {
     }
 
     fn invalidate(&mut self, key: &[u8]) {
-        for request in self.readers.get(key).cloned().unwrap_or_default() {
+        for request in self.readers.remove(key).unwrap_or_default() {
             let is_kept = self
                 .entries
                 .get(&request)
@@ -348,6 +348,29 @@ mod tests {
         assert_eq!((cache.stats().entries, cache.stats().bytes), (0, 0));
         let inner = locked(&cache.inner);
         assert!(inner.entries.is_empty() && inner.readers.is_empty() && inner.order.is_empty());
+    }
+
+    #[test]
+    fn many_fields_of_one_hash_are_let_go_in_a_time_that_grows_with_their_number_only() {
+        const FIELDS: usize = 100_000;
+        let (cache, now) = (cache(usize::MAX), Instant::now());
+        let fields: Vec<Arc<[u8]>> = (0..FIELDS)
+            .map(|n| format!("HGET h {n}").into_bytes().into())
+            .collect();
+        let begin = std::time::Instant::now();
+        for request in &fields {
+            match cache.look_up(Arc::clone(request), vec![Bytes::from_static(b"h")], now) {
+                Found::Nothing(announced) => announced.keep(&Reply::Integer(1), now),
+                Found::Reply(reply) => panic!("kept already: {reply:?}"),
+            }
+        }
+        assert_eq!(cache.stats().entries, FIELDS);
+        invalidate(&cache, Some(&["h"]));
+        assert_eq!(cache.stats().entries, 0);
+        let took = begin.elapsed();
+        assert!(took < Duration::from_secs(30), "{took:?}");
+        let inner = locked(&cache.inner);
+        assert!(inner.entries.is_empty() && inner.readers.is_empty());
     }
 
     #[test]
