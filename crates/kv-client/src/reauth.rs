@@ -144,5 +144,5 @@ impl Freight for Unnoticed {
         None
     }
 
-    fn each_key(&self, _: &mut dyn FnMut(&[u8])) {}
+    fn each_change(&self, _: &mut dyn FnMut(Option<&[u8]>)) {}
 }

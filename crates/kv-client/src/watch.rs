@@ -10,7 +10,6 @@ use tokio::sync::Semaphore;
 use crate::arg::ToArgs;
 use crate::class::{Class, Retry};
 use crate::client::{Client, Servers};
-use crate::config::Config;
 use crate::connection::backoff::random;
 use crate::connection::exchange::{Again, Exchange};
 use crate::connection::link::{Answer, Life, TimeLimit};
@@ -252,16 +251,7 @@ impl Booths {
             });
             idle.pop().map(|(_, node)| node)
         };
-        let node = idle.unwrap_or_else(|| {
-            // A connection that came back would have forgotten what it watches.
-            let config = Config {
-                reconnect: false, // which also keeps what is large on it
-                caching: None,
-                ..(*home.config).clone()
-            };
-            let own = Arc::new(Mutex::new(session.clone()));
-            Arc::new(Node::start(Arc::new(config), own, None, None))
-        });
+        let node = idle.unwrap_or_else(|| Arc::new(home.start_booth(session.clone())));
         Ok(Booth {
             booths: self,
             session,

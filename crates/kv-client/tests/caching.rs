@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use kv_client::{Caching, Client, Config, Protocol};
 use servers::{Redis, on_every_server};
-use support::peers;
+use support::{Peer, Peers, peers};
 use tokio::join;
 use tokio::time::timeout;
 
@@ -183,19 +183,28 @@ async fn each_node_of_a_cluster_says_what_has_changed() {
     .await;
 }
 
+/// A connection that has begun.
+async fn greeted(peers: &mut Peers) -> Peer {
+    let mut peer = peers.accept_raw().await;
+    peer.expect(&["HELLO", "3"]).await;
+    peer.send("%1\r\n+proto\r\n:3\r\n").await;
+    peer
+}
+
+/// One whose reads may be kept.
+async fn tracking(peers: &mut Peers) -> Peer {
+    let mut peer = greeted(peers).await;
+    peer.expect(&["CLIENT", "TRACKING", "ON", "OPTIN"]).await;
+    peer.send("+OK\r\n").await;
+    peer
+}
+
 /// The peer decides in which order reply and invalidation arrive.
 #[tokio::test(start_paused = true)]
 async fn an_invalidation_that_overtakes_nothing_still_counts() {
     let (config, mut peers) = peers(4096);
     let config = config.protocol(Protocol::Resp3).caching(Caching::new());
-    let (client, mut peer) = join!(Client::connect(config), async {
-        let mut peer = peers.accept_raw().await;
-        peer.expect(&["HELLO", "3"]).await;
-        peer.send("%1\r\n+proto\r\n:3\r\n").await;
-        peer.expect(&["CLIENT", "TRACKING", "ON", "OPTIN"]).await;
-        peer.send("+OK\r\n").await;
-        peer
-    });
+    let (client, mut peer) = join!(Client::connect(config), tracking(&mut peers));
     let client = client.unwrap();
     let get = || client.get("k").cached().into_future();
     const INVALIDATE: &str = ">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n";
@@ -235,11 +244,7 @@ async fn an_invalidation_that_overtakes_nothing_still_counts() {
             peer.expect(&["CLIENT", "CACHING", "YES"]).await;
             peer.expect(&["GET", "k"]).await;
             drop(peer);
-            let mut peer = peers.accept_raw().await;
-            peer.expect(&["HELLO", "3"]).await;
-            peer.send("%1\r\n+proto\r\n:3\r\n").await;
-            peer.expect(&["CLIENT", "TRACKING", "ON", "OPTIN"]).await;
-            peer.send("+OK\r\n").await;
+            let mut peer = tracking(&mut peers).await;
             peer.expect(&["CLIENT", "CACHING", "YES"]).await;
             peer.expect(&["GET", "k"]).await;
             peer.send("+OK\r\n$5\r\nnewer\r\n").await;
@@ -251,4 +256,100 @@ async fn an_invalidation_that_overtakes_nothing_still_counts() {
         0,
         "announced on a connection that is gone"
     );
+}
+
+/// A read that goes to the peer, and one that does not.
+async fn is_kept_anew(client: &Client, peer: &mut Peer) {
+    let (value, ()) = join!(client.get("k").cached().into_future(), async {
+        peer.expect(&["CLIENT", "CACHING", "YES"]).await;
+        peer.expect(&["GET", "k"]).await;
+        peer.send("+OK\r\n$1\r\nv\r\n").await;
+    });
+    value.expect("a reply");
+    assert_eq!(cached(client, "k").await.as_deref(), Some("v"));
+}
+
+/// The server says what has changed only later.
+#[tokio::test(start_paused = true)]
+async fn a_write_of_our_own_is_followed_by_no_read_of_what_was_before_it() {
+    let (config, mut peers) = peers(4096);
+    let config = config.protocol(Protocol::Resp3).caching(Caching::new());
+    let (client, mut peer) = join!(Client::connect(config), tracking(&mut peers));
+    let client = client.expect("the peer accepts");
+    is_kept_anew(&client, &mut peer).await;
+
+    let (set, ()) = join!(client.set("k", 1).into_future(), async {
+        peer.expect(&["SET", "k", "1"]).await;
+        peer.send("+OK\r\n").await;
+    });
+    set.expect("done");
+    is_kept_anew(&client, &mut peer).await;
+
+    let (eval, ()) = join!(client.eval("x", "k", ()).into_future(), async {
+        peer.expect(&["EVAL", "x", "1", "k"]).await;
+        peer.send("-ERR after it had written\r\n").await;
+    });
+    eval.expect_err("it failed");
+    is_kept_anew(&client, &mut peer).await;
+
+    let pipeline = client.pipeline((client.get("other"), client.rename("k", "l")));
+    let (renamed, ()) = join!(pipeline.into_future(), async {
+        peer.expect(&["GET", "other"]).await;
+        peer.expect(&["RENAME", "k", "l"]).await;
+        peer.send("_\r\n+OK\r\n").await;
+    });
+    renamed.expect("done");
+    is_kept_anew(&client, &mut peer).await;
+
+    let transaction = client.transaction((client.incr("k"),));
+    let (counted, ()) = join!(transaction.into_future(), async {
+        for args in [&["MULTI"][..], &["INCR", "k"], &["EXEC"]] {
+            peer.expect(args).await;
+        }
+        peer.send("+OK\r\n+QUEUED\r\n*1\r\n:1\r\n").await;
+    });
+    counted.expect("done");
+    is_kept_anew(&client, &mut peer).await;
+
+    let (flushed, ()) = join!(client.flushall().into_future(), async {
+        peer.expect(&["FLUSHALL"]).await;
+        peer.send("+OK\r\n").await;
+    });
+    flushed.expect("done");
+    is_kept_anew(&client, &mut peer).await;
+
+    // Over a connection of its own.
+    let (popped, _lane) = join!(client.blpop("k", Duration::ZERO).into_future(), async {
+        let mut lane = greeted(&mut peers).await;
+        lane.expect(&["BLPOP", "k", "0"]).await;
+        lane.send("*2\r\n$1\r\nk\r\n$1\r\nv\r\n").await;
+        lane
+    });
+    popped.expect("done");
+    is_kept_anew(&client, &mut peer).await;
+
+    let watch = client.watch("k");
+    let attempt = async |tx: Client| tx.transaction((tx.del("k"),)).await;
+    let (deleted, _lane) = join!(watch.run(attempt), async {
+        let mut lane = greeted(&mut peers).await;
+        lane.expect(&["WATCH", "k"]).await;
+        lane.send("+OK\r\n").await;
+        for args in [&["MULTI"][..], &["DEL", "k"], &["EXEC"]] {
+            lane.expect(args).await;
+        }
+        lane.send("+OK\r\n+QUEUED\r\n*1\r\n:1\r\n").await;
+        lane.expect(&["UNWATCH"]).await;
+        lane.send("+OK\r\n").await;
+        lane
+    });
+    deleted.expect("done");
+    is_kept_anew(&client, &mut peer).await;
+
+    // A read changes nothing.
+    let (read, ()) = join!(client.strlen("k").into_future(), async {
+        peer.expect(&["STRLEN", "k"]).await;
+        peer.send(":1\r\n").await;
+    });
+    read.expect("a reply");
+    assert_eq!(cached(&client, "k").await.as_deref(), Some("v"));
 }

@@ -104,7 +104,8 @@ impl<'a, T, O> Command<'a, T, O> {
     /// # Ok(()) }
     /// ```
     ///
-    /// A reply is served until the server says that a key of it has changed, which takes as long as a message does; until
+    /// A reply is served until the server says that a key of it has changed, which takes as long as a message does; until a
+    /// command of this client that may have changed the key is answered, also one of a script or a transaction; until
     /// the connection is lost or a database selected, which empties the store; or until its
     /// [`max_age`](Caching::max_age). A connection that broke without a sign is noticed after
     /// [`Config::keepalive`](crate::Config::keepalive) only.

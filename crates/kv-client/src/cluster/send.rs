@@ -94,14 +94,13 @@ pub(super) async fn carry(
     bulk: Option<bool>,
 ) -> Result<Answer, Failure> {
     if class == Class::Blocking {
-        node.lanes
-            .run(node.session(), freight, limit, Again::NEVER)
-            .await
+        node.run_blocking(freight, limit, Again::NEVER).await
     } else if node.bulk.takes(class, freight.len(), bulk) {
         node.run_bulk(freight, limit, Again::NEVER).await
     } else {
-        Exchange::new(&node.link, freight, limit, Again::NEVER)
-            .run()
-            .await
+        let shared = Exchange::new(&node.link, &freight, limit, Again::NEVER);
+        let answer = shared.run().await;
+        node.forget(&freight);
+        answer
     }
 }

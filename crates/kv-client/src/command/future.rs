@@ -13,6 +13,7 @@ use crate::class::Class;
 use crate::client::{Client, Servers};
 use crate::connection::exchange::{Exchange, check};
 use crate::connection::link::{Answer, Failure};
+use crate::connection::node::Node;
 use crate::error::{Error, Result};
 use crate::reply::Reply;
 use crate::request::Request;
@@ -48,7 +49,7 @@ impl<'a, T> CommandFuture<'a, T> {
     reason = "the large one is what nearly all commands are"
 )]
 enum Run<'a> {
-    Shared(Exchange<'a, Request>),
+    Shared(Exchange<'a, Request>, &'a Node),
     /// In a cluster, or on a lane.
     Boxed {
         future: Pin<Box<dyn Future<Output = Result<Reply, Failure>> + Send + 'a>>,
@@ -69,7 +70,7 @@ fn run(client: &Client, request: Request, settings: Settings) -> Run<'_> {
     };
     if request.class() == Class::Blocking {
         let name = request.clone_name();
-        let lane = node.lanes.run(node.session(), request, limit, again);
+        let lane = node.run_blocking(request, limit, again);
         let future = Box::pin(async move { single(lane.await) });
         return Run::Boxed { future, name };
     }
@@ -82,7 +83,7 @@ fn run(client: &Client, request: Request, settings: Settings) -> Run<'_> {
         let future = Box::pin(async move { single(answer.await) });
         return Run::Boxed { future, name };
     }
-    Run::Shared(Exchange::new(&node.link, request, limit, again))
+    Run::Shared(Exchange::new(&node.link, request, limit, again), node)
 }
 
 impl<T> Future for CommandFuture<'_, T> {
@@ -93,10 +94,13 @@ impl<T> Future for CommandFuture<'_, T> {
         let decode = *decode;
         let entered = span.enter();
         let result = match run {
-            Run::Shared(exchange) => match exchange.poll(cx) {
+            Run::Shared(exchange, node) => match exchange.poll(cx) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(answer) => finish(single(answer), decode)
-                    .map_err(|error| error.of(exchange.freight().clone_name())),
+                Poll::Ready(answer) => {
+                    node.forget(exchange.freight());
+                    finish(single(answer), decode)
+                        .map_err(|error| error.of(exchange.freight().clone_name()))
+                }
             },
             Run::Boxed { future, name } => match future.as_mut().poll(cx) {
                 Poll::Pending => return Poll::Pending,

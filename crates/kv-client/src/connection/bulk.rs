@@ -86,10 +86,7 @@ impl Node {
             link.end(Life::Closing);
         }
         let answer = Exchange::new(&link, &freight, limit, again).run().await;
-        // The server says on the shared connection what has changed, which may come later than this answer.
-        if let Some(cache) = &self.cache {
-            freight.each_key(&mut |key| cache.forget(key));
-        }
+        self.forget(&freight);
         answer
     }
 }

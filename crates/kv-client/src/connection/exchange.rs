@@ -246,8 +246,12 @@ impl Freight for Request {
         Effect::of(self)
     }
 
-    fn each_key(&self, each: &mut dyn FnMut(&[u8])) {
-        self.keys().into_iter().for_each(each);
+    fn each_change(&self, each: &mut dyn FnMut(Option<&[u8]>)) {
+        match (self.class(), self.name()) {
+            (Class::Read, _) => {}
+            (_, "FLUSHALL" | "FLUSHDB" | "SWAPDB") => each(None),
+            _ => self.keys().into_iter().for_each(|key| each(Some(key))),
+        }
     }
 
     fn patience(&self) -> Option<Duration> {
@@ -272,8 +276,8 @@ impl<F: Freight> Freight for &F {
         (**self).effect()
     }
 
-    fn each_key(&self, each: &mut dyn FnMut(&[u8])) {
-        (**self).each_key(each);
+    fn each_change(&self, each: &mut dyn FnMut(Option<&[u8]>)) {
+        (**self).each_change(each);
     }
 
     fn patience(&self) -> Option<Duration> {
@@ -316,9 +320,9 @@ impl<R: Borrow<Request>> Freight for Requests<R> {
         None
     }
 
-    fn each_key(&self, each: &mut dyn FnMut(&[u8])) {
+    fn each_change(&self, each: &mut dyn FnMut(Option<&[u8]>)) {
         for request in &self.list {
-            request.borrow().each_key(each);
+            request.borrow().each_change(each);
         }
     }
 

@@ -11,9 +11,10 @@ use crate::config::{Config, Protocol};
 use crate::connection::bulk::Bulk;
 use crate::connection::driver::Driver;
 use crate::connection::engine::Engine;
+use crate::connection::exchange::Again;
 use crate::connection::handshake::Established;
 use crate::connection::lanes::Lanes;
-use crate::connection::link::{Life, Link};
+use crate::connection::link::{Answer, Failure, Freight, Life, Link, TimeLimit};
 use crate::connection::orphans::Orphanage;
 use crate::connection::session::Session;
 use crate::connection::topics::Topics;
@@ -42,6 +43,8 @@ pub(crate) struct Node {
     orphanage: Option<Arc<Orphanage>>,
     /// What was read over the shared connection, if that is to be kept.
     pub(crate) cache: Option<Arc<Cache>>,
+    /// What its commands may make out of date: the same, or what was read over another connection to this server.
+    forgets: Option<Arc<Cache>>,
     /// Connections for WATCH.
     pub(crate) booths: Booths,
 }
@@ -77,6 +80,7 @@ impl Node {
             shared,
             lanes: Lanes::new(&config),
             bulk: Bulk::new(config.bulk_from.filter(|_| config.reconnect)),
+            forgets: cache.clone(),
             cache,
             booths: Booths::new(config.max_lanes),
             config,
@@ -86,6 +90,45 @@ impl Node {
             watches,
             orphanage,
         }
+    }
+
+    /// A connection for a [watch](crate::Client::watch), which keeps nothing itself.
+    pub(crate) fn start_booth(&self, session: Session) -> Self {
+        // A connection that came back would have forgotten what it watches.
+        let config = Config {
+            reconnect: false, // which also keeps what is large on it
+            caching: None,
+            ..(*self.config).clone()
+        };
+        let session = Arc::new(Mutex::new(session));
+        let mut booth = Self::start(Arc::new(config), session, None, None);
+        booth.forgets.clone_from(&self.cache);
+        booth
+    }
+
+    /// What was run may have changed what is kept. The server says so too, but perhaps only after the answer; whoever has
+    /// that is not to read what was before.
+    #[inline]
+    pub(crate) fn forget(&self, freight: &impl Freight) {
+        if let Some(cache) = &self.forgets {
+            freight.each_change(&mut |key| match key {
+                Some(key) => cache.forget(key),
+                None => cache.clear(),
+            });
+        }
+    }
+
+    /// Runs what blocks on a connection of its own.
+    pub(crate) async fn run_blocking(
+        &self,
+        freight: impl Freight,
+        limit: TimeLimit,
+        again: Again,
+    ) -> Result<Answer, Failure> {
+        let session = self.session();
+        let answer = self.lanes.run(session, &freight, limit, again).await;
+        self.forget(&freight);
+        answer
     }
 
     /// Ends all of its connections: at once, or after what was admitted is answered.

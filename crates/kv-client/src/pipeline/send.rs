@@ -106,7 +106,11 @@ async fn carry(
     if node.bulk.takes(Class::Write, freight.len(), bulk) {
         return node.run_bulk(freight, limit, again).await;
     }
-    Exchange::new(&node.link, freight, limit, again).run().await
+    let answer = Exchange::new(&node.link, &freight, limit, again)
+        .run()
+        .await;
+    node.forget(&freight);
+    answer
 }
 
 fn prepare(client: &Client, parts: Parts, settings: Settings) -> Result<Ready> {

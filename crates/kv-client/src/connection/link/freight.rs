@@ -76,8 +76,8 @@ pub(crate) trait Freight {
     /// Appends the wire form; says where each command of a batch ends.
     fn encode(&self, out: &mut Outgoing) -> Option<Box<[usize]>>;
     fn effect(&self) -> Option<Box<Effect>>;
-    /// Calls `each` for every key that it is about.
-    fn each_key(&self, each: &mut dyn FnMut(&[u8]));
+    /// Calls `each` for every key that it may change, with `None` for all that there are.
+    fn each_change(&self, each: &mut dyn FnMut(Option<&[u8]>));
     /// How long the server may take to answer on purpose, if it blocks and not for ever.
     fn patience(&self) -> Option<Duration> {
         None
