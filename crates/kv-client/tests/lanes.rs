@@ -149,6 +149,37 @@ async fn a_large_value_that_is_cut_is_sent_again_whole() {
 }
 
 #[tokio::test]
+async fn a_large_value_is_not_given_up_when_another_database_is_selected() {
+    let (client, mut peers, mut shared) = connected(|config| config).await;
+    let large = tokio::spawn({
+        let client = client.clone();
+        async move { client.set("film", vec![b'x'; LARGE]).await }
+    });
+    // The connection that it waits for is not there yet.
+    let mut bulk = peers.accept_raw().await;
+    bulk.expect(&["PING"]).await;
+    let (selected, ()) = tokio::join!(client.select(3).into_future(), async {
+        shared.expect(&["SELECT", "3"]).await;
+        shared.send("+OK\r\n").await;
+    });
+    selected.expect("done");
+    let other = tokio::spawn({
+        let client = client.clone();
+        async move { client.set("song", vec![b'y'; LARGE]).await }
+    });
+    let mut next = peers.accept_raw().await;
+    next.expect(&["SELECT", "3"]).await;
+    for (peer, key, byte) in [(&mut bulk, "film", "x"), (&mut next, "song", "y")] {
+        peer.send("+OK\r\n").await;
+        peer.expect(&["SET", key, &byte.repeat(LARGE)]).await;
+        peer.send("+OK\r\n").await;
+    }
+    large.await.expect("no panic").expect("it was under way");
+    other.await.expect("no panic").expect("a reply");
+    bulk.expect_end().await;
+}
+
+#[tokio::test]
 async fn large_values_reach_the_database_the_transaction_and_the_watch_that_they_are_meant_for() {
     on_every_server("SET", async |client| {
         let large = |byte: u8| vec![byte; 2 * 1024 * 1024];

@@ -1,6 +1,6 @@
 //! A connection of its own for what is large, so that nothing small waits behind it.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use crate::class::Class;
 use crate::connection::exchange::{Again, Exchange};
@@ -13,21 +13,35 @@ use crate::connection::session::Session;
 pub(crate) struct Bulk {
     /// Requests from this length on go over it by themselves.
     from: Option<usize>,
-    open: Mutex<Option<Open>>,
+    lanes: Mutex<BulkLanes>,
 }
 
+#[derive(Debug, Default)]
+struct BulkLanes {
+    open: Option<Arc<Lane>>,
+    /// Those that were open when another database was selected.
+    former: Vec<Weak<Lane>>,
+}
+
+/// A connection that ends with its last user, who has what was begun answered.
 #[derive(Debug)]
-struct Open {
+struct Lane {
     link: Arc<Link>,
     /// What it was set up with.
     db: u32,
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        self.link.end(Life::Closing);
+    }
 }
 
 impl Bulk {
     pub(crate) fn new(from: Option<usize>) -> Self {
         Self {
             from,
-            open: Mutex::default(),
+            lanes: Mutex::default(),
         }
     }
 
@@ -42,31 +56,31 @@ impl Bulk {
 
     /// The connection, if there is one.
     pub(crate) fn link(&self) -> Option<Arc<Link>> {
-        let open = locked(&self.open);
-        open.as_ref().map(|open| Arc::clone(&open.link))
+        let lanes = locked(&self.lanes);
+        lanes.open.as_ref().map(|lane| Arc::clone(&lane.link))
     }
 
     /// The connection with the state of `session`; `make` starts one.
-    fn open(&self, session: Session, make: impl FnOnce(Session) -> Arc<Link>) -> Arc<Link> {
-        let mut open = locked(&self.open);
-        match &*open {
-            Some(open) if open.db == session.db => return Arc::clone(&open.link),
-            // What it was given was for the database of before.
-            Some(old) => old.link.end(Life::Closing),
-            None => {}
+    fn open(&self, session: Session, make: impl FnOnce(Session) -> Arc<Link>) -> Arc<Lane> {
+        let mut lanes = locked(&self.lanes);
+        if let Some(lane) = lanes.open.as_ref().filter(|lane| lane.db == session.db) {
+            return Arc::clone(lane);
         }
         let db = session.db;
         let link = make(session);
-        *open = Some(Open {
-            link: Arc::clone(&link),
-            db,
-        });
-        link
+        let lane = Arc::new(Lane { link, db });
+        // What was given to the other one is for the database of before.
+        let former = lanes.open.replace(Arc::clone(&lane));
+        lanes.former.retain(|lane| lane.strong_count() > 0);
+        lanes.former.extend(former.as_ref().map(Arc::downgrade));
+        lane
     }
 
     pub(crate) fn end(&self, life: Life) {
-        if let Some(open) = &*locked(&self.open) {
-            open.link.end(life);
+        let lanes = locked(&self.lanes);
+        let former = lanes.former.iter().filter_map(Weak::upgrade);
+        for lane in lanes.open.iter().cloned().chain(former) {
+            lane.link.end(life);
         }
     }
 }
@@ -79,13 +93,15 @@ impl Node {
         limit: TimeLimit,
         again: Again,
     ) -> Result<Answer, Failure> {
-        let link = self
+        let lane = self
             .bulk
             .open(self.session(), |session| self.start_bulk(session));
         if self.link.lock().life() != Life::Open {
-            link.end(Life::Closing);
+            lane.link.end(Life::Closing);
         }
-        let answer = Exchange::new(&link, &freight, limit, again).run().await;
+        let answer = Exchange::new(&lane.link, &freight, limit, again)
+            .run()
+            .await;
         self.forget(&freight);
         answer
     }

@@ -20,7 +20,7 @@ impl Freight for Bytes {
     fn effect(&self) -> Option<Box<Effect>> {
         None
     }
-    fn each_key(&self, _: &mut dyn FnMut(&[u8])) {}
+    fn each_change(&self, _: &mut dyn FnMut(Option<&[u8]>)) {}
 }
 
 fn sent(link: &Link, bytes: &'static [u8]) -> Ticket {
