@@ -161,7 +161,7 @@ impl Cluster {
         }
     }
 
-    async fn ask(&self, node: &Node, question: &'static Row) -> Result<Reply> {
+    pub(super) async fn ask(&self, node: &Node, question: &'static Row) -> Result<Reply> {
         let request = Request::of(question);
         let limit = TimeLimit {
             timeout: Some(self.config.connect_timeout),

@@ -27,8 +27,8 @@ use kv_client::{Client, ErrorKind, Outcome, Protocol};
 use failing::{a_primary_dies_and_nothing_is_counted_twice, subscriptions_follow_their_slot};
 use logins::a_new_login_reaches_every_node;
 use moving::{
-    a_key_that_moves_is_found, a_scan_misses_nothing_while_slots_move,
-    slots_move_while_commands_run,
+    a_key_that_moves_is_found, a_scan_misses_nothing_of_a_slot_on_its_way,
+    a_scan_misses_nothing_while_slots_move, slots_move_while_commands_run,
 };
 use serving::{
     a_read_says_itself_who_may_serve_it, announced_addresses_are_mapped_to_reachable_ones,
@@ -63,6 +63,7 @@ async fn a_cluster_is_served_as_one_while_it_changes() {
     a_key_that_moves_is_found(&cluster).await;
     slots_move_while_commands_run(&cluster).await;
     a_scan_misses_nothing_while_slots_move(&cluster).await;
+    a_scan_misses_nothing_of_a_slot_on_its_way(&cluster).await;
     subscriptions_follow_their_slot(&cluster).await;
     a_primary_dies_and_nothing_is_counted_twice(&mut cluster).await;
 }
