@@ -381,7 +381,12 @@ fn fold_replies(fold: Fold, replies: Vec<Reply>, positions: &[Vec<usize>]) -> Re
         Fold::Gather => {
             let len = positions.iter().map(Vec::len).sum();
             let mut all = vec![Reply::Null; len];
-            for (list, positions) in lists(replies).zip(positions) {
+            for (reply, positions) in replies.into_iter().zip(positions) {
+                let list = match &reply {
+                    Reply::Array(list) if list.len() == positions.len() => list,
+                    // What is not one element a key must not be taken for those of others.
+                    _ => return reply,
+                };
                 for (element, &position) in list.iter().zip(positions) {
                     all[position] = element;
                 }
@@ -419,6 +424,14 @@ mod tests {
             &[vec![0, 3], vec![1, 2]],
         );
         assert_eq!(shown(gathered), shown(list(&[10, 11, 12, 13])));
+        for other in [Reply::Null, list(&[10])] {
+            let parts = vec![other, list(&[11, 12])];
+            let whole = fold_replies(Fold::Gather, parts, &[vec![0, 3], vec![1, 2]]);
+            assert!(
+                !format!("{whole:?}").contains("11"),
+                "{whole:?} is no list of four"
+            );
+        }
         let and = fold_replies(Fold::And, vec![list(&[1, 0, 1]), list(&[1, 1, 0])], &[]);
         assert_eq!(shown(and), shown(list(&[1, 0, 0])));
         let all = fold_replies(Fold::Concat, vec![list(&[1]), list(&[]), list(&[2])], &[]);
