@@ -141,7 +141,12 @@ impl FromStr for Config {
             require_tls(&mut config)?;
         }
         if let Some(query) = query {
-            options(&mut config, query, names_database(&kind, rest))?;
+            let read = options(&mut config, query, names_database(&kind, rest));
+            read.map_err(|error| match query.contains('@') && !rest.contains('@') {
+                // What was taken for options is a part of a password.
+                true => UrlError::Login,
+                false => error,
+            })?;
         }
         Ok(config)
     }

@@ -204,6 +204,8 @@ fn a_password_that_is_not_encoded_is_refused_without_showing_a_part_of_it() {
         "redis://user:sec/ret@h",
         "redis://user:sec?ret@h",
         "redis://user:123/ret@h/0",
+        "redis://user:12?34@h",
+        "redis://user:12?db=34@h",
         "redis-cluster://user:sec?ret@h",
         "redis-sentinel://user:sec?ret@h/service",
     ] {
