@@ -12,9 +12,9 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use kv_client::{Client, key_slot};
+use kv_client::{Client, Config, Role, key_slot};
 
 #[derive(Parser)]
 struct Options {
@@ -32,10 +32,22 @@ struct Options {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let options = Options::parse();
-    let client = Client::connect(options.url).await?;
-    for node in client.cluster_nodes() {
+    let config: Config = options.url.parse()?;
+    let client = Client::connect(config.clone())
+        .await
+        .with_context(|| format!("cannot use {config}"))?;
+    let nodes = client.cluster_nodes();
+    ensure!(
+        !nodes.is_empty(),
+        "{config} is the url of a single server; that of a cluster begins with redis-cluster://"
+    );
+    for node in nodes {
         let slots: usize = node.slots().iter().map(|range| range.clone().count()).sum();
-        println!("{} is a {:?} of {slots} slots", node.address(), node.role());
+        let does = match node.role() {
+            Role::Primary => "serves",
+            _ => "follows the primary of",
+        };
+        println!("{} {does} {slots} slots", node.address());
     }
     let towns = ["Aachen", "Bergen", "Cork", "Delft", "Espoo", "Faro"];
     for round in 0.. {

@@ -3,7 +3,8 @@
 //!     cargo run --example web-demo                                          # with a server of its own, in this process
 //!     cargo run --example web-demo -- --redis redis://localhost/0           # with yours
 //!
-//! Then open http://127.0.0.1:8080/. `--listen` changes the address, `--key` the key (`shiyanlou`).
+//! Then open http://127.0.0.1:8080/. `--listen` changes the address, `--key` the key (`shiyanlou`). The key is that of database
+//! 0, unless the URL names another one.
 
 use std::net::SocketAddr;
 
@@ -24,8 +25,10 @@ struct Options {
     /// The server; without it, one is started in this process.
     #[arg(long)]
     redis: Option<String>,
+    /// The address of the page.
     #[arg(long, default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+    /// The key whose value the page shows.
     #[arg(long, default_value = "shiyanlou")]
     key: String,
 }
@@ -56,7 +59,6 @@ async fn main() -> Result<()> {
     let client = Client::connect(config.clone())
         .await
         .with_context(|| format!("cannot use {config}"))?;
-    client.select(0).await?;
     client
         .set(
             &options.key,
