@@ -1,12 +1,13 @@
 //! Listening sockets and the accept loop.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::runtime::Handle;
@@ -76,6 +77,18 @@ impl Listener {
         }
     }
 
+    /// Ends listening, also if another process has a copy of the socket: a program that this process is just starting
+    /// keeps all files of its parent until its own code runs, and with them the port, which a restart wants.
+    fn close(self) {
+        let ended = match &self {
+            Self::Tcp(listener) => SockRef::from(listener).shutdown(Shutdown::Both),
+            Self::Unix(..) => Ok(()), // a restart makes a new socket in the place of the old
+        };
+        if let Err(error) = ended {
+            debug!(%error, "a listener ends with its last copy");
+        }
+    }
+
     async fn accept(&self) -> io::Result<Accepted> {
         match self {
             Self::Tcp(listener) => listener
@@ -107,7 +120,7 @@ pub(crate) async fn accept(
     loop {
         let (accepted, place) = tokio::select! {
             accepted = accept_one(&listener, &inner) => accepted,
-            () = stop.cancelled() => return,
+            () = stop.cancelled() => return listener.close(),
         };
         match threads.len() {
             0 | 1 => start(accepted, &inner, &tasks, place).await,
@@ -272,5 +285,26 @@ impl Detached {
             }
             Self::Unix(stream) => UnixStream::from_std(stream).map(Accepted::Unix),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_port_is_free_again_though_another_process_holds_its_listener() {
+        let listener = Listener::tcp("127.0.0.1", 0).await.unwrap();
+        let addr = listener.tcp_addr().unwrap();
+        let Listener::Tcp(socket) = &listener else {
+            unreachable!("it was asked for TCP");
+        };
+        // What a program gets that is being started.
+        let copy = SockRef::from(socket).try_clone().unwrap();
+        listener.close();
+        TcpStream::connect(addr).await.expect_err("nobody listens");
+        let again = Listener::tcp("127.0.0.1", addr.port()).await.unwrap();
+        TcpStream::connect(addr).await.expect("the new one listens");
+        drop((again, copy));
     }
 }
