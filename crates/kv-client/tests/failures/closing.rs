@@ -31,6 +31,17 @@ async fn connected(reconnect: bool) -> (Client, Peers, Peer) {
     (client.expect("the peer accepts"), peers, peer)
 }
 
+/// A command that the peer has not answered yet.
+async fn sent<'a>(
+    client: &'a Client,
+    peer: &mut Peer,
+) -> Pin<Box<dyn Future<Output = kv_client::Result<i64>> + 'a>> {
+    let mut command = Box::pin(client.incr("a").into_future());
+    assert!(futures_poll(&mut command).is_none());
+    peer.expect(&["INCR", "a"]).await;
+    command
+}
+
 #[tokio::test(start_paused = true)]
 async fn closing_serves_whoever_gets_room_from_the_last_reply() {
     let (client, _peers, mut peer) = connected(true).await;
@@ -169,10 +180,7 @@ async fn closing_takes_back_room_from_whoever_never_uses_it() {
 #[tokio::test(start_paused = true)]
 async fn closing_waits_for_no_reply_that_nobody_waits_for() {
     let (client, _peers, mut peer) = connected(true).await;
-    let mut dropped = Box::pin(client.incr("a").into_future());
-    assert!(futures_poll(&mut dropped).is_none());
-    peer.expect(&["INCR", "a"]).await;
-    drop(dropped);
+    drop(sent(&client, &mut peer).await);
     timeout(GUARD, client.close()).await.expect("it is over");
     peer.expect_end().await;
 }
@@ -180,9 +188,7 @@ async fn closing_waits_for_no_reply_that_nobody_waits_for() {
 #[tokio::test(start_paused = true)]
 async fn closing_ends_when_the_last_caller_gives_up() {
     let (client, _peers, mut peer) = connected(true).await;
-    let mut dropped = Box::pin(client.incr("a").into_future());
-    assert!(futures_poll(&mut dropped).is_none());
-    peer.expect(&["INCR", "a"]).await;
+    let dropped = sent(&client, &mut peer).await;
     let closing = client.close();
     let all = async { join!(closing, async move { drop(dropped) }) };
     timeout(GUARD, all).await.expect("it is over");
@@ -192,9 +198,7 @@ async fn closing_ends_when_the_last_caller_gives_up() {
 #[tokio::test(start_paused = true)]
 async fn everybody_who_closes_waits_until_it_is_done() {
     let (client, _peers, mut peer) = connected(true).await;
-    let mut command = Box::pin(client.incr("a").into_future());
-    assert!(futures_poll(&mut command).is_none());
-    peer.expect(&["INCR", "a"]).await;
+    let command = sent(&client, &mut peer).await;
     let impatient = timeout(Duration::from_secs(1), client.close()).await;
     impatient.expect_err("a reply is missing");
     let answered = AtomicBool::new(false);

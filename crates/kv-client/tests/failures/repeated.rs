@@ -59,21 +59,32 @@ async fn it_may_have_run_though_it_was_refused_the_second_time() {
     assert_maybe(&error);
 }
 
-/// Two SETs, both of which may have run before they were sent again.
-async fn twice(second_time: &str) -> [Result<(), Error>; 2] {
+/// Two SETs in a pipeline, both of which may have run; `then` plays what the client does about it.
+async fn both_cut<T>(then: impl AsyncFnOnce(&mut Peers) -> T) -> [Result<(), Error>; 2] {
     let (client, mut peers, mut peer) = connected(1024).await;
     let pipeline = client.pipeline([client.set("a", 1), client.set("b", 2)]);
-    let (results, _next) = join!(pipeline.timeout(Duration::from_secs(1)).results(), async {
-        peer.expect(&["SET", "a", "1"]).await;
-        peer.expect(&["SET", "b", "2"]).await;
+    let (results, _kept) = join!(pipeline.timeout(Duration::from_secs(1)).results(), async {
+        expect_both(&mut peer).await;
         drop(peer);
-        let mut peer = peers.accept().await;
-        peer.expect(&["SET", "a", "1"]).await;
-        peer.expect(&["SET", "b", "2"]).await;
-        peer.send(second_time).await;
-        peer
+        then(&mut peers).await
     });
     results
+}
+
+async fn expect_both(peer: &mut Peer) {
+    peer.expect(&["SET", "a", "1"]).await;
+    peer.expect(&["SET", "b", "2"]).await;
+}
+
+/// What becomes of both if they are answered only when they were sent again.
+async fn twice(second_time: &str) -> [Result<(), Error>; 2] {
+    both_cut(async |peers| {
+        let mut peer = peers.accept().await;
+        expect_both(&mut peer).await;
+        peer.send(second_time).await;
+        peer
+    })
+    .await
 }
 
 #[tokio::test(start_paused = true)]
@@ -90,14 +101,7 @@ async fn each_command_of_a_pipeline_may_have_run_though_it_was_refused_the_secon
 
 #[tokio::test(start_paused = true)]
 async fn each_command_of_a_pipeline_may_have_run_though_it_was_not_sent_again() {
-    let (client, mut peers, mut peer) = connected(1024).await;
-    let pipeline = client.pipeline([client.set("a", 1), client.set("b", 2)]);
-    let (results, _next) = join!(pipeline.timeout(Duration::from_secs(1)).results(), async {
-        peer.expect(&["SET", "a", "1"]).await;
-        peer.expect(&["SET", "b", "2"]).await;
-        drop(peer);
-        peers.accept_raw().await
-    });
+    let results = both_cut(async |peers| peers.accept_raw().await).await;
     for result in results {
         let error = result.expect_err("nobody answers");
         assert!(error.is_timeout(), "{error:?}");
