@@ -1,5 +1,8 @@
 //! The `redis` crate against kv-server: real sessions in RESP2 and RESP3.
 
+#[path = "../../crates/kv-server/tests/common/lasting_port.rs"]
+mod lasting_port;
+
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -8,19 +11,6 @@ use redis::{AsyncCommands, Client, ErrorKind, RedisResult, pipe};
 
 async fn server() -> Server {
     Server::builder().start().await.unwrap()
-}
-
-/// A server on a port that nothing else is given while it is stopped: below those that the system chooses.
-async fn on_a_lasting_port() -> Server {
-    // Two runs of the tests at once begin at different places.
-    let first = std::process::id() % 1000 * 37;
-    for number in 0..1000 {
-        let port = u16::try_from(31_000 + (first + number) % 1000).unwrap();
-        if let Ok(server) = Server::builder().port(port).start().await {
-            return server;
-        }
-    }
-    panic!("all of the thousand ports from 31000 on are taken");
 }
 
 fn client(server: &Server, protocol: u8) -> Client {
@@ -125,7 +115,7 @@ async fn subscribers_get_messages() -> RedisResult<()> {
 
 #[tokio::test]
 async fn a_connection_manager_survives_a_restart() -> RedisResult<()> {
-    let server = on_a_lasting_port().await;
+    let server = lasting_port::on_a_lasting_port().await;
     let mut manager = client(&server, 3).get_connection_manager().await?;
     let () = manager.set("kept", 1).await?;
     server.stop().await;

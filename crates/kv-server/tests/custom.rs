@@ -4,7 +4,7 @@ mod common;
 
 use std::sync::{Arc, Mutex};
 
-use common::{Client, Dir, start};
+use common::{Client, Dir, bulk, start};
 use kv_server::{
     Args, Builder, Clock, Command, Context, Existing, Flags, Keys, ReplyError, Result, Server,
 };
@@ -182,27 +182,17 @@ async fn snapshots_of_a_custom_command_are_read_back_merged_or_filled_in() {
     client.check("SELECT 0", "+OK\r\n").await;
     client.check("DEL gone", ":1\r\n").await;
     client.check("MSET both new own 1", "+OK\r\n").await;
-    client.check(&format!("FILL {file}"), ":1\r\n").await;
-    client
-        .check(
-            "MGET both gone own",
-            "*3\r\n$3\r\nnew\r\n$1\r\n1\r\n$1\r\n1\r\n",
-        )
-        .await;
-    client.check(&format!("MERGE {file}"), ":3\r\n").await;
-    client
-        .check(
-            "MGET both gone own",
-            "*3\r\n$3\r\nold\r\n$1\r\n1\r\n$1\r\n1\r\n",
-        )
-        .await;
-    client.check(&format!("BACK {file}"), ":3\r\n").await;
-    client
-        .check(
-            "MGET both gone own",
-            "*3\r\n$3\r\nold\r\n$1\r\n1\r\n$-1\r\n",
-        )
-        .await;
+    for (line, added, values) in [
+        ("FILL", ":1\r\n", [Some("new"), Some("1"), Some("1")]),
+        ("MERGE", ":3\r\n", [Some("old"), Some("1"), Some("1")]),
+        ("BACK", ":3\r\n", [Some("old"), Some("1"), None]),
+    ] {
+        client.check(&format!("{line} {file}"), added).await;
+        let values = values.map(|value| value.map_or_else(|| "$-1\r\n".to_owned(), bulk));
+        client
+            .check("MGET both gone own", &format!("*3\r\n{}", values.concat()))
+            .await;
+    }
     client.check("SELECT 3", "+OK\r\n").await;
     client
         .check("LRANGE list 0 -1", "*2\r\n$1\r\na\r\n$1\r\nb\r\n")

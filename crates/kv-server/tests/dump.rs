@@ -7,7 +7,7 @@ mod common;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{Client, bulk, bulks, start};
+use common::{Client, bulk, bulks, clocked, start};
 use kv_server::{Clock, Effect, Server};
 
 /// The payload in a bulk string.
@@ -36,9 +36,7 @@ async fn restore(
 
 #[tokio::test]
 async fn a_restored_key_lives_as_long_as_it_is_told_to() {
-    let clock = Clock::manual();
-    let server = start(Server::builder().clock(clock.clone())).await;
-    let mut client = Client::new(&server);
+    let (_server, clock, mut client) = clocked(Server::builder()).await;
     client.check("RPUSH l a b", ":2\r\n").await;
     let dumped = dump(&mut client, "l").await;
     assert_eq!(

@@ -7,23 +7,17 @@ mod common;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{Client, bulk, start};
-use kv_server::{Clock, Server};
+use common::{Client, NOW, bulk, clocked, start};
+use kv_server::{Builder, Clock, Server};
 use tokio::sync::Notify;
 
 const OK: &str = "+OK\r\n";
 const YES: &str = ":1\r\n";
 const NO: &str = ":0\r\n";
 const NULL: &str = "$-1\r\n";
-/// Where the clock stands at first.
-const NOW: i64 = 1_700_000_000_000;
 
 async fn client() -> (Server, Clock, Client) {
-    let clock = Clock::manual();
-    clock.set(NOW);
-    let server = start(Server::builder().clock(clock.clone())).await;
-    let client = Client::new(&server);
-    (server, clock, client)
+    clocked(Server::builder()).await
 }
 
 #[tokio::test]
@@ -254,6 +248,14 @@ struct Effects {
 }
 
 impl Effects {
+    /// Those of a server that is yet to be started.
+    fn of(builder: Builder) -> (Builder, Self) {
+        let effects = Self::default();
+        let observer = effects.clone();
+        let builder = builder.on_write(move |effect| observer.observe(effect));
+        (builder, effects)
+    }
+
     fn observe(&self, effect: &kv_server::Effect) {
         let words: Vec<_> = effect
             .command
@@ -282,13 +284,8 @@ impl Effects {
 
 #[tokio::test]
 async fn keys_that_nobody_asks_for_expire_too() {
-    let effects = Effects::default();
-    let observer = effects.clone();
-    let clock = Clock::manual();
-    clock.set(NOW);
-    let builder = Server::builder().clock(clock.clone());
-    let server = start(builder.on_write(move |effect| observer.observe(effect))).await;
-    let mut client = Client::new(&server);
+    let (builder, effects) = Effects::of(Server::builder());
+    let (_server, clock, mut client) = clocked(builder).await;
     client.check("SET stays v", OK).await;
     client.check("SELECT 3", OK).await;
     for key in 0..10_000 {
@@ -312,13 +309,8 @@ async fn keys_that_nobody_asks_for_expire_too() {
 
 #[tokio::test]
 async fn effects_carry_absolute_times_and_only_what_happened() {
-    let effects = Effects::default();
-    let observer = effects.clone();
-    let clock = Clock::manual();
-    clock.set(NOW);
-    let builder = Server::builder().clock(clock.clone());
-    let server = start(builder.on_write(move |effect| observer.observe(effect))).await;
-    let mut client = Client::new(&server);
+    let (builder, effects) = Effects::of(Server::builder());
+    let (_server, _clock, mut client) = clocked(builder).await;
     for (line, effect) in [
         ("SET a v EX 10", "SET a v PXAT 1700000010000"),
         ("SET a v PXAT 1700000011000", "SET a v PXAT 1700000011000"),

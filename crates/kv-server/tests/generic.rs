@@ -7,8 +7,8 @@ mod common;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use common::{Client, bulk, server, start};
-use kv_server::{Clock, Server};
+use common::{Client, bulk, clocked, server, start};
+use kv_server::Server;
 
 const OK: &str = "+OK\r\n";
 const YES: &str = ":1\r\n";
@@ -256,9 +256,7 @@ async fn only_small_integers_look_shared() {
 
 #[tokio::test]
 async fn a_key_is_idle_until_it_is_used() {
-    let clock = Clock::manual();
-    let server = start(Server::builder().clock(clock.clone())).await;
-    let mut client = Client::new(&server);
+    let (server, clock, mut client) = clocked(Server::builder()).await;
     let mut quiet = Client::new(&server);
     quiet.check("CLIENT NO-TOUCH ON", OK).await;
     client.check("SET k v", OK).await;

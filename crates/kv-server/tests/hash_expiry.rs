@@ -4,27 +4,15 @@
 
 mod common;
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{Client, bulk, bulks, start};
-use kv_server::{Builder, Clock, Server};
+use common::{Client, NOW, bulk, bulks, clocked, noting_effects, start, unswept, with};
+use kv_server::{Clock, Server};
 
-/// Where the clock stands at first.
-const NOW: i64 = 1_700_000_000_000;
 const OK: &str = "+OK\r\n";
 
-fn builder() -> (Builder, Clock) {
-    let clock = Clock::manual();
-    clock.set(NOW);
-    (Server::builder().clock(clock.clone()).seed(1), clock)
-}
-
 async fn client() -> (Server, Clock, Client) {
-    let (builder, clock) = builder();
-    let server = start(builder).await;
-    let client = Client::new(&server);
-    (server, clock, client)
+    clocked(Server::builder().seed(1)).await
 }
 
 /// An array of integers as a reply.
@@ -197,11 +185,7 @@ async fn a_field_is_gone_for_every_command_once_its_time_has_passed() {
 
 #[tokio::test]
 async fn a_hash_of_which_all_fields_are_due_has_none_to_draw() {
-    let (builder, clock) = builder();
-    let builder = builder.directive("enable-debug-command", &["yes"]).unwrap();
-    let server = start(builder).await;
-    let mut client = Client::new(&server);
-    client.check("DEBUG SET-ACTIVE-EXPIRE 0", OK).await;
+    let (_server, clock, mut client) = unswept().await;
     let fields: Vec<_> = (0..3000).map(|n| format!("f{n}")).collect();
     let pairs: Vec<_> = fields.iter().map(|field| format!("{field} v")).collect();
     let (fields, pairs) = (fields.join(" "), pairs.join(" "));
@@ -384,9 +368,7 @@ async fn times_travel_with_their_hash() {
 #[tokio::test]
 async fn a_snapshot_keeps_the_times_of_fields() {
     let path = std::env::temp_dir().join(format!("kv-hash-expiry-{}.rdb", std::process::id()));
-    let (builder, clock) = builder();
-    let server = start(builder.snapshot(&path)).await;
-    let mut client = Client::new(&server);
+    let (_server, clock, mut client) = clocked(Server::builder().snapshot(&path)).await;
     client.check("HSETEX h PX 500 FIELDS 1 f 1", ":1\r\n").await;
     client.check("HSET h g 2", ":1\r\n").await;
     client.check("HSET plain f 1", ":1\r\n").await;
@@ -406,23 +388,9 @@ async fn a_snapshot_keeps_the_times_of_fields() {
 
 #[tokio::test]
 async fn events_and_effects_repeat_what_happened() {
-    let seen = Arc::new(Mutex::new(Vec::new()));
-    let log = seen.clone();
-    let (builder, clock) = builder();
-    let builder = builder
-        .directive("notify-keyspace-events", &["Khg"])
-        .unwrap();
-    let server = start(builder.on_write(move |effect| {
-        let words = effect
-            .command
-            .iter()
-            .map(|word| String::from_utf8_lossy(word));
-        log.lock()
-            .unwrap()
-            .push(words.collect::<Vec<_>>().join(" "));
-    }))
-    .await;
-    let (mut client, mut listener) = (Client::new(&server), Client::new(&server));
+    let (builder, seen) = noting_effects(with(&[("notify-keyspace-events", "Khg")]));
+    let (server, clock, mut client) = clocked(builder).await;
+    let mut listener = Client::new(&server);
     listener.call("SUBSCRIBE __keyspace@0__:h").await;
     let later = NOW + 1000;
     let until = format!("HPEXPIREAT h {later} FIELDS");

@@ -4,33 +4,13 @@
 
 mod common;
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{Client, bulk, start};
-use kv_server::{Builder, Clock, Server};
-use tokio::io::AsyncWriteExt;
+use common::{Client, bulk, clocked, info, noting_effects, start, with};
+use kv_server::Server;
 
 const OOM: &str = "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
 const OK: &str = "+OK\r\n";
-
-fn with(directives: &[(&str, &str)]) -> Builder {
-    directives
-        .iter()
-        .fold(Server::builder().seed(7), |builder, (name, value)| {
-            builder.directive(name, &[value]).unwrap()
-        })
-}
-
-/// The value of a field of INFO.
-fn info(server: &Server, field: &str) -> usize {
-    let reply = server.db(0).call(["INFO", "everything"]).unwrap();
-    let text = String::from_utf8(reply.as_bytes().unwrap().to_vec()).unwrap();
-    let value = text
-        .lines()
-        .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
-    value.unwrap().parse().unwrap()
-}
 
 /// A limit so many bytes above what is used now.
 async fn limit(server: &Server, client: &mut Client, more: usize) -> usize {
@@ -189,14 +169,11 @@ async fn a_volatile_policy_refuses_when_no_key_expires() {
 
 #[tokio::test]
 async fn the_key_that_was_not_used_for_longest_goes_first() {
-    let clock = Clock::manual();
-    clock.set(1_700_000_000_000);
-    let server = with(&[
+    let (server, clock, mut client) = clocked(with(&[
         ("maxmemory-policy", "allkeys-lru"),
         ("maxmemory-samples", "50"),
-    ]);
-    let server = start(server.clock(clock.clone())).await;
-    let mut client = Client::new(&server);
+    ]))
+    .await;
     for n in 0..100 {
         client.check(&format!("SET key:{n} value"), OK).await;
         clock.advance(Duration::from_secs(1));
@@ -227,8 +204,7 @@ async fn the_key_that_is_used_least_goes_first() {
         ("maxmemory-samples", "50"),
         ("lfu-log-factor", "0"),
     ]);
-    let server = start(server.clock(Clock::manual())).await;
-    let mut client = Client::new(&server);
+    let (server, _clock, mut client) = clocked(server).await;
     for n in 0..100 {
         client.check(&format!("SET key:{n} value"), OK).await;
     }
@@ -279,22 +255,11 @@ async fn the_key_that_expires_first_goes_first() {
 
 #[tokio::test]
 async fn an_evicted_key_is_announced_and_propagated_and_spoils_a_transaction() {
-    let seen = Arc::new(Mutex::new(Vec::new()));
-    let log = seen.clone();
-    let server = with(&[
+    let (builder, seen) = noting_effects(with(&[
         ("maxmemory-policy", "allkeys-random"),
         ("notify-keyspace-events", "Ee"),
-    ])
-    .on_write(move |effect| {
-        let words = effect
-            .command
-            .iter()
-            .map(|word| String::from_utf8_lossy(word));
-        log.lock()
-            .unwrap()
-            .push(words.collect::<Vec<_>>().join(" "));
-    });
-    let server = start(server).await;
+    ]));
+    let server = start(builder).await;
     let (mut client, mut other) = (Client::new(&server), Client::new(&server));
     let mut listener = Client::new(&server);
     listener.call("SUBSCRIBE __keyevent@0__:evicted").await;
@@ -339,8 +304,7 @@ async fn a_lowered_limit_is_reached_without_another_command() {
 
 #[tokio::test]
 async fn what_object_tells_depends_on_the_policy() {
-    let server = start(Server::builder().clock(Clock::manual())).await;
-    let mut client = Client::new(&server);
+    let (_server, _clock, mut client) = clocked(Server::builder()).await;
     client.check("SET k 1", OK).await;
     client.check("OBJECT IDLETIME k", ":0\r\n").await;
     client.check("OBJECT REFCOUNT k", ":2147483647\r\n").await;
@@ -367,130 +331,13 @@ async fn what_object_tells_depends_on_the_policy() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_costs_keys_unless_clients_have_a_limit_of_their_own() {
-    for client_limit in ["0", "1mb"] {
-        let server = start(with(&[
-            ("maxmemory", "12mb"),
-            ("maxmemory-policy", "allkeys-lru"),
-            ("maxmemory-clients", client_limit),
-        ]))
-        .await;
-        for n in 0..50 {
-            server
-                .db(0)
-                .set(format!("{n}"), vec![b'x'; 100_000])
-                .unwrap();
-        }
-        let mut client = Client::new(&server);
-        client.check("CLIENT NO-EVICT ON", OK).await;
-        let mut lazy = Client::new(&server);
-        lazy.send("GET 1\r\n".repeat(200)).await;
-        loop {
-            client.check("PING", "+PONG\r\n").await;
-            let (keys, clients) = (
-                info(&server, "evicted_keys"),
-                info(&server, "evicted_clients"),
-            );
-            if keys + clients > 0 {
-                assert_eq!(
-                    (keys > 0, clients > 0),
-                    (client_limit == "0", client_limit != "0")
-                );
-                break;
-            }
-        }
-        if client_limit != "0" {
-            lazy.rest().await;
-            assert_eq!(server.db(0).len(), 50);
-        }
-    }
-}
-
-#[tokio::test]
-async fn what_a_client_listens_to_counts_against_the_limit_of_clients() {
-    for listen in [
-        "SUBSCRIBE",
-        "PSUBSCRIBE",
-        "SSUBSCRIBE",
-        "CLIENT TRACKING ON BCAST PREFIX",
-    ] {
-        let server = start(with(&[("maxmemory-clients", "100kb")])).await;
-        let mut client = Client::new(&server);
-        client.call("HELLO 3").await;
-        let mut count = 0;
-        let name = "x".repeat(1_000);
-        loop {
-            client.send(format!("{listen} {count}{name}\r\n")).await;
-            if client.frame_or_end().await.is_none() {
-                break;
-            }
-            count += 1;
-            assert!(count < 200, "{listen}: never evicted");
-        }
-        assert!(count > 20, "{listen}: evicted after {count}");
-        assert_eq!(info(&server, "evicted_clients"), 1, "{listen}");
-    }
-}
-
-#[tokio::test]
-async fn a_request_that_is_too_large_for_all_connections_together_does_not_run() {
-    let server = start(with(&[("maxmemory-clients", "200kb")])).await;
-    let value = |bytes: usize| [b"SET".to_vec(), b"k".to_vec(), vec![b'x'; bytes]];
-    let mut client = Client::new(&server);
-    client.request(value(100_000)).await;
-    client.expect(OK).await;
-    client.send("MULTI\r\n").await;
-    client.request(value(50_000)).await;
-    client.request(value(50_000)).await;
-    client.send("EXEC\r\n").await;
-    client
-        .expect("+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n+OK\r\n+OK\r\n")
-        .await;
-
-    let mut greedy = Client::new(&server);
-    // Written while the server may have closed the connection already.
-    let _ = greedy.io.write_all(&common::request(value(300_000))).await;
-    assert_eq!(greedy.frame_or_end().await, None);
-    assert_eq!(info(&server, "evicted_clients"), 1);
-    client.check("STRLEN k", ":50000\r\n").await;
-
-    client.check("CLIENT NO-EVICT ON", OK).await;
-    client.request(value(300_000)).await;
-    client.expect(OK).await;
-}
-
-#[tokio::test]
-async fn a_request_runs_if_another_connection_takes_more() {
-    let server = start(with(&[("maxmemory-clients", "200kb")])).await;
-    let mut client = Client::new(&server);
-    let mut greedy = Client::new(&server);
-    greedy
-        .send("CLIENT SETNAME greedy\r\n*2\r\n$3\r\nGET\r\n$180000\r\n")
-        .await;
-    greedy.send(vec![b'x'; 150_000]).await;
-    greedy.expect(OK).await;
-    let holds = |list: &str| {
-        let line = list.lines().find(|line| line.contains("name=greedy"))?;
-        line.split("qbuf=").nth(1)?.split(' ').next()?.parse().ok()
-    };
-    while holds(&client.call("CLIENT LIST").await).is_none_or(|bytes: usize| bytes < 150_000) {}
-    client
-        .request([b"SET".to_vec(), b"k".to_vec(), vec![b'x'; 80_000]])
-        .await;
-    client.expect(OK).await;
-    assert_eq!(greedy.frame_or_end().await, None);
-    assert_eq!(info(&server, "evicted_clients"), 1);
-}
-
-#[tokio::test]
 async fn a_restored_key_has_the_use_that_the_policy_counts() {
     for (policy, asked, reply) in [
         ("allkeys-lru", "OBJECT IDLETIME", ":77\r\n"),
         ("allkeys-lfu", "OBJECT FREQ", ":99\r\n"),
     ] {
         let server = with(&[("maxmemory-policy", policy)]);
-        let server = start(server.clock(Clock::manual())).await;
-        let mut client = Client::new(&server);
+        let (server, _clock, mut client) = clocked(server).await;
         client.check("SET k v", OK).await;
         let dump = server.db(0).call(["DUMP", "k"]).unwrap();
         for (key, option, value) in [("idle", "IDLETIME", "77"), ("often", "FREQ", "99")] {
@@ -533,16 +380,4 @@ async fn what_connections_track_and_the_slow_log_count_too() {
         client.check(end, OK).await;
         client.check("SET key value", OK).await;
     }
-}
-
-#[tokio::test]
-async fn a_part_of_more_than_all_is_refused() {
-    let server = common::server().await;
-    let mut client = Client::new(&server);
-    client
-        .check(
-            "CONFIG SET maxmemory-clients 200%",
-            "-ERR CONFIG SET failed (possibly related to argument 'maxmemory-clients') - percentage argument must be less or equal to 100\r\n",
-        )
-        .await;
 }

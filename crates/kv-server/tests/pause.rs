@@ -6,7 +6,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Client, bulk, start};
+use common::{Client, bulk, clocked, unswept};
 use kv_server::{Clock, Server};
 
 const OK: &str = "+OK\r\n";
@@ -18,10 +18,7 @@ const KEYS: &str = ":7\r\n";
 
 /// A server with keys of all types, all of which have expired since CLIENT PAUSE, and fields of hashes too.
 async fn paused() -> (Server, Clock, Client) {
-    let clock = Clock::manual();
-    clock.set(1_700_000_000_000);
-    let server = start(Server::builder().clock(clock.clone())).await;
-    let mut client = Client::new(&server);
+    let (server, clock, mut client) = clocked(Server::builder()).await;
     for line in [
         "SET string v PX 100",
         "RPUSH list a b",
@@ -42,17 +39,6 @@ async fn paused() -> (Server, Clock, Client) {
     client.check("DBSIZE", KEYS).await;
     client.check("CLIENT PAUSE 1000000 WRITE", OK).await;
     clock.advance(Duration::from_millis(200));
-    (server, clock, client)
-}
-
-/// A server on which expired keys go only when somebody looks at them.
-async fn unswept() -> (Server, Clock, Client) {
-    let clock = Clock::manual();
-    clock.set(1_700_000_000_000);
-    let builder = Server::builder().clock(clock.clone());
-    let server = start(builder.directive("enable-debug-command", &["yes"]).unwrap()).await;
-    let mut client = Client::new(&server);
-    client.check("DEBUG SET-ACTIVE-EXPIRE 0", OK).await;
     (server, clock, client)
 }
 
@@ -205,10 +191,7 @@ async fn a_key_that_had_expired_at_watch_does_not_fail_exec_when_it_goes() {
 
 #[tokio::test]
 async fn a_watched_key_that_expires_during_a_pause_fails_exec() {
-    let clock = Clock::manual();
-    clock.set(1_700_000_000_000);
-    let server = start(Server::builder().clock(clock.clone())).await;
-    let mut client = Client::new(&server);
+    let (_server, clock, mut client) = clocked(Server::builder()).await;
     client.check("SET k v PX 100", OK).await;
     client.check("WATCH k", OK).await;
     client.check("CLIENT PAUSE 1000000 WRITE", OK).await;

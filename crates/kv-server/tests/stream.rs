@@ -6,7 +6,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Client, Dir, bulk, bulks, effects_of, server, start};
+use common::{Client, Dir, bulk, bulks, clocked, effects_of, server, start};
 use kv_server::{Clock, Server};
 
 const NULL: &str = "$-1\r\n";
@@ -78,9 +78,7 @@ async fn entries_come_back_in_the_order_of_their_ids() {
 
 #[tokio::test]
 async fn an_id_is_greater_than_all_before_it() {
-    let clock = Clock::manual();
-    let server = start(Server::builder().clock(clock.clone())).await;
-    let mut client = Client::new(&server);
+    let (_server, clock, mut client) = clocked(Server::builder()).await;
     clock.advance(Duration::from_millis(5));
     let now = clock.now_ms();
     client

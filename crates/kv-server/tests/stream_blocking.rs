@@ -6,7 +6,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Client, bulk, bulks, server, start, waiting};
+use common::{Client, bulk, bulks, clocked, server, start, waiting};
 use kv_server::{Clock, Server};
 
 /// What is read of a stream: one entry with one field.
@@ -139,9 +139,7 @@ async fn a_stream_under_another_name_serves_who_waits_for_it() {
 
 #[tokio::test]
 async fn a_wait_ends_with_its_time() {
-    let clock = Clock::manual();
-    let server = start(Server::builder().clock(clock.clone())).await;
-    let mut client = Client::new(&server);
+    let (server, clock, mut client) = clocked(Server::builder()).await;
     client
         .check("XGROUP CREATE s g $ MKSTREAM", "+OK\r\n")
         .await;

@@ -6,7 +6,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Client, bulk, bulks, effects_of, start};
+use common::{Client, bulk, bulks, clocked, effects_of};
 use kv_server::{Clock, Server};
 
 const EMPTY: &str = "*0\r\n";
@@ -15,9 +15,7 @@ const NO_GROUP: &str = "-NOGROUP No such key 's' or consumer group 'nobody'";
 
 /// A server whose time stands still, and entries `1-0` to `5-0` with the field `n`, read by nobody in the group `g`.
 async fn group() -> (Server, Clock, Client) {
-    let clock = Clock::manual();
-    let server = start(Server::builder().clock(clock.clone())).await;
-    let mut client = Client::new(&server);
+    let (server, clock, mut client) = clocked(Server::builder()).await;
     for n in 1..=5 {
         client.call(&format!("XADD s {n}-0 n {n}")).await;
     }

@@ -1,7 +1,9 @@
 //! A client of raw bytes, over a connection in memory or a socket.
 
-#![allow(dead_code, reason = "each test file uses some of it")]
+#![allow(dead_code, unused_imports, reason = "each test file uses some of it")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod lasting_port;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,10 +11,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use kv_server::{Builder, Server};
+use kv_server::{Builder, Clock, Server};
 use resp_codec::{FrameDecoder, Limits};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+pub(crate) use lasting_port::on_a_lasting_port;
 
 /// Longer than any reply takes; a test that waits for so long has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -30,17 +34,42 @@ pub(crate) async fn start(builder: Builder) -> Server {
     builder.start().await.unwrap()
 }
 
-/// A server on a port that nothing else is given while it is stopped: below those that the system chooses.
-pub(crate) async fn on_a_lasting_port() -> Server {
-    // Two runs of the tests at once begin at different places.
-    let first = std::process::id() % 1000 * 37;
-    for number in 0..1000 {
-        let port = u16::try_from(31_000 + (first + number) % 1000).unwrap();
-        if let Ok(server) = Server::builder().port(port).start().await {
-            return server;
-        }
-    }
-    panic!("all of the thousand ports from 31000 on are taken");
+/// Where the clock of [`clocked`] stands at first, in milliseconds.
+pub(crate) const NOW: i64 = 1_700_000_000_000;
+
+/// A server on a clock that only the test moves, and a client of it.
+pub(crate) async fn clocked(builder: Builder) -> (Server, Clock, Client) {
+    let clock = Clock::manual();
+    clock.set(NOW);
+    let server = start(builder.clock(clock.clone())).await;
+    let client = Client::new(&server);
+    (server, clock, client)
+}
+
+/// A server on which expired keys go only when somebody looks at them.
+pub(crate) async fn unswept() -> (Server, Clock, Client) {
+    let builder = with(&[("enable-debug-command", "yes")]);
+    let (server, clock, mut client) = clocked(builder).await;
+    client.check("DEBUG SET-ACTIVE-EXPIRE 0", "+OK\r\n").await;
+    (server, clock, client)
+}
+
+/// The parameters of redis.conf, each with its one value.
+pub(crate) fn with(directives: &[(&str, &str)]) -> Builder {
+    let builder = Server::builder().seed(7);
+    directives.iter().fold(builder, |builder, (name, value)| {
+        builder.directive(name, &[value]).unwrap()
+    })
+}
+
+/// A number that INFO shows of memory or in its statistics.
+pub(crate) fn info(server: &Server, field: &str) -> usize {
+    let reply = server.db(0).call(["INFO", "memory", "stats"]).unwrap();
+    let text = String::from_utf8(reply.as_bytes().unwrap().to_vec()).unwrap();
+    let value = text
+        .lines()
+        .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    value.unwrap().parse().unwrap()
 }
 
 /// A server that notes what it propagates: the words of each command.
