@@ -25,7 +25,14 @@ use std::hash::{Hash, Hasher};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use benches::flags;
+
 use self::table::{Entry, ExpiryCursor, Seed, Slot, Table};
+
+const USAGE: &str = "\
+Usage: kv_table [ENTRIES [table | hashbrown | std | none | hash | expiry]]
+
+Measures a table with so many entries (a million), hash functions, or how entries expire.";
 
 /// A byte for the length of the key, the key, the value.
 #[derive(Debug, Default)]
@@ -138,7 +145,7 @@ impl Map for Vec<Packed> {
 }
 
 fn main() {
-    let mut args = std::env::args().skip(1);
+    let mut args = flags::words(USAGE).into_iter();
     let count = args
         .next()
         .and_then(|count| count.parse().ok())

@@ -3,24 +3,29 @@
 //! A server is pinned to CPU 0, whoever asks it to CPU 1. CPU time is what the kernel accounts to the server's process
 //! (`/proc/PID/schedstat` of its threads).
 
-use std::error::Error;
-use std::io::{self, BufWriter, Write};
-use std::net::{TcpListener, TcpStream};
+use std::ffi::OsStr;
+use std::io::{self, BufWriter, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
-/// What the comparisons return.
-pub type Result<T> = std::result::Result<T, Box<dyn Error>>;
+use crate::flags::Result;
 
-/// One server process; ends with the value.
+/// A server process on a port of its own; ends with the value.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    port: u16,
+}
+
+/// One server process, pinned; ends with the value.
 #[derive(Debug)]
 pub struct Server {
     /// What it is called in messages.
     pub name: &'static str,
-    child: Child,
-    port: u16,
+    process: Process,
 }
 
 /// What one run of `redis-benchmark` came to.
@@ -50,31 +55,97 @@ pub fn ours() -> Result<PathBuf> {
     Err(format!("{ours} is missing: cargo build --release --example kv-server").into())
 }
 
-impl Server {
-    /// Starts a server without persistence on a free port, and waits until it listens.
+impl Process {
+    /// Starts a server without persistence, and waits until it replies. `words` are the program, or what runs it with it.
+    ///
+    /// Another port is tried if somebody takes one first. The ports lie below those that the system gives to outgoing
+    /// connections.
     ///
     /// # Errors
     ///
-    /// If it cannot be started, or does not listen within ten seconds.
-    pub fn start(name: &'static str, program: &Path) -> Result<Self> {
-        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
-        let child = Command::new("taskset")
-            .args(["-c", "0"])
-            .arg(program)
-            .args(["--port", &port.to_string(), "--save", ""])
-            .args(["--appendonly", "no"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
-        let server = Self { name, child, port };
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+    /// If it cannot be started, ends on each of ten ports, or does not reply within a minute.
+    pub fn start(words: &[&OsStr]) -> Result<Self> {
+        const FIRST: u32 = 11_000;
+        const COUNT: u32 = 10_000;
+        let (program, args) = words.split_first().ok_or("no program")?;
+        // Two runs at once begin at different places.
+        let begin = std::process::id() % COUNT * 37;
+        let mut attempts = 0;
+        for offset in 0..COUNT {
+            let port = u16::try_from(FIRST + (begin + offset) % COUNT)?;
+            if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err() {
+                continue;
+            }
+            let child = Command::new(program)
+                .args(args)
+                .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
+                .args(["--save", "", "--appendonly", "no"])
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .map_err(|error| format!("{program:?}: {error}"))?;
+            let mut process = Self { child, port };
+            if process.replies()? {
+                return Ok(process);
+            }
+            attempts += 1;
+            if attempts == 10 {
+                break;
+            }
+        }
+        Err(format!("{words:?} ends as soon as it is started").into())
+    }
+
+    /// Its port on 127.0.0.1.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Waits until this process, and no other one, replies on its port; `false` if it ends.
+    fn replies(&mut self) -> Result<bool> {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let sign = format!("process_id:{}\r\n", self.child.id());
+        while self.child.try_wait()?.is_none() {
+            if self.info().is_ok_and(|info| info.contains(&sign)) {
+                return Ok(true);
+            }
             if Instant::now() > deadline {
-                return Err(format!("{name} does not listen").into());
+                return Err(format!("nobody replies on port {}", self.port).into());
             }
             thread::sleep(Duration::from_millis(5));
         }
-        Ok(server)
+        Ok(false)
+    }
+
+    fn info(&self) -> io::Result<String> {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        stream.write_all(b"INFO server\r\nQUIT\r\n")?;
+        let mut info = String::new();
+        stream.read_to_string(&mut info)?;
+        Ok(info)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Server {
+    /// As [`Process::start`], on CPU 0.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn start(name: &'static str, program: &Path) -> Result<Self> {
+        let words = ["taskset", "-c", "0"].map(OsStr::new);
+        let process = Process::start(&[&words[..], &[program.as_os_str()]].concat())?;
+        Ok(Self { name, process })
     }
 
     /// What `redis-cli` prints for a command.
@@ -84,7 +155,7 @@ impl Server {
     /// If it does not run.
     pub fn ask(&self, args: &[&str]) -> Result<String> {
         let output = Command::new("redis-cli")
-            .args(["-p", &self.port.to_string()])
+            .args(["-p", &self.process.port.to_string()])
             .args(args)
             .output()?;
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
@@ -101,7 +172,7 @@ impl Server {
     ) -> Result<()> {
         let mut pipe = Command::new("taskset")
             .args(["-c", "1", "redis-cli"])
-            .args(["-p", &self.port.to_string(), "--pipe"])
+            .args(["-p", &self.process.port.to_string(), "--pipe"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -128,7 +199,12 @@ impl Server {
         let before = self.cpu()?;
         let output = Command::new("taskset")
             .args(["-c", "1", "redis-benchmark", "--csv", "-c", "50"])
-            .args(["-p", &self.port.to_string(), "-P", &pipeline.to_string()])
+            .args([
+                "-p",
+                &self.process.port.to_string(),
+                "-P",
+                &pipeline.to_string(),
+            ])
             .args(["-n", &requests.to_string()])
             .args(test)
             .output()?;
@@ -160,7 +236,7 @@ impl Server {
     /// If the process is gone.
     pub fn cpu(&self) -> Result<Duration> {
         let mut total = 0;
-        for thread in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+        for thread in fs::read_dir(format!("/proc/{}/task", self.process.child.id()))? {
             let schedstat = fs::read_to_string(thread?.path().join("schedstat"))?;
             let ns = schedstat.split(' ').next().ok_or("schedstat")?;
             total += ns.parse::<u64>()?;
@@ -193,20 +269,13 @@ impl Server {
     ///
     /// If the process is gone.
     pub fn resident(&self) -> Result<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.child.id()))?;
         let line = status
             .lines()
             .find_map(|line| line.strip_prefix("VmRSS:"))
             .ok_or("VmRSS")?;
         let kib = line.split_whitespace().next().ok_or("VmRSS")?;
         Ok(kib.parse::<u64>()? * 1024)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

@@ -8,15 +8,14 @@
 //! depend on how busy the load generator is. The C program is compiled with `cc -O2`.
 
 use std::{
-    env,
-    error::Error,
-    fs,
+    env, fs,
     io::{BufRead, BufReader},
     path::PathBuf,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
+use benches::flags::{self, Result};
 use bytes::{BufMut, BytesMut};
 use framed_echo::{Kind, Request, RequestCodec, server::Server};
 use futures::{SinkExt, StreamExt};
@@ -26,7 +25,11 @@ use tokio::{
 };
 use tokio_util::codec::{BytesCodec, Encoder, FramedWrite, LengthDelimitedCodec};
 
-type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+const USAGE: &str = "\
+Usage: framed_compare [ROUNDS [SECONDS [CASE...]]]
+
+Compares the echo server with LengthDelimitedCodec and a loop in C, 3 rounds of 1 second each. A case is
+BODY:CONNECTIONS:DEPTH, such as 16:50:16; without one, all are measured.";
 
 /// The servers, by the name under which this program runs as one of them. Two are on `LengthDelimitedCodec`: one sends
 /// each echo as tokio's examples do, the other forwards the stream of requests, which flushes when no more are ready.
@@ -51,7 +54,7 @@ const CASES: [Case; 12] = [
 ];
 
 fn main() -> Result<()> {
-    let args: Vec<String> = env::args().skip(1).collect();
+    let args = flags::words(USAGE);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

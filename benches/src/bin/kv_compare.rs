@@ -5,11 +5,17 @@
 //!
 //! Both servers are pinned to CPU 0 and `redis-benchmark` to CPU 1; rounds alternate between them, and medians are compared.
 
-use std::env;
 use std::io::Write;
 use std::path::Path;
 
-use benches::servers::{self, Result, Run, Server, median};
+use benches::flags::{self, Result};
+use benches::servers::{self, Run, Server, median};
+
+const USAGE: &str = "\
+Usage: kv_compare [--rounds 5] [--requests 200000] [--tests set,get] [--pipelines 1,16,100] [--keys 1000000] [--redis PROGRAM]
+
+Compares the release build of the example kv-server with redis-server. --requests is for a pipeline of one; with --keys 0
+memory is not measured; --redis names another program to compare with.";
 
 /// What to run.
 struct Options {
@@ -22,7 +28,7 @@ struct Options {
 }
 
 fn main() -> Result<()> {
-    let options = Options::parse()?;
+    let options = Options::parse();
     let ours = servers::ours()?;
     let servers = start_both(&ours, &options)?;
     println!(
@@ -88,7 +94,7 @@ fn start_both(ours: &Path, options: &Options) -> Result<[Server; 2]> {
 }
 
 impl Options {
-    fn parse() -> Result<Self> {
+    fn parse() -> Self {
         let mut options = Self {
             rounds: 5,
             requests: 200_000,
@@ -97,25 +103,19 @@ impl Options {
             keys: 1_000_000,
             redis: "redis-server".into(),
         };
-        let mut args = env::args().skip(1);
-        while let Some(flag) = args.next() {
-            let value = args.next().ok_or("a flag has no value")?;
-            match flag.as_str() {
+        flags::each(USAGE, |flag, value| {
+            match flag {
                 "--rounds" => options.rounds = value.parse()?,
                 "--requests" => options.requests = value.parse()?,
                 "--tests" => options.tests = value,
-                "--pipelines" => {
-                    options.pipelines = value
-                        .split(',')
-                        .map(str::parse)
-                        .collect::<std::result::Result<_, _>>()?
-                }
+                "--pipelines" => options.pipelines = flags::numbers(&value)?,
                 "--keys" => options.keys = value.parse()?,
                 "--redis" => options.redis = value,
-                _ => return Err(format!("unknown flag {flag}").into()),
+                _ => return Ok(false),
             }
-        }
-        Ok(options)
+            Ok(true)
+        });
+        options
     }
 }
 

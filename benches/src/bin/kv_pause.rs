@@ -10,6 +10,7 @@
 
 use std::time::{Duration, Instant};
 
+use benches::flags::{self, Result};
 use kv_server::Server;
 
 /// As the program `kv-server`; see its comment.
@@ -18,11 +19,14 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const VALUE: [u8; 64] = [b'v'; 64];
 
-type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
+const USAGE: &str = "\
+Usage: kv_pause [KEYS]
+
+Times each operation while so many keys (10 million) are set, saved and removed. MIMALLOC_ALLOW_THP=0 keeps huge pages away.";
 
 #[tokio::main]
 async fn main() -> Result {
-    let keys: u64 = match std::env::args().nth(1) {
+    let keys: u64 = match flags::words(USAGE).first() {
         Some(number) => number.parse()?,
         None => 10_000_000,
     };

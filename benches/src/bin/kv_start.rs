@@ -4,13 +4,22 @@
 
 use std::time::{Duration, Instant};
 
+use benches::flags::{self, Result};
 use kv_server::Server;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const ROUNDS: usize = 500;
 
+const USAGE: &str = "\
+Usage: kv_start
+
+Times the start of 500 embedded servers, and with a PING and the shutdown.";
+
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result {
+    if !flags::words(USAGE).is_empty() {
+        return Err(USAGE.into());
+    }
     let (mut starts, mut rounds) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let began = Instant::now();

@@ -8,12 +8,19 @@
 //! process that has a hundredth as much already. For CPU time rounds alternate between the two servers, each from the same
 //! data, and medians are compared. What one of the servers does not know is left out.
 
-use std::env;
 use std::io::{self, Write};
 use std::ops::Range;
 use std::path::Path;
 
-use benches::servers::{self, Result, Server, median};
+use benches::flags::{self, Result, list};
+use benches::servers::{self, Server, median};
+
+const USAGE: &str = "\
+Usage: kv_types [--rounds 5] [--requests 100000] [--pipelines 1,16] [--tests INCR,LPUSH,...]
+                [--bytes list,hash,set,intset,zset,stream] [--elements 2000000] [--redis PROGRAM]
+
+Compares the release build of the example kv-server with redis-server, type by type. An empty list ('') leaves that part
+out, but all tests run without --tests; --redis names another program to compare with.";
 
 /// What to run.
 struct Options {
@@ -73,7 +80,7 @@ const MSET: [&str; 21] = {
 };
 
 fn main() -> Result<()> {
-    let options = Options::parse()?;
+    let options = Options::parse();
     let ours = servers::ours()?;
     print_bytes(&options, &ours)?;
     print_cpu(&options, &ours)
@@ -268,40 +275,30 @@ fn scored(to: &mut dyn Write, count: u64) -> io::Result<()> {
 }
 
 impl Options {
-    fn parse() -> Result<Self> {
-        let words = |text: &str| -> Vec<String> {
-            let words = text.split(',').filter(|word| !word.is_empty());
-            words.map(str::to_owned).collect()
-        };
+    fn parse() -> Self {
         let mut options = Self {
             rounds: 5,
             requests: 100_000,
             pipelines: vec![1, 16],
             tests: Vec::new(),
-            bytes: words("list,hash,set,intset,zset,stream"),
+            bytes: list("list,hash,set,intset,zset,stream"),
             elements: 2_000_000,
             redis: "redis-server".into(),
         };
-        let mut args = env::args().skip(1);
-        while let Some(flag) = args.next() {
-            let value = args.next().ok_or("a flag has no value")?;
-            match flag.as_str() {
+        flags::each(USAGE, |flag, value| {
+            match flag {
                 "--rounds" => options.rounds = value.parse()?,
                 "--requests" => options.requests = value.parse()?,
-                "--pipelines" => {
-                    let parsed = value.split(',').filter(|word| !word.is_empty());
-                    options.pipelines = parsed
-                        .map(str::parse)
-                        .collect::<std::result::Result<_, _>>()?;
-                }
-                "--tests" => options.tests = words(&value),
-                "--bytes" => options.bytes = words(&value),
+                "--pipelines" => options.pipelines = flags::numbers(&value)?,
+                "--tests" => options.tests = list(&value),
+                "--bytes" => options.bytes = list(&value),
                 "--elements" => options.elements = value.parse()?,
                 "--redis" => options.redis = value,
-                _ => return Err(format!("unknown flag {flag}").into()),
+                _ => return Ok(false),
             }
-        }
-        Ok(options)
+            Ok(true)
+        });
+        options
     }
 
     /// Whether a test was asked for; without a choice all are.

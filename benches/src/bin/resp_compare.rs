@@ -12,7 +12,7 @@
 use std::time::Duration;
 
 use benches::{
-    allocations,
+    allocations, flags,
     resp::{Parser, Workload, ours, peers, workload},
 };
 use cpu_time::ThreadTime;
@@ -20,12 +20,17 @@ use cpu_time::ThreadTime;
 #[global_allocator]
 static ALLOCATOR: allocations::Counting = allocations::Counting;
 
+const USAGE: &str = "\
+Usage: resp_compare [PART...]
+
+Compares parsers, on all workloads or on those whose name has one of these parts.";
+
 const ROUNDS: usize = 9;
 /// A parser runs this long in each round, and at least one pass.
 const SLICE: Duration = Duration::from_millis(15);
 
 fn main() {
-    let chosen: Vec<String> = std::env::args().skip(1).collect();
+    let chosen = flags::words(USAGE);
     let mut workloads = workload::all();
     workloads
         .retain(|w| chosen.is_empty() || chosen.iter().any(|part| w.name.contains(part.as_str())));

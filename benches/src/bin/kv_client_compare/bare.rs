@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use benches::flags::Result;
 use bytes::BytesMut;
 use resp_codec::write;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 
-use crate::Result;
 use crate::peers::{Inbox, Peer};
 
 /// For one task at a time.

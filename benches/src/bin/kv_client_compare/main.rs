@@ -13,23 +13,28 @@
 mod bare;
 mod peers;
 
+use std::env;
 use std::error::Error;
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use std::{env, thread};
 
 use benches::allocations::{self, Counting};
+use benches::flags::{self, Result, list};
+use benches::servers::Process;
 use cpu_time::ThreadTime;
 use tokio::task::JoinSet;
 
 use crate::bare::Bare;
 use crate::peers::{Inbox, Note, Peer};
 
-type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
-
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
+
+const USAGE: &str = "\
+Usage: kv_client_compare [--rounds 9] [--only 64B,pipeline,...] [--clients kv-client,rustis,...] [--url redis://...]
+
+Compares kv-client with redis-rs, and with rustis and fred if built with --features clients. --only takes parts of the
+names of loads; without --url a redis-server is started.";
 
 /// One row of the table.
 #[derive(Clone, Copy)]
@@ -234,38 +239,6 @@ fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// A redis-server that ends with this program.
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn start_redis(port: u16) -> Result<Server> {
-    let child = Command::new("redis-server")
-        .args([
-            "--port",
-            &port.to_string(),
-            "--save",
-            "",
-            "--appendonly",
-            "no",
-        ])
-        .stdout(Stdio::null())
-        .spawn()?;
-    let server = Server(child);
-    for _ in 0..100 {
-        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-            return Ok(server);
-        }
-        thread::sleep(Duration::from_millis(50));
-    }
-    Err("redis-server did not start".into())
-}
-
 /// The clients, in the order of a round.
 const CLIENTS: &[&str] = &[
     kv_client::Client::NAME,
@@ -364,20 +337,18 @@ fn main() -> Result<()> {
     let mut clients = Vec::new();
     let mut url = None;
     let mut measured = None;
-    let mut args = env::args().skip(1);
-    while let Some(flag) = args.next() {
-        let value = args.next().ok_or_else(|| format!("{flag} needs a value"))?;
-        let list = || value.split(',').map(str::to_owned).collect();
-        match flag.as_str() {
+    flags::each(USAGE, |flag, value| {
+        match flag {
             "--rounds" => rounds = value.parse()?,
-            "--only" => only = list(),
-            "--clients" => clients = list(),
+            "--only" => only = list(&value),
+            "--clients" => clients = list(&value),
             "--url" => url = Some(value),
             // How this program calls itself.
             "--measure" => measured = LOADS.iter().find(|load| load.name == value),
-            _ => return Err(format!("unknown flag {flag}").into()),
+            _ => return Ok(false),
         }
-    }
+        Ok(true)
+    });
     if let (Some(&load), [client], Some(url)) = (measured, &clients[..], &url) {
         println!("{}", measure_here(client, load, url)?.line());
         return Ok(());
@@ -386,9 +357,8 @@ fn main() -> Result<()> {
     let url = match url {
         Some(url) => url,
         None => {
-            let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
-            server = Some(start_redis(port)?);
-            format!("redis://127.0.0.1:{port}")
+            let started = server.insert(Process::start(&["redis-server".as_ref()])?);
+            format!("redis://127.0.0.1:{}", started.port())
         }
     };
 

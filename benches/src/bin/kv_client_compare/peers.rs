@@ -5,9 +5,8 @@ use std::net::TcpStream;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
+use benches::flags::Result;
 use futures::StreamExt;
-
-use crate::Result;
 
 /// So many messages are published before the receiver has them all: few enough for the shortest queue of the clients.
 pub(crate) const WINDOW: usize = 500;
