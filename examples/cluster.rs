@@ -16,6 +16,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use kv_client::{Client, Config, Role, key_slot};
 
+/// Counts visits in a Redis Cluster, and shows the node that served each
 #[derive(Parser)]
 struct Options {
     /// redis-cluster://[user:password@]host:port[,host:port...]

@@ -6,12 +6,21 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use clap::Parser;
 use kv_client::{Client, Config, Event, Outcome};
 use kv_server::Server;
 
+/// A tour of kv-client
+#[derive(Parser)]
+struct Options {
+    /// The server; without it, one is started in this process.
+    #[arg(value_name = "redis://HOST:PORT")]
+    url: Option<String>,
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
-    let url = std::env::args().nth(1);
+    let Options { url } = Options::parse();
     let server = if url.is_none() {
         Some(Server::builder().start().await?)
     } else {

@@ -10,6 +10,7 @@ use clap::Parser;
 use kv_client::{Client, Event, Gap, Outcome};
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 
+/// Chats over the channels of a server
 #[derive(Parser)]
 struct Options {
     /// The server.

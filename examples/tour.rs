@@ -5,6 +5,7 @@
 use std::error::Error;
 use std::time::Duration;
 
+use clap::Parser;
 use framed_echo::Message;
 use futures::StreamExt;
 use kv_client::Client;
@@ -15,8 +16,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
+/// All five crates at work in this process, without a server of yours
+#[derive(Parser)]
+struct Options {}
+
 #[tokio::main]
 async fn main() -> Result<()> {
+    Options::parse();
     let server = Server::builder().clock(Clock::manual()).start().await?;
     println!("kv-server    listens at {}", server.url());
 

@@ -20,6 +20,7 @@ use kv_server::Server;
 use serde::Deserialize;
 use tokio::net::TcpListener;
 
+/// Serves a page that shows and changes a key
 #[derive(Parser)]
 struct Options {
     /// The server; without it, one is started in this process.
