@@ -5,48 +5,25 @@
 # Needs: python3, redis-server. For captures: tcpdump, tshark, unshare; left out without them. Takes the folder of the
 # built examples as its argument, or builds them.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+programs=${1:+$(realpath "$1")}
+source "$(dirname "$0")/lib.sh"
 
-programs=${1:-}
 if [ -z "$programs" ]; then
     cargo build -q -p examples --example framed-echo-server --example framed-echo-client --example chat --example frame-dump
-    programs=target/debug/examples
+    programs=$PWD/target/debug/examples
 fi
-programs=$(realpath "$programs")
 for tool in python3 redis-server; do
     command -v "$tool" >/dev/null || { echo "interop-framed: skipped, $tool is missing"; exit 0; }
 done
 
-work=$(mktemp -d)
 pids=()
-trap 'kill "${pids[@]}" 2>/dev/null || true; rm -rf "$work"' EXIT
+at_exit() { kill "${pids[@]}" 2>/dev/null || true; }
+logs=("$work"/{redis.log,chat4,server.out,tcpdump.err,tshark.err})
 export work programs
 
-expect() { # expect WHAT EXPECTED ACTUAL
-    if [ "$2" != "$3" ]; then
-        printf 'FAILED %s\n  expected: %s\n  got:      %s\n' "$1" "$2" "$3" >&2
-        exit 1
-    fi
-    printf 'ok %s\n' "$1"
-}
-
-await() { # await COMMAND...: until it succeeds, for a minute at most
-    for _ in $(seq 1200); do
-        if "$@"; then return; fi
-        sleep 0.05
-    done
-    printf 'FAILED waiting for: %s\n' "$*" >&2
-    exit 1
-}
-export -f await
-
-free_port() { # one that nobody has, below those that the system gives to outgoing connections
-    local port
-    for port in $(shuf -i 21000-31999); do
-        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
-    done
-    echo "$port"
-}
+client() { timeout 120 "$programs/framed-echo-client" "$@"; }
+chat() { timeout 120 "$programs/chat" "$@"; }
+export -f client
 
 # start NAME COMMAND...: runs a server in the background and sets `pid`, and `address` to where it says that it listens.
 start() {
@@ -57,7 +34,10 @@ start() {
     pid=$!
     pids+=("$pid")
     exec {out}<"$work/$name.out"
-    read -rt 60 -u "$out" line
+    if ! read -rt 120 -u "$out" line; then
+        printf 'FAILED %s does not say where it listens\n' "$name" >&2
+        exit 1
+    fi
     address=${line#listening on }
     rm "$work/$name.out"
 }
@@ -144,9 +124,9 @@ print("ok a Python client: half-closed, it still gets what it is owed")
 PYTHON
 
 expect "framed-echo-client: lines are sent, replies printed" "$(printf 'hello\n你好 👋')" \
-    "$(printf 'hello\n你好 👋\n' | "$programs/framed-echo-client" "$address")"
+    "$(printf 'hello\n你好 👋\n' | client "$address")"
 head -c 300000 /dev/urandom >"$work/picture.png"
-expect "framed-echo-client --send" "<picture (2) of 300000 bytes>" "$("$programs/framed-echo-client" "$address" --send "$work/picture.png")"
+expect "framed-echo-client --send" "<picture (2) of 300000 bytes>" "$(client "$address" --send "$work/picture.png")"
 
 kill -INT "$echo_pid"
 status=0
@@ -177,7 +157,7 @@ except EOFError as end:
     assert "13 of 13" in str(end), end
 PYTHON
 start server python3 "$work/server.py"
-expect "framed-echo-client with a server in Python" "$(printf 'one\n你好')" "$(printf 'one\n你好\n' | "$programs/framed-echo-client" "$address")"
+expect "framed-echo-client with a server in Python" "$(printf 'one\n你好')" "$(printf 'one\n你好\n' | client "$address")"
 wait "$pid"
 echo "ok its bytes are the tutorial's, to the last"
 
@@ -197,24 +177,24 @@ assert reply(alice) == (2, 1, b"I am")
 assert reply(bob) == (1, 1, b"are you there?")
 print("ok two Python clients: the relay delivers, and keeps what is for somebody away")
 PYTHON
-expect "chat: a line for somebody away is kept" "* 4 is away; kept" "$(echo 'see you 明天' | timeout 60 "$programs/chat" "$address" --id 3 --to 4)"
+expect "chat: a line for somebody away is kept" "* 4 is away; kept" "$(echo 'see you 明天' | chat "$address" --id 3 --to 4)"
 mkfifo "$work/typed"
-"$programs/chat" "$address" --id 4 --to 3 <"$work/typed" >"$work/chat4" &
-chat=$!
+chat "$address" --id 4 --to 3 <"$work/typed" >"$work/chat4" &
+chatting=$!
 exec {typed}>"$work/typed"
 await grep -q 明天 "$work/chat4"
 expect "chat: it arrives later" "3> see you 明天" "$(cat "$work/chat4")"
 exec {typed}>&-
-wait "$chat"
+wait "$chatting"
 
 # -- kill -9, with an inbox in Redis
 
 redis=$(free_port)
-redis-server --port "$redis" --bind 127.0.0.1 --save "" --appendonly no --daemonize no >"$work/redis.log" &
+redis-server --port "$redis" --bind 127.0.0.1 --save "" --appendonly no --daemonize no >"$work/redis.log" 2>&1 &
 pids+=($!)
 await grep -q 'Ready to accept connections' "$work/redis.log"
 start first "$programs/framed-echo-server" --bind 127.0.0.1:0 --relay --inbox "redis://127.0.0.1:$redis"
-expect "chat: kept in Redis" "* 6 is away; kept" "$(echo 'survives' | timeout 60 "$programs/chat" "$address" --id 5 --to 6)"
+expect "chat: kept in Redis" "* 6 is away; kept" "$(echo 'survives' | chat "$address" --id 5 --to 6)"
 kill -9 "$pid"
 start second "$programs/framed-echo-server" --bind 127.0.0.1:0 --relay --inbox "redis://127.0.0.1:$redis"
 python3 - "$address" <<'PYTHON'
@@ -232,9 +212,9 @@ PYTHON
 start proxied "$programs/framed-echo-server" --bind 127.0.0.1:0
 start proxy "$programs/frame-dump" --listen 127.0.0.1:0 --to "$address" --record "$work/session"
 proxy_out=$out
-expect "a client through frame-dump" "through" "$(echo through | "$programs/framed-echo-client" "$address")"
+expect "a client through frame-dump" "through" "$(echo through | client "$address")"
 for pattern in 'connected' 'request sender=10000000 receiver=10000001 kind=text (1) length=7 "through"' 'reply sender=10000000 kind=text (1) length=7 "through"' 'closed'; do
-    read -rt 60 -u "$proxy_out" line
+    read -rt 120 -u "$proxy_out" line || { echo "FAILED frame-dump does not show $pattern"; exit 1; }
     [[ $line == *"$pattern"* ]] || { echo "FAILED frame-dump shows $pattern, got $line"; exit 1; }
 done
 expect "frame-dump of what it has recorded" '00000000 reply sender=10000000 kind=text (1) length=7 "through"' \
@@ -243,7 +223,7 @@ expect "frame-dump of what it has recorded" '00000000 reply sender=10000000 kind
 if command -v tcpdump >/dev/null && command -v tshark >/dev/null && unshare --net true 2>/dev/null; then
     unshare --net bash -euo pipefail <<'INSIDE'
 ip link set lo up
-"$programs/framed-echo-server" --bind 127.0.0.1:8888 >"$work/server.out" &
+"$programs/framed-echo-server" --bind 127.0.0.1:8888 >"$work/server.out" 2>&1 &
 server=$!
 tcpdump -i lo -U --immediate-mode -w "$work/lo.pcap" port 8888 2>"$work/tcpdump.err" &
 tcpdump=$!
@@ -255,7 +235,7 @@ await grep -q 'listening on' "$work/tcpdump.err"
 await [ -s "$work/any.pcapng" ]
 # Lines go through until both captures have some: a tool may say that it is ready before it is.
 both_have_captured() {
-    echo "captured 你好" | "$programs/framed-echo-client" 127.0.0.1:8888 >/dev/null
+    echo "captured 你好" | client 127.0.0.1:8888 >/dev/null
     grep -q captured "$work/lo.pcap" && grep -q captured "$work/any.pcapng"
 }
 await both_have_captured

@@ -2,41 +2,17 @@
 # kv-server under real programs: redis-cli and redis-benchmark, and the life of the process.
 # Needs redis-tools; uses the release build of the example. Prints what it does, fails at the first difference.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+source "$(dirname "$0")/lib.sh"
 
 cargo build --release --quiet --example kv-server
 server=$PWD/target/release/examples/kv-server
-dir=$(mktemp -d)
-trap '"$server" stop --pidfile "$dir/pid" >/dev/null 2>&1 || true; rm -rf "$dir"' EXIT
-
-free_port() { # one that nobody has, below those that the system gives to outgoing connections
-    local port
-    for port in $(shuf -i 21000-31999); do
-        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
-    done
-    echo "$port"
-}
+dir=$work
+at_exit() { "$server" stop --pidfile "$dir/pid" >/dev/null 2>&1 || true; }
+logs=("$dir"/{log,pipe,bench})
 port=$(free_port)
-cli=(redis-cli -p "$port")
-
-await() { # await COMMAND...: until it succeeds, for a minute at most
-    for _ in $(seq 1200); do
-        if "$@"; then return; fi
-        sleep 0.05
-    done
-    printf 'FAILED waiting for: %s\n' "$*" >&2
-    exit 1
-}
+cli=(timeout 600 redis-cli -p "$port")
 
 is_stopped() { ! "$server" status --pidfile "$dir/pid" >/dev/null; }
-
-expect() { # expect WHAT EXPECTED ACTUAL
-    if [ "$2" != "$3" ]; then
-        printf 'FAILED %s\n  expected: %s\n  got:      %s\n' "$1" "$2" "$3" >&2
-        exit 1
-    fi
-    printf 'ok %s\n' "$1"
-}
 
 "$server" start --port "$port" --pidfile "$dir/pid" --dir "$dir" --save "" --logfile "$dir/log"
 expect "a second start is refused" 1 "$("$server" start --port "$port" --pidfile "$dir/pid" >/dev/null 2>&1; echo $?)"
@@ -52,13 +28,13 @@ expect "--pipe, a million SETs" "errors: 0, replies: 1000000" "$(tail -1 "$dir/p
 expect "DBSIZE" 1000002 "$("${cli[@]}" DBSIZE)"
 expect "--scan finds every key" 1000000 "$("${cli[@]}" --scan --pattern 'key:*' | sort -u | wc -l)"
 expect "--bigkeys" 1000002 "$("${cli[@]}" --bigkeys | sed -n 's/^Sampled \([0-9]*\) keys in the keyspace!$/\1/p')"
-expect "--latency" 1 "$(timeout 60 "${cli[@]}" --latency --raw 2>/dev/null | tr '\r' '\n' | grep -cE '^[0-9]+ [0-9]+ [0-9.]+ [0-9]+$' | awk '{ print ($1 > 0) }')"
+expect "--latency" 1 "$("${cli[@]}" --latency --raw 2>/dev/null | tr '\r' '\n' | grep -cE '^[0-9]+ [0-9]+ [0-9.]+ [0-9]+$' | awk '{ print ($1 > 0) }')"
 expect "FLUSH" OK "$("${cli[@]}" FLUSH)"
 expect "DBSIZE after it" 0 "$("${cli[@]}" DBSIZE)"
 
 # redis-benchmark, its default list.
 for test in ping_inline ping_mbulk set get incr lpush rpush lpop rpop sadd hset spop zadd zpopmin lrange_100 lrange_300 lrange_500 lrange_600 mset; do
-    redis-benchmark -p "$port" -t "$test" -n 20000 -P 16 -q >"$dir/bench" 2>&1
+    timeout 600 redis-benchmark -p "$port" -t "$test" -n 20000 -P 16 -q >"$dir/bench" 2>&1
     expect "redis-benchmark $test" 0 "$(grep -ciE 'error|ERR ' "$dir/bench" || true)"
 done
 

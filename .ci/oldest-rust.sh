@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The libraries build with the `rust-version` of Cargo.toml: with Debian's rustc 1.85, unpacked beside the build and not installed.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+source "$(dirname "$0")/lib.sh"
 
 stated=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 root=$PWD/target/oldest-rust
@@ -14,7 +14,7 @@ if [ ! -x "$root/rustc" ]; then
     fi
     (
         cd "$root"
-        apt-get download -qq "rustc-web=$version" "libstd-rust-web-$stated=$version" "libstd-rust-web-dev=$version" libllvm19
+        retry apt-get download -qq "rustc-web=$version" "libstd-rust-web-$stated=$version" "libstd-rust-web-dev=$version" libllvm19
         for package in *.deb; do dpkg -x "$package" root && rm "$package"; done
     )
     printf '#!/bin/sh\nLD_LIBRARY_PATH=%s/root/usr/lib/x86_64-linux-gnu exec %s/root/usr/bin/rustc "$@"\n' "$root" "$root" >"$root/rustc"
