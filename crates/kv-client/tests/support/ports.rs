@@ -1,8 +1,10 @@
 //! Ports for servers that a test starts.
 
-use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, UdpSocket};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
+
+use tokio::net::TcpSocket;
 
 /// The ports lie below those that the system gives to outgoing connections, and so do the ports 10000 above them, where
 /// a node of a cluster listens to the others: nothing else takes one between the choice and the start of the server, nor
@@ -25,12 +27,24 @@ pub(crate) fn free_port() -> u16 {
         let Ok(reservation) = UdpSocket::bind((Ipv4Addr::LOCALHOST, port)) else {
             continue;
         };
-        let free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
-        if free(port) && free(port + 10_000) {
+        if is_free(port) && is_free(port + 10_000) {
             let mut reserved = RESERVED.lock().unwrap_or_else(PoisonError::into_inner);
             reserved.push(reservation);
             return port;
         }
     }
     panic!("all of the {COUNT} ports from {FIRST} on are taken");
+}
+
+/// Whether a server could listen there.
+///
+/// Nothing is made to listen to find that out: a program that another test is just starting would have a copy of it, and
+/// the port would be taken until that program's own code runs.
+fn is_free(port: u16) -> bool {
+    let bind = || {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_reuseaddr(true)?;
+        socket.bind((Ipv4Addr::LOCALHOST, port).into())
+    };
+    bind().is_ok()
 }
