@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use futures::Stream;
 use tokio::sync::{Notify, mpsc};
 
-use crate::{Head, Message, control::Refusal, server::Incomplete};
+use crate::{Head, Message, body::Body, control::Refusal, server::Incomplete};
 
 /// Something that a client receives.
 #[derive(Debug)]
@@ -129,9 +129,7 @@ impl Stream for Incoming {
 #[derive(Debug)]
 pub struct LargeMessage {
     head: Head,
-    len: u32,
-    left: usize,
-    chunks: mpsc::Receiver<Bytes>,
+    body: Body,
     ack: Option<(Arc<Acks>, Receipt)>,
 }
 
@@ -144,9 +142,7 @@ impl LargeMessage {
     ) -> Self {
         Self {
             head,
-            len,
-            left: len as usize,
-            chunks,
+            body: Body::new(len, chunks),
             ack,
         }
     }
@@ -161,7 +157,7 @@ impl LargeMessage {
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "large by definition")]
     pub fn len(&self) -> u32 {
-        self.len
+        self.body.len()
     }
 
     /// The next bytes; `None` behind the last.
@@ -170,22 +166,13 @@ impl LargeMessage {
     ///
     /// If the message was broken off by its sender, or with the connection.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Incomplete> {
-        if self.left == 0 {
-            return Ok(None);
-        }
-        let Some(chunk) = self.chunks.recv().await else {
-            return Err(Incomplete {
-                missing: self.left,
-                len: self.len,
-            });
-        };
-        self.left = self.left.saturating_sub(chunk.len());
-        if self.left == 0 {
+        let chunk = self.body.chunk().await?;
+        if self.body.is_read() {
             if let Some((acks, receipt)) = self.ack.take() {
                 acks.large(receipt);
             }
         }
-        Ok(Some(chunk))
+        Ok(chunk)
     }
 
     /// Reads the whole body into memory.

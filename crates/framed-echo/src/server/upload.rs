@@ -4,15 +4,13 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::{Peer, budget::Charge};
-use crate::{Head, control::FromServer};
+use crate::{Head, body::Body, control::FromServer};
 
 /// A large message whose body is still arriving. Dropped early, the rest of the body is skipped.
 #[derive(Debug)]
 pub struct Upload {
     head: Head,
-    len: u32,
-    left: usize,
-    chunks: mpsc::Receiver<Bytes>,
+    body: Body,
     /// A client that said hello sends a chunk more for each that has been taken.
     credit: Option<(u64, Peer)>,
     /// What the window may hold.
@@ -42,9 +40,7 @@ impl Upload {
         let (sender, chunks) = mpsc::channel(WINDOW_CHUNKS as usize);
         let upload = Self {
             head,
-            len,
-            left: len as usize,
-            chunks,
+            body: Body::new(len, chunks),
             credit,
             _charge: charge,
         };
@@ -61,7 +57,7 @@ impl Upload {
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "large by definition")]
     pub fn len(&self) -> u32 {
-        self.len
+        self.body.len()
     }
 
     /// The next bytes; `None` behind the last.
@@ -74,20 +70,11 @@ impl Upload {
     ///
     /// No bytes are lost.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Incomplete> {
-        if self.left == 0 {
-            return Ok(None);
-        }
-        let Some(chunk) = self.chunks.recv().await else {
-            return Err(Incomplete {
-                missing: self.left,
-                len: self.len,
-            });
-        };
-        self.left -= chunk.len();
-        if let Some((id, peer)) = self.credit.as_ref().filter(|_| self.left > 0) {
+        let chunk = self.body.chunk().await?;
+        if let Some((id, peer)) = self.credit.as_ref().filter(|_| !self.body.is_read()) {
             let credit = FromServer::Credit { id: *id, chunks: 1 };
             peer.outbox().push_control(credit.into_reply(0));
         }
-        Ok(Some(chunk))
+        Ok(chunk)
     }
 }
