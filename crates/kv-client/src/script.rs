@@ -5,15 +5,13 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use resp_codec::Frame;
 use tokio::time::Instant;
 
 use crate::arg::ToArgs;
-use crate::class::Retry;
 use crate::client::Client;
-use crate::command::{Command, Decode, Settings};
+use crate::command::{Command, Decode, Settings, setter};
 use crate::error::{Error, Result};
 use crate::from_reply::FromReply;
 use crate::request::Request;
@@ -260,17 +258,15 @@ impl<'a, T> ScriptCall<'a, T> {
         }
     }
 
-    /// Limits the time from the first poll to the reply, or lifts the limit with `None`. Default:
-    /// [`Config::command_timeout`](crate::Config::command_timeout).
-    pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.settings.timeout = Some(timeout.into());
-        self
+    setter! {
+        /// Limits the time from the first poll to the reply, or lifts the limit with `None`. Default:
+        /// [`Config::command_timeout`](crate::Config::command_timeout).
+        timeout
     }
 
-    /// Whether to send it again after its connection was lost. Default: [`Config::retry`](crate::Config::retry).
-    pub fn retry(mut self, retry: Retry) -> Self {
-        self.settings.retry = Some(retry);
-        self
+    setter! {
+        /// Whether to send it again after its connection was lost. Default: [`Config::retry`](crate::Config::retry).
+        retry
     }
 
     async fn run(self) -> Result<T> {

@@ -3,12 +3,11 @@
 use std::fmt;
 use std::future::IntoFuture;
 use std::marker::PhantomData;
-use std::time::Duration;
 
 use resp_codec::Frame;
 
 use crate::arg::{ToArg, ToArgs};
-use crate::class::{Class, Retry};
+use crate::class::Class;
 use crate::client::Client;
 use crate::config::ReadFrom;
 use crate::connection::exchange::Again;
@@ -37,6 +36,7 @@ mod pubsub;
 mod scripting;
 mod server;
 mod set;
+mod settings;
 mod sort;
 mod stream;
 mod stream_group;
@@ -59,6 +59,7 @@ pub use introspection::CommandInfo;
 pub use list::Side;
 pub use scripting::{FunctionInfo, FunctionStats, LibraryInfo, RunningScript};
 pub use server::{ModuleInfo, ServerRole};
+pub(crate) use settings::{Settings, setter};
 pub use stream::{StreamEntry, StreamId, Trim};
 pub use stream_group::{
     AutoClaimed, ConsumerInfo, FullConsumerInfo, FullGroupInfo, GroupInfo, PendingEntry,
@@ -127,15 +128,6 @@ pub struct Command<'a, T, O = ()> {
 
 /// Turns a reply, which is not an error, into the command's type.
 pub(crate) type Decode<T> = fn(Reply) -> Result<T, ReplyError>;
-
-/// What a command says about itself, if it differs from the configuration.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Settings {
-    pub(crate) timeout: Option<Option<Duration>>,
-    pub(crate) retry: Option<Retry>,
-    pub(crate) bulk: Option<bool>,
-    pub(crate) read_from: Option<ReadFrom>,
-}
 
 /// Those of [`Client::command`], a command of any name.
 #[derive(Clone, Copy, Debug)]
@@ -212,32 +204,29 @@ impl<'a, T, O> Command<'a, T, O> {
         }
     }
 
-    /// Limits the time from the first poll to the reply, or lifts the limit with `None`. Default:
-    /// [`Config::command_timeout`](crate::Config::command_timeout). A command that blocks for a time has that in addition, from
-    /// the moment it has a [lane](crate#lanes); one that may block for ever has no limit.
-    pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.settings.timeout = Some(timeout.into());
-        self
+    setter! {
+        /// Limits the time from the first poll to the reply, or lifts the limit with `None`. Default:
+        /// [`Config::command_timeout`](crate::Config::command_timeout). A command that blocks for a time has that in addition, from
+        /// the moment it has a [lane](crate#lanes); one that may block for ever has no limit.
+        timeout
     }
 
-    /// Whether to send it again after its connection was lost. Default: [`Config::retry`](crate::Config::retry).
-    pub fn retry(mut self, retry: Retry) -> Self {
-        self.settings.retry = Some(retry);
-        self
+    setter! {
+        /// Whether to send it again after its connection was lost. Default: [`Config::retry`](crate::Config::retry).
+        retry
     }
 
-    /// Whether to send it over the connection for what is large, whatever its length: with `true` a read whose reply is
-    /// large does not hold up the replies to others, with `false` a large value stays in line with them. Default: by
-    /// [`Config::bulk_from`](crate::Config::bulk_from), and never without that. In a batch the batch decides.
-    ///
-    /// ```
-    /// # async fn example(client: kv_client::Client) -> kv_client::Result<()> {
-    /// let film = client.get("film").bulk(true).await?;
-    /// # Ok(()) }
-    /// ```
-    pub fn bulk(mut self, bulk: bool) -> Self {
-        self.settings.bulk = Some(bulk);
-        self
+    setter! {
+        /// Whether to send it over the connection for what is large, whatever its length: with `true` a read whose reply is
+        /// large does not hold up the replies to others, with `false` a large value stays in line with them. Default: by
+        /// [`Config::bulk_from`](crate::Config::bulk_from), and never without that. In a batch the batch decides.
+        ///
+        /// ```
+        /// # async fn example(client: kv_client::Client) -> kv_client::Result<()> {
+        /// let film = client.get("film").bulk(true).await?;
+        /// # Ok(()) }
+        /// ```
+        bulk
     }
 
     /// Which nodes of a cluster may serve this read. Default: [`Config::read_from`](crate::Config::read_from). It means nothing

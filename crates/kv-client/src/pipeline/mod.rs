@@ -7,7 +7,6 @@ mod send;
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use tracing::Instrument;
 
@@ -15,9 +14,8 @@ pub use self::batch::Batch;
 use self::batch::{Parts, Replies};
 pub use self::future::BatchFuture;
 use self::send::{executed, send_pipeline, send_transaction};
-use crate::class::Retry;
 use crate::client::Client;
-use crate::command::Settings;
+use crate::command::{Settings, setter};
 use crate::config::ReadFrom;
 use crate::error::{Error, Result};
 use crate::request::Request;
@@ -91,24 +89,21 @@ impl Client {
 macro_rules! settings {
     ($batch:ident) => {
         impl<B: Batch> $batch<'_, B> {
-            /// Limits the time from the first poll to the last reply. Default:
-            /// [`Config::command_timeout`](crate::Config::command_timeout).
-            pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-                self.settings.timeout = Some(timeout.into());
-                self
+            setter! {
+                /// Limits the time from the first poll to the last reply. Default:
+                /// [`Config::command_timeout`](crate::Config::command_timeout).
+                timeout
             }
 
-            /// Whether to send it again after its connection was lost. Default: as its commands say.
-            pub fn retry(mut self, retry: Retry) -> Self {
-                self.settings.retry = Some(retry);
-                self
+            setter! {
+                /// Whether to send it again after its connection was lost. Default: as its commands say.
+                retry
             }
 
-            /// Whether to send it over the connection for what is large; see [`Command::bulk`](crate::Command::bulk).
-            /// Default: by the length of the whole.
-            pub fn bulk(mut self, bulk: bool) -> Self {
-                self.settings.bulk = Some(bulk);
-                self
+            setter! {
+                /// Whether to send it over the connection for what is large; see [`Command::bulk`](crate::Command::bulk).
+                /// Default: by the length of the whole.
+                bulk
             }
         }
 
