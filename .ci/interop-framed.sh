@@ -21,7 +21,7 @@ at_exit() { kill "${pids[@]}" 2>/dev/null || true; }
 logs=("$work"/{redis.log,chat4,server.out,tcpdump.err,tshark.err})
 export work programs
 
-client() { timeout 120 "$programs/framed-echo-client" "$@"; }
+client() { timeout 120 "$programs/framed-echo-client" --wait 60 "$@"; }
 chat() { timeout 120 "$programs/chat" "$@"; }
 export -f client
 

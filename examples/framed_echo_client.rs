@@ -42,12 +42,12 @@ struct Args {
     /// The kind of the file, from 0 to 127.
     #[arg(long, requires = "send", value_parser = clap::value_parser!(u8).range(0..128))]
     kind: Option<u8>,
+    /// How long to wait, at the end of the input, for replies that are still missing.
+    #[arg(long, default_value_t = 2, value_name = "SECONDS")]
+    wait: u64,
 }
 
 type Error = Box<dyn std::error::Error>;
-
-/// How long to wait, at the end of the input, for replies that are still missing.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -69,13 +69,14 @@ async fn run(args: Args) -> Result<(), Error> {
         .connect()
         .await
         .map_err(|error| format!("{}: {error}", args.server))?;
+    let wait = Duration::from_secs(args.wait);
     match &args.send {
         Some(path) => {
             let kind = args.kind.map_or_else(|| kind_of(path), Kind);
             let send = send_file(&client, args.to, kind, path);
-            both(send, incoming).await
+            both(send, incoming, wait).await
         }
-        None => both(send_lines(&client, &args), incoming).await,
+        None => both(send_lines(&client, &args), incoming, wait).await,
     }
 }
 
@@ -83,6 +84,7 @@ async fn run(args: Args) -> Result<(), Error> {
 async fn both(
     send: impl Future<Output = Result<usize, Error>>,
     incoming: Incoming,
+    wait: Duration,
 ) -> Result<(), Error> {
     let (progress, mut printed) = watch::channel(0);
     let mut send = pin!(send);
@@ -94,7 +96,7 @@ async fn both(
     while *printed.borrow_and_update() < sent {
         tokio::select! {
             ended = &mut print => return ended,
-            changed = tokio::time::timeout(PATIENCE, printed.changed()) => if changed.is_err() {
+            changed = tokio::time::timeout(wait, printed.changed()) => if changed.is_err() {
                 break; // a relay has no reply to give
             },
         }

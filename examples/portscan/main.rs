@@ -4,6 +4,7 @@
 //! open, 2 bad use, 3 incomplete, 4 not as `--expect` says.
 
 mod args;
+mod interrupted;
 mod output;
 
 use std::{
@@ -99,7 +100,7 @@ fn keep(args: &Args, scan: &Scan, report: &Report) -> bool {
 async fn watch(mut scan: Scan, found: &mut Found) -> (Scan, Report) {
     let mut report = scan.report();
     let bar = Bar::new(io::stderr().is_terminal());
-    let mut interrupted = std::pin::pin!(interrupted());
+    let mut interrupted = std::pin::pin!(interrupted::interrupted());
     let mut stopping = false;
     loop {
         let event = tokio::select! {
@@ -128,20 +129,6 @@ async fn watch(mut scan: Scan, found: &mut Found) -> (Scan, Report) {
     }
     bar.finish();
     (scan, report)
-}
-
-/// Waits for Ctrl-C or SIGTERM.
-async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-        }
-        Err(_) => drop(tokio::signal::ctrl_c().await),
-    }
 }
 
 /// Prints open ports.

@@ -3,6 +3,8 @@
 //! Scans run in the background and are kept in a kv-server, embedded unless `--store` names another; when one ends its report is
 //! mailed if an address was given. It listens on loopback only, and scans public addresses only with `--allow-public`.
 
+#[path = "../portscan/interrupted.rs"]
+mod interrupted;
 mod job;
 mod jobs;
 mod mail;
@@ -100,7 +102,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
     let stop = {
         let jobs = Arc::clone(&jobs);
         async move {
-            interrupted().await;
+            interrupted::interrupted().await;
             // Ends the streams of events too, so that the server has nothing to wait for.
             jobs.shut_down().await;
         }
@@ -109,17 +111,4 @@ async fn run(args: Args) -> anyhow::Result<()> {
         .with_graceful_shutdown(stop)
         .await?;
     Ok(())
-}
-
-async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-        }
-        Err(_) => drop(tokio::signal::ctrl_c().await),
-    }
 }

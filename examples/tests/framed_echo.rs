@@ -45,7 +45,7 @@ fn stderr(output: &Output) -> &str {
 fn each_line_is_sent_and_each_reply_printed_until_the_input_ends() {
     let (server, address) = server(&[]);
     let lines = "hello\n你好,世界\n\n👋🏽 last line without an end";
-    let output = run("framed-echo-client", &[&address], lines);
+    let output = run("framed-echo-client", &[&address, "--wait", "60"], lines);
     assert_eq!(stdout(&output), format!("{lines}\n"), "{output:?}");
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(server.end("-TERM"), Some(0));
@@ -57,7 +57,13 @@ fn a_file_is_sent_as_what_its_name_says_and_a_missing_one_is_named() {
     let folder = Folder::new("framed-echo");
     let file = folder.0.join("picture.png");
     fs::write(&file, vec![7; 200_000]).unwrap();
-    let send = |file: &str| run("framed-echo-client", &[&address, "--send", file], "");
+    let send = |file: &str| {
+        run(
+            "framed-echo-client",
+            &[&address, "--wait", "60", "--send", file],
+            "",
+        )
+    };
     let output = send(file.to_str().unwrap());
     assert_eq!(stdout(&output), "<picture (2) of 200000 bytes>\n");
     let missing = folder.0.join("missing.png");
