@@ -138,15 +138,19 @@ fn whole(number: f64) -> Option<i64> {
 macro_rules! float_from_reply {
     ($($type:ty),+) => {$(
         impl FromReply for $type {
-            /// A double, an integer, or a string that holds a number.
+            /// A double, an integer, or a string that holds a number. What is too large for this type is an error.
             #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_lossless, reason = "asked for by the caller")]
             fn from_reply(reply: Reply) -> Result<Self, ReplyError> {
-                match &reply {
-                    Reply::Double(number) => Some(*number as $type),
-                    Reply::Integer(number) => Some(*number as $type),
-                    reply => reply.as_bytes().and_then(|text| std::str::from_utf8(text).ok()?.parse().ok()),
-                }
-                .ok_or_else(|| reply.mismatch("a number"))
+                let text = reply.as_bytes().and_then(|text| std::str::from_utf8(text).ok());
+                let (number, is_finite) = match &reply {
+                    Reply::Double(number) => (Some(*number as $type), number.is_finite()),
+                    Reply::Integer(number) => (Some(*number as $type), true),
+                    // Infinity has a name.
+                    _ => (text.and_then(|text| text.parse().ok()), text.is_some_and(|text| text.contains(|c: char| c.is_ascii_digit()))),
+                };
+                number
+                    .filter(|number: &$type| number.is_finite() || !is_finite)
+                    .ok_or_else(|| reply.mismatch(concat!("a number (", stringify!($type), ")")))
             }
         }
     )+};
@@ -447,6 +451,16 @@ mod tests {
             assert!(i64::from_reply(Reply::Double(number)).is_err(), "{number}");
         }
         assert_eq!(f64::from_reply(bulk("inf")), Ok(f64::INFINITY));
+        for too_large in [Reply::Double(1e300), bulk("1e300"), bulk("-1e300")] {
+            assert!(f32::from_reply(too_large).is_err());
+        }
+        assert!(f64::from_reply(bulk("1e999")).is_err());
+        for infinite in [Reply::Double(f64::INFINITY), bulk("inf")] {
+            assert_eq!(f32::from_reply(infinite), Ok(f32::INFINITY));
+        }
+        assert!(f32::from_reply(Reply::Double(f64::NAN)).is_ok_and(f32::is_nan));
+        assert!(f64::from_reply(bulk("-nan")).is_ok_and(f64::is_nan));
+        assert_eq!(f32::from_reply(Reply::Integer(3)), Ok(3.0));
     }
 
     #[test]
