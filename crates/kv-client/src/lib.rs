@@ -123,7 +123,7 @@
 //! | any other command with keys in several slots | fails as [`ErrorKind::CrossSlot`] before it is sent |
 //! | a pipeline | is routed by command; results come back in order. Commands for one node run in order, unless they are sent on |
 //! | a transaction | must be in one slot |
-//! | DBSIZE, KEYS, FLUSHALL, SCRIPT LOAD, CONFIG SET and the like | go to all primaries, and their replies are put together |
+//! | DBSIZE, KEYS, FLUSHALL, SCRIPT LOAD, CONFIG SET and the like | go to all primaries, and their replies are put together; a shard without one is waited for |
 //! | other commands without keys | go to any primary; [`Client::cluster_nodes`] has a handle for each |
 //! | MOVED, ASK | the command goes on to the node that was named, whatever the [`Retry`] policy: it was refused, not run. If nodes send it to each other, it waits in between, and gives up after 16 times |
 //! | TRYAGAIN, CLUSTERDOWN, LOADING, MASTERDOWN, READONLY | the command waits for a better map, within its time limit; not with [`Retry::Never`] |

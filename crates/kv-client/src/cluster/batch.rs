@@ -156,26 +156,25 @@ impl Cluster {
                 Plan::Parts(fold, positions)
             }
             Ok(Route::Everywhere(fold)) => {
-                let map = self.map();
-                let everywhere: Vec<Addr> = match request.class() {
+                let before = items.len();
+                if request.class() == Class::Session {
                     // It changes connections, so it goes to those that there are.
-                    Class::Session => locked(&self.nodes).keys().cloned().collect(),
-                    _ => map
-                        .shards
-                        .iter()
-                        .map(|shard| shard.primary.clone())
-                        .collect(),
-                };
-                if everywhere.is_empty() {
-                    return Plan::Refused(self.no_node(None));
+                    let nodes = locked(&self.nodes);
+                    let parts = nodes.keys().cloned();
+                    items.extend(parts.map(|addr| item(request.clone(), None, Some(addr))));
+                } else {
+                    // To whoever serves a slot of each shard when it is sent: a primary may be about to be replaced.
+                    items.extend(self.map().one_of_each().into_iter().map(|slot| Item {
+                        journey: Journey::of(&request, Some(slot), again),
+                        request: request.clone(),
+                        fixed: None,
+                        result: None,
+                    }));
                 }
-                let positions = vec![Vec::new(); everywhere.len()];
-                items.extend(
-                    everywhere
-                        .into_iter()
-                        .map(|addr| item(request.clone(), None, Some(addr))),
-                );
-                Plan::Parts(fold, positions)
+                match items.len() - before {
+                    0 => Plan::Refused(self.no_node(None)),
+                    parts => Plan::Parts(fold, vec![Vec::new(); parts]),
+                }
             }
         }
     }

@@ -31,6 +31,8 @@ pub(crate) struct SlotMap {
     pub(crate) shards: Vec<Shard>,
     /// Nodes that have failed.
     failed: Vec<Addr>,
+    /// The first slot of each shard that has no primary at present.
+    headless: Vec<u16>,
     /// Some replicas are not ready yet: it is worth asking again soon.
     pub(crate) is_loading: bool,
 }
@@ -73,6 +75,7 @@ impl Default for SlotMap {
             slots: vec![NOBODY; SLOTS],
             shards: Vec::new(),
             failed: Vec::new(),
+            headless: Vec::new(),
             is_loading: false,
         }
     }
@@ -99,6 +102,21 @@ impl SlotMap {
             && (others.peek().is_none()
                 || others.any(heard_of)
                 || self.all().all(|addr| known.knows(addr)))
+    }
+
+    /// One slot of each shard, also of those that have no primary at present: who is to reach all of them waits for that.
+    pub(crate) fn one_of_each(&self) -> Vec<u16> {
+        let mut seen = vec![false; self.shards.len()];
+        let mut slots = Vec::with_capacity(self.shards.len());
+        for (slot, &place) in (0u16..).zip(&self.slots) {
+            if let Some(seen @ false) = seen.get_mut(usize::from(place)) {
+                *seen = true;
+                slots.push(slot);
+            }
+        }
+        let headless = self.headless.iter().copied();
+        slots.extend(headless.filter(|&slot| self.shard(slot).is_none()));
+        slots
     }
 
     /// All nodes.
@@ -191,8 +209,10 @@ impl SlotMap {
                 .map(|pair| (pair[0], pair[1]))
                 .collect();
             // A shard whose primary is down has nobody who takes writes until a replica is promoted.
-            if let Some(primary) = primary.filter(|_| !ranges.is_empty()) {
-                map.add(primary, replicas, &ranges);
+            match (primary, ranges.first()) {
+                (_, None) => {}
+                (Some(primary), Some(_)) => map.add(primary, replicas, &ranges),
+                (None, Some(&(first, _))) => map.headless.push(first),
             }
         }
         Ok(map)
@@ -386,6 +406,7 @@ mod tests {
         assert_eq!(first.replicas, [Addr::new("a", 7000)]);
         assert_eq!(map.shard(101).unwrap().primary, Addr::new("10.0.0.9", 7003));
         assert_eq!(map.shard(102), None, "its primary has failed");
+        assert_eq!(map.one_of_each(), [0, 101, 102]);
         assert_eq!(map.shard(16383), None);
         assert_eq!(map.ranges(&Addr::new("b", 7001)), [0..=100, 200..=300]);
         assert!(!map.knows(&Addr::new("c", 7002)));

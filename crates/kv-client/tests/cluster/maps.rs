@@ -15,10 +15,12 @@ use crate::scripted::read;
 struct Node {
     port: u16,
     map: Arc<Mutex<String>>,
+    /// The others say that it is not there.
+    failed: bool,
     /// Connections so far.
     visitors: Arc<AtomicUsize>,
     /// Accepts connections, until it is dropped.
-    _serving: JoinSet<()>,
+    serving: JoinSet<()>,
 }
 
 impl Node {
@@ -41,8 +43,9 @@ impl Node {
         Self {
             port,
             map,
+            failed: false,
             visitors,
-            _serving: serving,
+            serving,
         }
     }
 
@@ -52,8 +55,9 @@ impl Node {
         for (node, first, last) in nodes {
             map += &format!(
                 "*4\r\n+slots\r\n*2\r\n:{first}\r\n:{last}\r\n+nodes\r\n*1\r\n*8\r\n+port\r\n:{}\r\n\
-                 +endpoint\r\n+127.0.0.1\r\n+role\r\n+master\r\n+health\r\n+online\r\n",
-                node.port
+                 +endpoint\r\n+127.0.0.1\r\n+role\r\n+master\r\n+health\r\n+{}\r\n",
+                node.port,
+                if node.failed { "fail" } else { "online" },
             );
         }
         *self.map.lock().unwrap() = map;
@@ -125,4 +129,28 @@ async fn a_node_of_another_cluster_at_an_address_of_ours_leads_nobody_astray() {
     let answered = client.incr("k").await.expect("it serves all slots");
     assert_eq!(answered, i64::from(second.port));
     assert_eq!(foreign.visitors.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn what_is_for_all_primaries_reaches_the_next_one_of_a_shard_that_has_lost_its_own() {
+    // Whether the others know yet that it is gone or not.
+    for failed in [false, true] {
+        let (node, mut gone, next) = (
+            Node::start().await,
+            Node::start().await,
+            Node::start().await,
+        );
+        gone.failed = failed;
+        node.believes_in(&[(&node, 0, 8191), (&gone, 8192, 16383)]);
+        gone.serving.shutdown().await;
+        let config = cluster(&[&node]).refresh_interval(Duration::from_millis(50));
+        let client = Client::connect(config).await.expect("it answers");
+        let (sum, ()) = tokio::join!(client.dbsize().into_future(), async {
+            // It was asked, or found nobody to ask.
+            tokio::task::yield_now().await;
+            node.believes_in(&[(&node, 0, 8191), (&next, 8192, 16383)]);
+        });
+        let expected = u64::from(node.port) + u64::from(next.port);
+        assert_eq!(sum.expect("all of them answer"), expected, "{failed}");
+    }
 }
