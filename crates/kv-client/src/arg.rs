@@ -9,7 +9,7 @@ use crate::request::Request;
 
 /// A value that is one argument: text, bytes or a number.
 ///
-/// `u8` is left out on purpose, so that `Vec<u8>` and `[u8; N]` are always one binary argument and never a list of numbers.
+/// `Vec<u8>` and `[u8; N]` are always one binary argument and never a list of numbers; a single `u8` is a number.
 ///
 /// ```
 /// use kv_client::{Request, ToArg};
@@ -22,12 +22,22 @@ use crate::request::Request;
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not one argument of a command",
+    label = "does not implement `ToArg`",
+    note = "text, bytes and numbers are; whatever else is meant has to be written as one of them"
+)]
 pub trait ToArg {
     /// Appends the one argument to `request`.
     fn to_arg(&self, request: &mut Request);
 }
 
 /// Values that are any number of arguments: one [`ToArg`], a list of them, or the pairs of a map.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a list of arguments of a command",
+    label = "does not implement `ToArgs`",
+    note = "text, bytes, numbers, and lists, maps, tuples and options of them are; a struct can derive it, with the feature `derive` of kv-client"
+)]
 pub trait ToArgs {
     /// Appends the arguments to `request`.
     fn to_args(&self, request: &mut Request);
@@ -36,6 +46,27 @@ pub trait ToArgs {
     #[doc(hidden)]
     fn likely_len(&self) -> usize {
         SHORT
+    }
+
+    /// Appends all arguments of a list of these.
+    #[doc(hidden)]
+    fn list_to_args(list: &[Self], request: &mut Request)
+    where
+        Self: Sized,
+    {
+        for arg in list {
+            arg.to_args(request);
+        }
+    }
+
+    /// The same for a list of these.
+    #[doc(hidden)]
+    fn list_likely_len(list: &[Self]) -> usize
+    where
+        Self: Sized,
+    {
+        let first = list.first();
+        first.map_or(0, |first| first.likely_len().saturating_mul(list.len()))
     }
 }
 
@@ -101,7 +132,7 @@ macro_rules! arg_from_integer {
     )+};
 }
 
-arg_from_integer!(i8, i16, i32, i64, u16, u32);
+arg_from_integer!(i8, i16, i32, i64, u8, u16, u32);
 
 macro_rules! arg_from_display {
     ($($type:ty),+) => {$(
@@ -148,8 +179,6 @@ args_from_arg!(
     Box<str> => len,
     std::sync::Arc<str> => len,
     std::borrow::Cow<'_, str> => len,
-    [u8] => len,
-    Vec<u8> => len,
     std::borrow::Cow<'_, [u8]> => len,
     Bytes => len,
     i8,
@@ -167,9 +196,17 @@ args_from_arg!(
     f64,
 );
 
-impl<const N: usize> ToArgs for [u8; N] {
+impl ToArgs for u8 {
     fn to_args(&self, request: &mut Request) {
         self.to_arg(request);
+    }
+
+    fn list_to_args(list: &[Self], request: &mut Request) {
+        list.to_arg(request);
+    }
+
+    fn list_likely_len(list: &[Self]) -> usize {
+        SHORT + list.len()
     }
 }
 
@@ -196,10 +233,23 @@ impl<T: ToArgs> ToArgs for Option<T> {
     }
 }
 
-/// What may stand in a list: everything that is arguments by itself, but never the bytes of a binary value.
-///
-/// Implemented for all that [`ToArgs`] is implemented for, by the lists below; `u8` is not among them.
-macro_rules! args_from_list {
+macro_rules! args_from_slice {
+    ($([$($generics:tt)*] $type:ty),+ $(,)?) => {$(
+        impl<T: ToArgs, $($generics)*> ToArgs for $type {
+            fn to_args(&self, request: &mut Request) {
+                T::list_to_args(self, request);
+            }
+
+            fn likely_len(&self) -> usize {
+                T::list_likely_len(self)
+            }
+        }
+    )+};
+}
+
+args_from_slice!([] [T], [] Vec<T>, [const N: usize] [T; N]);
+
+macro_rules! args_from_set {
     ($([$($generics:tt)*] $type:ty),+ $(,)?) => {$(
         impl<T: ToArgs, $($generics)*> ToArgs for $type {
             fn to_args(&self, request: &mut Request) {
@@ -216,7 +266,7 @@ macro_rules! args_from_list {
     )+};
 }
 
-args_from_list!([] [T], [] Vec<T>, [const N: usize] [T; N], [] BTreeSet<T>, [S: BuildHasher] HashSet<T, S>);
+args_from_set!([] BTreeSet<T>, [S: BuildHasher] HashSet<T, S>);
 
 impl<K: ToArg, V: ToArg> ToArgs for BTreeMap<K, V> {
     fn to_args(&self, request: &mut Request) {
@@ -277,6 +327,15 @@ mod tests {
     fn a_binary_value_is_one_argument_and_a_list_is_many() {
         assert_eq!(wire(vec![1u8, 2]), "*2\r\n$1\r\nX\r\n$2\r\n\x01\x02\r\n");
         assert_eq!(wire(*b"ab"), "*2\r\n$1\r\nX\r\n$2\r\nab\r\n");
+        assert_eq!(wire(&b"ab"[..]), "*2\r\n$1\r\nX\r\n$2\r\nab\r\n");
+        assert_eq!(
+            wire([b"ab".to_vec(), Vec::new()]),
+            "*3\r\n$1\r\nX\r\n$2\r\nab\r\n$0\r\n\r\n"
+        );
+        assert_eq!(
+            wire(("f", 200u8)),
+            "*3\r\n$1\r\nX\r\n$1\r\nf\r\n$3\r\n200\r\n"
+        );
         assert_eq!(
             wire(vec!["a", "b"]),
             "*3\r\n$1\r\nX\r\n$1\r\na\r\n$1\r\nb\r\n"

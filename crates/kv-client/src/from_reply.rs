@@ -26,6 +26,11 @@ use crate::reply::{Part, Reply};
 /// let oven: Celsius = client.get("oven").into().await?;
 /// # Ok(()) }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "a reply cannot be turned into `{Self}`",
+    label = "does not implement `FromReply`",
+    note = "a struct can derive it, with the feature `derive` of kv-client"
+)]
 pub trait FromReply: Sized {
     /// Turns a reply, which is not an error, into this type.
     ///
@@ -60,6 +65,12 @@ pub trait FromReply: Sized {
     #[doc(hidden)]
     fn options_from_reply(reply: Reply) -> Result<Vec<Option<Self>>, ReplyError> {
         list(reply)
+    }
+
+    /// The same, of an element of an aggregate.
+    #[doc(hidden)]
+    fn list_from_element(element: Part<'_>) -> Result<Vec<Self>, ReplyError> {
+        Self::list_from_reply(element.into_reply())
     }
 }
 
@@ -122,7 +133,6 @@ macro_rules! integer_from_reply {
     )+};
 }
 
-// `u8` is left out, so that `Vec<u8>` is binary data and not a list of numbers.
 integer_from_reply!(i8, i16, i32, i64, i128, isize, u16, u32, u64, u128, usize);
 
 /// The same number as an integer, if it is one that a double holds exactly.
@@ -186,16 +196,22 @@ impl FromReply for Bytes {
     }
 }
 
-impl FromReply for Vec<u8> {
-    /// As for [`Bytes`], copied.
+impl FromReply for u8 {
+    /// As the other integers. A `Vec<u8>` is binary data, as [`Bytes`] is, and not a list of numbers.
     fn from_reply(reply: Reply) -> Result<Self, ReplyError> {
-        Bytes::from_reply(reply).map(Self::from)
+        let number = u16::from_reply(reply.clone()).ok();
+        let number = number.and_then(|number| Self::try_from(number).ok());
+        number.ok_or_else(|| reply.mismatch("an integer (u8)"))
     }
 
-    fn from_element(element: Part<'_>) -> Result<Self, ReplyError> {
+    fn list_from_reply(reply: Reply) -> Result<Vec<Self>, ReplyError> {
+        Bytes::from_reply(reply).map(Vec::from)
+    }
+
+    fn list_from_element(element: Part<'_>) -> Result<Vec<Self>, ReplyError> {
         match element.as_bulk() {
             Some(bytes) => Ok(bytes.to_vec()),
-            None => Self::from_reply(element.into_reply()),
+            None => Self::list_from_reply(element.into_reply()),
         }
     }
 }
@@ -278,6 +294,10 @@ impl<T: FromReply> FromReply for Vec<T> {
     /// A list; of pairs also a map, or keys and values in turn: what HGETALL and ZRANGE WITHSCORES give in either protocol.
     fn from_reply(reply: Reply) -> Result<Self, ReplyError> {
         T::list_from_reply(reply)
+    }
+
+    fn from_element(element: Part<'_>) -> Result<Self, ReplyError> {
+        T::list_from_element(element)
     }
 }
 
@@ -468,6 +488,24 @@ mod tests {
         let binary = Reply::Bulk(Bytes::from_static(b"\xff\r\n\0"));
         assert!(String::from_reply(binary.clone()).is_err());
         assert_eq!(Vec::<u8>::from_reply(binary), Ok(b"\xff\r\n\0".to_vec()));
+    }
+
+    #[test]
+    fn a_small_number_is_a_number_and_many_are_binary_data() {
+        assert_eq!(u8::from_reply(bulk("255")), Ok(255));
+        assert_eq!(u8::from_reply(Reply::Integer(7)), Ok(7));
+        let error = u8::from_reply(Reply::Integer(256)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "expected an integer (u8), got the integer 256"
+        );
+        assert_eq!(
+            Vec::<Vec<u8>>::from_reply(array([bulk("12"), bulk("")])),
+            Ok(vec![b"12".to_vec(), Vec::new()])
+        );
+        assert_eq!(<[u8; 2]>::from_reply(bulk("12")), Ok(*b"12"));
+        assert_eq!(Option::<Vec<u8>>::from_reply(Reply::Null), Ok(None));
+        assert!(Vec::<u8>::from_reply(array([Reply::Integer(1)])).is_err());
     }
 
     #[test]
