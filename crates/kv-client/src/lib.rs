@@ -127,6 +127,7 @@
 //! | other commands without keys | go to any primary; [`Client::cluster_nodes`] has a handle for each |
 //! | MOVED, ASK | the command goes on to the node that was named, whatever the [`Retry`] policy: it was refused, not run. If nodes send it to each other, it waits in between, and gives up after 16 times |
 //! | TRYAGAIN, CLUSTERDOWN, LOADING, MASTERDOWN, READONLY | the command waits for a better map, within its time limit; not with [`Retry::Never`] |
+//! | a slot that no node serves, or no map yet | the command asks for a better map and waits, within its time limit; if all nodes say that they are no cluster, or refuse the login, it fails at once |
 //! | a node that cannot be reached | its commands that were not sent wait for a better map; those that were, as on any lost connection |
 //! | a node that leaves | answers what it was sent, and is let go |
 //! | [`Client::scan_keys`] | covers all slots, also those that move meanwhile |

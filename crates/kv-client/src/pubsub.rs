@@ -164,6 +164,15 @@ impl Client {
     /// With RESP3 the messages come over the shared connection, with RESP2 over one of their own, which all subscriptions
     /// share. After a reconnect the subscription is renewed, and a [`Gap`] marks the place. Of no channels, the stream ends at
     /// once.
+    ///
+    /// # Errors
+    ///
+    /// If the server refuses it, or does not confirm it within [`Config::command_timeout`](crate::Config::command_timeout):
+    /// [`ErrorKind::Timeout`] says whether there was a connection.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future before it is ready gives the subscription up.
     pub fn subscribe(&self, channels: impl ToArgs) -> Subscribe<'_> {
         self.subscription(TopicKind::Channel, &channels)
     }
