@@ -51,7 +51,7 @@ impl Client {
     /// ```
     ///
     /// The closure gets a handle on a connection that nobody else uses meanwhile, one of at most
-    /// [`Config::max_lanes`]; what is to depend on the keys must go through it, and nothing has to be undone: without a
+    /// [`Config::max_lanes`](crate::Config::max_lanes); what is to depend on the keys must go through it, and nothing has to be undone: without a
     /// [`transaction`](Self::transaction) nothing was written. In a cluster the keys must be in one slot.
     pub fn watch(&self, keys: impl ToArgs) -> Watch<'_> {
         let mut request = Request::of(row!("WATCH"));
