@@ -163,17 +163,16 @@ fn files() -> [Command; 4] {
     ]
 }
 
+fn with_files(builder: Builder) -> Builder {
+    files().into_iter().fold(builder, Builder::command)
+}
+
 #[tokio::test]
 async fn snapshots_of_a_custom_command_are_read_back_merged_or_filled_in() {
     let dir = Dir::new();
     let file = dir.0.join("kept.rdb");
     let file = file.display();
-    let server = start(
-        files()
-            .into_iter()
-            .fold(Server::builder(), Builder::command),
-    )
-    .await;
+    let server = start(with_files(Server::builder())).await;
     let mut client = Client::new(&server);
     client.check("MSET both old gone 1", "+OK\r\n").await;
     client.check("SELECT 3", "+OK\r\n").await;
@@ -205,12 +204,7 @@ async fn a_damaged_snapshot_changes_nothing() {
     let dir = Dir::new();
     let path = dir.0.join("kept.rdb");
     let file = path.display();
-    let server = start(
-        files()
-            .into_iter()
-            .fold(Server::builder(), Builder::command),
-    )
-    .await;
+    let server = start(with_files(Server::builder())).await;
     let mut client = Client::new(&server);
     client.check("SET k 1", "+OK\r\n").await;
     client.check(&format!("KEEP {file}"), "+OK\r\n").await;
@@ -237,7 +231,7 @@ async fn followers_see_the_keys_that_a_snapshot_brings() {
         let reply = follower.db(effect.db).call(&effect.command);
         assert!(reply.is_ok(), "{reply:?}");
     });
-    let server = start(files().into_iter().fold(builder, Builder::command)).await;
+    let server = start(with_files(builder)).await;
     let mut client = Client::new(&server);
     for line in [
         "MSET k v n 1".to_owned(),
