@@ -175,7 +175,7 @@ impl Reply {
         ReplyError::new(expected, self.describe())
     }
 
-    fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         match self {
             Self::Null => "null".to_owned(),
             Self::Integer(number) => format!("the integer {number}"),

@@ -13,7 +13,7 @@ use tracing::{debug, info, warn};
 
 use crate::config::{Config, Stream};
 use crate::connection::backoff::random;
-use crate::connection::engine::{Engine, FULL_BLOCK};
+use crate::connection::engine::{Engine, FULL_BLOCK, Garbled};
 use crate::connection::handshake::{Established, establish, is_transient};
 use crate::connection::link::{Life, Link};
 use crate::error::{Error, ErrorKind, Outcome};
@@ -394,11 +394,16 @@ impl Driver {
         })
     }
 
-    fn unreadable(&self, source: resp_codec::DecodeError) -> End {
-        End::Lost(ErrorKind::Protocol {
-            addr: self.peer.clone(),
-            source,
-        })
+    fn unreadable(&self, error: Garbled) -> End {
+        match error {
+            Garbled::Undecodable(source) => End::Lost(ErrorKind::Protocol {
+                addr: self.peer.clone(),
+                source,
+            }),
+            Garbled::Unasked(reply) => self.lost(io::Error::other(format!(
+                "it sent {reply} that nobody asked for"
+            ))),
+        }
     }
 }
 

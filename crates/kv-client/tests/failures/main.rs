@@ -8,6 +8,7 @@ mod outcomes;
 mod repeated;
 #[path = "../support/mod.rs"]
 mod support;
+mod surplus;
 #[path = "../support/timeouts.rs"]
 mod timeouts;
 mod waiting;

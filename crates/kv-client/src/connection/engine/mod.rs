@@ -24,7 +24,7 @@ use crate::connection::topics::{Topic, Topics};
 use crate::error::Error;
 use crate::reply::Reply;
 
-pub(crate) use self::reading::FULL_BLOCK;
+pub(crate) use self::reading::{FULL_BLOCK, Garbled};
 
 /// See the module.
 #[derive(Debug)]

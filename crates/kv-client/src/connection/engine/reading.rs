@@ -26,6 +26,21 @@ const CHEAP_TO_MOVE: usize = 256;
 /// The most that is reserved for a frame that has been announced and has not arrived.
 const MAX_RESERVE: usize = 1024 * 1024;
 
+/// Why what a server says is of no use.
+#[derive(Debug)]
+pub(crate) enum Garbled {
+    /// It is no RESP.
+    Undecodable(DecodeError),
+    /// A reply, which this describes, that no command waits for: those that follow would go to the wrong callers.
+    Unasked(String),
+}
+
+impl From<DecodeError> for Garbled {
+    fn from(error: DecodeError) -> Self {
+        Self::Undecodable(error)
+    }
+}
+
 impl Engine {
     /// The number of the request that this is the answer to, if the server was asked.
     fn request_about(&self, topic: &Topic, subscribes: bool) -> Option<u64> {
@@ -89,7 +104,7 @@ impl Engine {
     }
 
     /// Decodes what was read, and pairs replies with commands.
-    pub(crate) fn decode(&mut self) -> Result<(), DecodeError> {
+    pub(crate) fn decode(&mut self) -> Result<(), Garbled> {
         while let Some(&first) = self.input.first() {
             if first == b'>' || (first == b'*' && self.topics.dedicated) {
                 match self.published()? {
@@ -113,6 +128,7 @@ impl Engine {
             match reply {
                 Reply::Push(elements) => self.notice(elements),
                 Reply::Array(elements) if self.topics.is_notice(&elements) => self.notice(elements),
+                reply if !self.awaits_reply() => return Err(Garbled::Unasked(reply.describe())),
                 reply => self.pair(reply),
             }
         }
@@ -162,7 +178,13 @@ impl Engine {
         }
     }
 
-    /// Gives `reply` to the command that has waited longest. A reply too many is dropped: nobody asked for it.
+    /// Whether there is a command of which the server has seen anything at all.
+    fn awaits_reply(&self) -> bool {
+        let front = self.pending.front();
+        front.is_some_and(|front| front.start < self.written)
+    }
+
+    /// Gives `reply` to the command that has waited longest.
     fn pair(&mut self, reply: Reply) {
         let Some(front) = self.pending.front_mut() else {
             return;
