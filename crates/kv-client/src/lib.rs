@@ -234,6 +234,7 @@ mod join;
 mod keys;
 mod keyspace;
 mod latency;
+mod mailbox;
 mod monitor;
 mod patience;
 mod pipeline;

@@ -6,9 +6,10 @@ use tokio::time::Instant;
 
 use crate::class::Class;
 use crate::cluster::Cluster;
+use crate::cluster::journey::Journey;
 use crate::cluster::map::Addr;
 use crate::cluster::route::{Fold, Route, route, split};
-use crate::cluster::run::{Journey, Next, not_sent};
+use crate::cluster::run::{Next, not_sent};
 use crate::cluster::send;
 use crate::config::ReadFrom;
 use crate::connection::exchange::{Again, Exchange, Requests};

@@ -3,6 +3,7 @@
 //! `slots`, `map`, `route` and `verdict` decide, without I/O; `run` and `batch` carry requests; `refresh` keeps the map.
 
 mod batch;
+mod journey;
 mod map;
 mod nodes;
 mod refresh;

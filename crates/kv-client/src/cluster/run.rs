@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::cache::fetch;
 use crate::class::Class;
 use crate::cluster::Cluster;
+use crate::cluster::journey::Journey;
 use crate::cluster::map::Addr;
 use crate::cluster::refresh::is_final;
 use crate::cluster::route::{Route, common_slot, route};
@@ -22,7 +23,7 @@ use crate::connection::exchange::{Again, Requests};
 use crate::connection::lanes::Lanes;
 use crate::connection::link::{Answer, Failure, TimeLimit};
 use crate::connection::node::{Node, locked};
-use crate::error::{Error, ErrorKind, Outcome, Phase, ServerError, runs_script};
+use crate::error::{Error, ErrorKind, Outcome, Phase, ServerError};
 use crate::reply::Reply;
 use crate::request::Request;
 use crate::table::row;
@@ -32,28 +33,6 @@ pub(super) const MAX_HOPS: u32 = 16;
 /// After so many, and so many more, it waits a while: nodes that send it to each other need time to agree.
 const HOPS_AT_ONCE: u32 = 4;
 
-/// How far a request has come.
-#[derive(Debug)]
-pub(super) struct Journey {
-    pub(super) slot: Option<u16>,
-    /// Where it goes next, if somebody said so: the address, and whether ASKING is to go first.
-    pub(super) sent_on: Option<(Addr, bool)>,
-    pub(super) again: Again,
-    hops: u32,
-    /// How often it was tried again without having been sent on.
-    pub(super) waits: u32,
-    /// Which nodes may serve it, if it reads; what it said itself, and what the configuration says.
-    reads_from: ReadFrom,
-    /// It is to be served in another way than the connections are set up for.
-    differs: bool,
-    /// What it came to last, if it is to be tried again.
-    pub(super) late: Option<Result<Reply, Failure>>,
-    /// An attempt before the present one may have been executed.
-    earlier: bool,
-    /// It runs a script, which may say what a server says too.
-    is_script: bool,
-}
-
 /// What is next for a request.
 pub(super) enum Next {
     Done(Result<Reply, Failure>),
@@ -61,73 +40,6 @@ pub(super) enum Next {
     Go,
     /// It is to wait for a better map. If there is no time, this is the result.
     Wait(Result<Reply, Failure>),
-}
-
-impl Journey {
-    pub(super) fn new(slot: Option<u16>, again: Again) -> Self {
-        Self {
-            slot,
-            sent_on: None,
-            again,
-            hops: 0,
-            waits: 0,
-            reads_from: ReadFrom::Primary,
-            differs: false,
-            late: None,
-            earlier: false,
-            is_script: false,
-        }
-    }
-
-    /// One of this request.
-    pub(super) fn of(request: &Request, slot: Option<u16>, again: Again) -> Self {
-        Self {
-            is_script: runs_script(request.name()),
-            ..Self::new(slot, again)
-        }
-    }
-
-    /// The same one, of a request that may go to replicas if it only reads: as `wish` says, or else the `usual` policy.
-    pub(super) fn reading(self, class: Class, wish: Option<ReadFrom>, usual: ReadFrom) -> Self {
-        if class != Class::Read || self.slot.is_none() {
-            return self;
-        }
-        let reads_from = wish.unwrap_or(usual);
-        let of_replicas = |policy| policy != ReadFrom::Primary;
-        Self {
-            reads_from,
-            differs: of_replicas(reads_from) != of_replicas(usual),
-            ..self
-        }
-    }
-
-    /// What a result means together with those of the attempts before: whatever became of the last one, an earlier one may
-    /// have been executed.
-    pub(super) fn all_attempts(&self, result: Result<Reply, Failure>) -> Result<Reply, Failure> {
-        match result {
-            Ok(Reply::Error(error)) if self.earlier => Err(Failure {
-                kind: ErrorKind::Server(error),
-                outcome: Outcome::MaybeExecuted,
-                deadline: None,
-            }),
-            Err(failure) if self.earlier => Err(Failure {
-                outcome: Outcome::MaybeExecuted,
-                ..failure
-            }),
-            result => result,
-        }
-    }
-
-    /// What has to stand around it at its present destination.
-    pub(super) fn around(&self) -> Around {
-        match &self.sent_on {
-            Some((_, true)) => Around::Asking,
-            Some((_, false)) => Around::Nothing,
-            None if !self.differs => Around::Nothing,
-            None if self.reads_from == ReadFrom::Primary => Around::ReadWrite,
-            None => Around::ReadOnly,
-        }
-    }
 }
 
 impl Cluster {

@@ -7,7 +7,8 @@ use crate::cluster::slots::key_slot;
 use crate::connection::node::locked;
 use crate::connection::topics::{Topic, TopicKind};
 use crate::error::Error;
-use crate::pubsub::{Carrier, Mailbox};
+use crate::mailbox::Mailbox;
+use crate::pubsub::Carrier;
 
 impl Cluster {
     /// Finds a node for a topic and subscribes there. Without one it waits for the next map.

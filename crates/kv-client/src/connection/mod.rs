@@ -12,6 +12,7 @@ pub(crate) mod login;
 pub(crate) mod node;
 pub(crate) mod orphans;
 pub(crate) mod outgoing;
+pub(crate) mod published;
 pub(crate) mod session;
 pub(crate) mod topics;
 mod transport;

@@ -6,7 +6,7 @@ use tokio::sync::Notify;
 
 use crate::connection::node::locked;
 use crate::connection::topics::Topic;
-use crate::pubsub::Mailbox;
+use crate::mailbox::Mailbox;
 
 /// See the module.
 #[derive(Debug)]

@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use resp_codec::FrameRef;
 
 use crate::cluster::key_slot;
 use crate::connection::orphans::Orphanage;
 use crate::error::{Error, ErrorKind, Outcome};
-use crate::pubsub::{Mailbox, Message};
+use crate::mailbox::Mailbox;
+use crate::pubsub::Message;
 use crate::reply::{Elements, Reply};
 use crate::request::Request;
 
@@ -59,7 +59,7 @@ impl TopicKind {
     }
 
     /// Which topics the messages are for that begin with `word`.
-    fn of_message(word: &[u8]) -> Option<Self> {
+    pub(crate) fn of_message(word: &[u8]) -> Option<Self> {
         match word {
             b"message" => Some(Self::Channel),
             b"pmessage" => Some(Self::Pattern),
@@ -488,37 +488,5 @@ impl Topics {
             .iter()
             .for_each(|mailbox| mailbox.deliver(message.clone()));
         last.deliver(message);
-    }
-}
-
-/// A published message in the frame that it came in.
-pub(crate) struct Published<'a> {
-    pub(crate) kind: TopicKind,
-    /// The topic's name.
-    pub(crate) name: &'a [u8],
-    /// Where it was published, if that is not the topic itself.
-    pub(crate) channel: Option<&'a [u8]>,
-    /// A string in one piece.
-    pub(crate) payload: FrameRef<'a>,
-}
-
-impl<'a> Published<'a> {
-    /// `None` if it is something else, or not in the form that servers write.
-    pub(crate) fn read(frame: FrameRef<'a>) -> Option<Self> {
-        let mut elements = frame.children();
-        let kind = TopicKind::of_message(elements.next()?.as_bytes()?)?;
-        let name = elements.next()?.as_bytes()?;
-        let channel = match kind {
-            TopicKind::Pattern => Some(elements.next()?.as_bytes()?),
-            TopicKind::Channel | TopicKind::Shard => None,
-        };
-        let payload = elements.next()?;
-        payload.as_bytes()?;
-        Some(Self {
-            kind,
-            name,
-            channel,
-            payload,
-        })
     }
 }

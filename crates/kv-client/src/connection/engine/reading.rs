@@ -7,7 +7,8 @@ use resp_codec::{DecodeError, Kind};
 
 use super::{Engine, Sender};
 use crate::connection::link::Answer;
-use crate::connection::topics::{Notice, Published, Topic};
+use crate::connection::published::Published;
+use crate::connection::topics::{Notice, Topic};
 use crate::error::Error;
 use crate::reply::{Elements, Reply, SHARED_FROM};
 
