@@ -6,15 +6,18 @@
 mod common; // for `support`
 #[path = "../../crates/kv-client/tests/support/ports.rs"]
 mod ports;
+#[path = "../../crates/kv-client/tests/support/servers.rs"]
+mod servers;
 mod support;
 
 use std::io::Write;
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use kv_client::Client;
 use kv_server::Server;
 
+use crate::servers::Redis;
 use crate::support::{Folder, Running, http_with, program};
 
 #[test]
@@ -66,12 +69,14 @@ fn the_page_says_what_is_wrong_with_the_url() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_terminals_chat_and_outlive_a_lost_connection_and_a_refusal() {
-    let redis = Redis::start(&[]);
-    let admin = redis.client();
-    admin.ping().await.unwrap();
+    let Some(redis) = Redis::start(&[]).await else {
+        return;
+    };
+    let url = format!("redis://{}", redis.addr);
+    let admin = Client::connect(redis.config()).await.unwrap();
     let join = |name: &str| {
         let mut command = program("pubsub-chat");
-        command.args(["--redis", &redis.url, "--room", "den", "--name", name]);
+        command.args(["--redis", &url, "--room", "den", "--name", name]);
         let mut chat = Running::start(command.stdin(Stdio::piped()));
         let line = chat.line();
         assert_eq!(line, format!("you are {name} in den; end with Ctrl-D"));
@@ -109,8 +114,12 @@ async fn two_terminals_chat_and_outlive_a_lost_connection_and_a_refusal() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_cluster_program_says_which_node_served_what() {
-    let redis = Redis::start(&["--cluster-enabled", "yes"]);
-    let client = redis.client();
+    let folder = Folder::new("the-only-node");
+    let dir = folder.0.to_str().unwrap();
+    let Some(redis) = Redis::start(&["--cluster-enabled", "yes", "--dir", dir]).await else {
+        return;
+    };
+    let client = Client::connect(redis.config()).await.unwrap();
     // The only node of its cluster.
     client.cluster_addslotsrange([(0, 16383)]).await.unwrap();
     let is_ready = |info: String| info.contains("cluster_state:ok");
@@ -123,20 +132,20 @@ async fn the_cluster_program_says_which_node_served_what() {
         command.args([url, "--rounds", "2", "--pause-ms", "1"]);
         command.output().unwrap()
     };
-    let output = run(&redis.url.replace("redis://", "redis-cluster://"));
+    let output = run(&format!("redis-cluster://{}", redis.addr));
     let text = String::from_utf8(output.stdout).unwrap();
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(
         lines[0],
-        format!("127.0.0.1:{} serves 16384 slots", redis.port)
+        format!("{} serves 16384 slots", redis.addr)
     );
-    let node = format!("127.0.0.1:{} ", redis.port);
+    let node = format!("{} ", redis.addr);
     assert!(lines[1].starts_with(&node), "{text}");
     assert!(lines[1].ends_with("slot  6379  visits:Aachen 1"), "{text}");
     let rounds = lines.iter().filter(|line| line.ends_with(" 2")).count();
     assert_eq!(rounds, 6, "each town in the second round: {text}");
 
-    let output = run(&redis.url);
+    let output = run(&format!("redis://{}", redis.addr));
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success());
     assert!(said.contains("is the url of a single server"), "{said}");
@@ -146,41 +155,4 @@ async fn the_cluster_program_says_which_node_served_what() {
 fn say(chat: &mut Running, text: &str) {
     let stdin = chat.child.stdin.as_mut().unwrap();
     writeln!(stdin, "{text}").unwrap();
-}
-
-/// A server of Debian's package, which ends with this.
-struct Redis {
-    url: String,
-    port: u16,
-    child: Child,
-    _folder: Folder,
-}
-
-impl Redis {
-    fn start(options: &[&str]) -> Self {
-        let port = ports::free_port();
-        let folder = Folder::new(&format!("redis-{port}"));
-        let mut command = Command::new("redis-server");
-        command.args(["--port", &port.to_string(), "--save", "", "--dir"]);
-        command.arg(&folder.0).args(options).stdout(Stdio::null());
-        Self {
-            url: format!("redis://127.0.0.1:{port}"),
-            port,
-            child: command.spawn().unwrap(),
-            _folder: folder,
-        }
-    }
-
-    /// A client whose commands wait until the server is up.
-    fn client(&self) -> Client {
-        let url = format!("{}?command_timeout_ms=60000", self.url);
-        Client::connect_lazy(url).unwrap()
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
