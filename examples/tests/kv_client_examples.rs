@@ -135,10 +135,7 @@ async fn the_cluster_program_says_which_node_served_what() {
     let output = run(&format!("redis-cluster://{}", redis.addr));
     let text = String::from_utf8(output.stdout).unwrap();
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(
-        lines[0],
-        format!("{} serves 16384 slots", redis.addr)
-    );
+    assert_eq!(lines[0], format!("{} serves 16384 slots", redis.addr));
     let node = format!("{} ", redis.addr);
     assert!(lines[1].starts_with(&node), "{text}");
     assert!(lines[1].ends_with("slot  6379  visits:Aachen 1"), "{text}");
