@@ -15,6 +15,8 @@ mod maps;
 mod moving;
 #[path = "../support/ports.rs"]
 mod ports;
+#[path = "../support/requests.rs"]
+mod requests;
 mod scripted;
 #[cfg(feature = "tls")]
 mod secured;

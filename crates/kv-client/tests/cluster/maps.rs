@@ -9,7 +9,7 @@ use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use crate::scripted::read;
+use crate::requests::read;
 
 /// It says what it is told about the cluster, and answers all else with its port.
 struct Node {

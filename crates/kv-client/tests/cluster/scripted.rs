@@ -4,12 +4,14 @@ use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
 use kv_client::{Client, Config, ErrorKind, Outcome, Retry};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::join;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+
+use crate::requests::read;
 
 /// What callers have sent, over whichever connection.
 struct Node {
@@ -95,22 +97,6 @@ async fn serve(
         };
         stream.get_mut().write_all(reply.as_bytes()).await.ok()?;
     }
-}
-
-pub(crate) async fn read(stream: &mut BufReader<TcpStream>) -> Option<Vec<String>> {
-    let count = line(stream).await?[1..].parse().ok()?;
-    let mut args = Vec::new();
-    for _ in 0..count {
-        line(stream).await?;
-        args.push(line(stream).await?);
-    }
-    Some(args)
-}
-
-async fn line(stream: &mut BufReader<TcpStream>) -> Option<String> {
-    let mut line = String::new();
-    let read = stream.read_line(&mut line).await.ok()?;
-    (read > 0).then(|| line.trim_end().to_owned())
 }
 
 fn assert_maybe_though_refused<T: Debug>(result: kv_client::Result<T>) {

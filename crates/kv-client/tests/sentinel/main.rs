@@ -12,6 +12,8 @@ mod certificates;
 mod cluster;
 #[path = "../support/ports.rs"]
 mod ports;
+#[path = "../support/requests.rs"]
+mod requests;
 #[cfg(feature = "tls")]
 mod secured;
 mod servers;

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use kv_client::{Client, Config, ErrorKind};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+
+use crate::requests::read;
 
 /// Says the same again and again: a sentinel that knows of one primary, or a server of this role.
 #[derive(Clone)]
@@ -46,22 +48,6 @@ async fn serve(mut stream: BufReader<TcpStream>, port: u16, says: Says) -> Optio
         };
         stream.get_mut().write_all(reply.as_bytes()).await.ok()?;
     }
-}
-
-async fn read(stream: &mut BufReader<TcpStream>) -> Option<Vec<String>> {
-    let count = line(stream).await?[1..].parse().ok()?;
-    let mut args = Vec::new();
-    for _ in 0..count {
-        line(stream).await?;
-        args.push(line(stream).await?);
-    }
-    Some(args)
-}
-
-async fn line(stream: &mut BufReader<TcpStream>) -> Option<String> {
-    let mut line = String::new();
-    let read = stream.read_line(&mut line).await.ok()?;
-    (read > 0).then(|| line.trim_end().to_owned())
 }
 
 #[tokio::test]

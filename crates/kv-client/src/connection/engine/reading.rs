@@ -188,7 +188,7 @@ impl Engine {
     /// Gives `reply` to the command that has waited longest.
     fn pair(&mut self, reply: Reply) {
         let Some(front) = self.pending.front_mut() else {
-            return;
+            return; // a PONG among messages that nobody asked for
         };
         if let Reply::Error(error) = &reply {
             self.refused |= error.code() == "READONLY";
